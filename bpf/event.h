@@ -1,0 +1,376 @@
+/* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
+/*
+ * The one contract between the kernel side, the collector, the capture file and the replay.
+ *
+ * Every record starts with struct event_head; `size` is the size of the whole record and a
+ * multiple of 8. Times are CLOCK_MONOTONIC nanoseconds. Types are appended, never renumbered.
+ * Records below EV_USER_FIRST are written by BPF programs, the others by the collector.
+ *
+ * Pointers into the target (g, m, p) travel as they are: resolving them to ids costs reads, and
+ * the replay knows from the snapshot and from creations what they stand for.
+ */
+#ifndef GSCOPE_EVENT_H
+#define GSCOPE_EVENT_H
+
+#ifndef __VMLINUX_H__
+#include <linux/types.h>
+#endif
+
+#define EVENT_COMM_LEN 16 /* TASK_COMM_LEN */
+#define EVENT_MAX_FRAMES 128 /* as many as Go's own tracer keeps: runtime/tracestack.go */
+
+enum event_type {
+	EV_SWITCH = 1, /* struct ev_switch: sched_switch */
+	EV_WAKEUP = 2, /* struct ev_wakeup: sched_wakeup, sched_wakeup_new */
+	EV_FORK = 3, /* struct ev_task: head.tid is the parent's, .other the child's tid */
+	EV_EXEC = 4, /* struct ev_task: .other is the tid before the exec */
+	EV_EXIT = 5, /* struct ev_task: one thread ends; .flags says whether it was the last */
+	EV_SYS_ENTER = 6, /* struct ev_sys_enter */
+	EV_SYS_EXIT = 7, /* struct ev_sys_exit */
+	EV_GO = 8, /* struct ev_go: a goroutine changes state */
+	EV_GO_CREATE = 9, /* struct ev_go_create */
+	EV_STACK = 10, /* struct ev_stack: sent once, before or after its first use */
+
+	EV_USER_FIRST = 64,
+	EV_TARGET = 64, /* struct ev_target: a traced Go process; precedes everything about it */
+	EV_STRING = 65, /* struct ev_string: a numbered string of the target's runtime */
+	EV_TASK = 66, /* struct ev_task_state: a thread that existed at attach */
+	EV_SNAP_P = 67, /* struct ev_snap_p: also sent whenever a P pointer is first seen */
+	EV_SNAP_M = 68, /* struct ev_snap_m */
+	EV_SNAP_G = 69, /* struct ev_snap_g */
+	EV_READY = 70, /* struct ev_ready: probes attached and snapshot complete */
+	EV_LOSS = 71, /* struct ev_loss */
+	EV_SYMBOL = 72, /* struct ev_symbol: precedes the chunk that needs it */
+	EV_GONE = 73, /* struct ev_gone: a target left while it was traced */
+	EV_SITE = 74, /* struct ev_site: a probe site and, at the end, its hits */
+	EV_COST = 75, /* struct ev_cost: measured cost of the probes */
+	EV_END = 76, /* struct ev_end: the capture ended in an orderly way */
+};
+
+struct event_head {
+	__u64 time_ns;
+	__u32 tid; /* thread the record is about: current, or the one switched away from */
+	__u16 type;
+	__u16 size;
+};
+_Static_assert(sizeof(struct event_head) == 16, "event_head");
+
+/* --- kernel ------------------------------------------------------------------------------- */
+
+/*
+ * What a Go thread was doing, read through its thread pointer. All zero when the thread has no g
+ * (not a Go thread, or in C code outside Go) or belongs to no Go target. The thread was on its
+ * system stack (g0 or gsignal) when g != curg.
+ */
+struct ev_gctx {
+	__u64 g; /* the g in thread-local storage */
+	__u64 curg; /* g.m.curg: goroutine bound to the thread, 0 if none */
+	__u64 p; /* g.m.p: P bound to the thread, 0 if none */
+};
+
+#define SWITCH_PREV_TRACED 1U
+#define SWITCH_NEXT_TRACED 2U
+#define SWITCH_PREEMPT 4U /* involuntary: the kernel took the CPU away */
+
+struct ev_switch {
+	struct event_head h; /* tid: prev */
+	__u32 tgid; /* prev's */
+	__u32 cpu;
+	__u32 next_tid;
+	__u32 next_tgid;
+	struct ev_gctx ctx; /* prev's */
+	__u32 prev_state; /* task_struct.__state bits; 0: still runnable */
+	__u32 flags; /* SWITCH_* */
+	char next_comm[EVENT_COMM_LEN];
+};
+_Static_assert(sizeof(struct ev_switch) == 80, "ev_switch");
+
+#define WAKEUP_NEW 1U /* first wake-up of a new task */
+
+struct ev_wakeup {
+	struct event_head h; /* tid: the waker, that is, the task that was current */
+	__u32 tgid;
+	__u32 cpu;
+	__u32 wakee_tid;
+	__u32 wakee_tgid;
+	struct ev_gctx ctx; /* the waker's; zero if the waker is not traced */
+	__u32 target_cpu;
+	__u32 flags; /* WAKEUP_* */
+	char comm[EVENT_COMM_LEN]; /* the waker's */
+};
+_Static_assert(sizeof(struct ev_wakeup) == 80, "ev_wakeup");
+
+#define TASK_LAST_THREAD 1U /* EV_EXIT: the process ends with this thread */
+
+struct ev_task {
+	struct event_head h;
+	__u32 tgid;
+	__u32 cpu;
+	__u32 other; /* see enum event_type */
+	__u32 other_tgid;
+	__u32 flags; /* TASK_* */
+	__u32 pad;
+	char comm[EVENT_COMM_LEN]; /* child's, new program's, or the exiting thread's */
+};
+_Static_assert(sizeof(struct ev_task) == 56, "ev_task");
+
+struct ev_sys_enter {
+	struct event_head h;
+	__u32 tgid;
+	__u32 cpu;
+	__u32 nr;
+	__u32 gstatus; /* curg.atomicstatus; 3 (_Gsyscall): Go itself calls it a syscall */
+	struct ev_gctx ctx;
+	__u64 stack; /* goroutine's stack id when gstatus is _Gsyscall; 0: none */
+};
+_Static_assert(sizeof(struct ev_sys_enter) == 64, "ev_sys_enter");
+
+struct ev_sys_exit {
+	struct event_head h;
+	__u32 tgid;
+	__u32 cpu;
+	__u32 nr;
+	__u32 gstatus; /* as above */
+	struct ev_gctx ctx;
+	__u64 oldp; /* m.oldp, read only when gstatus is _Gsyscall */
+	__u32 oldp_status; /* oldp.status; tells in Go <= 1.25 whether the P is still ours */
+	__u32 pad;
+	__s64 ret;
+};
+_Static_assert(sizeof(struct ev_sys_exit) == 80, "ev_sys_exit");
+
+/* --- goroutines --------------------------------------------------------------------------- */
+
+/* What a probe site means. `gp` is the goroutine that changes, `other` another one involved. */
+enum go_kind {
+	GO_START = 1, /* execute: runnable -> running */
+	GO_PARK = 2, /* park_m: running -> waiting; wait_reason, block_reason, skip set */
+	GO_PARK_REFUSED = 3, /* park_m: waiting -> runnable, and runs on at once */
+	GO_READY = 4, /* ready, injectglist, findRunnable...: waiting -> runnable; other: waker */
+	GO_YIELD = 5, /* goschedImpl: running -> runnable; leaf PC tells Gosched from preemption */
+	GO_YIELD_PREEMPTED = 6, /* goyield_m: running -> runnable, always "preempted" */
+	GO_PREEMPT_PARK = 7, /* preemptPark: running -> preempted, stopped by suspendG */
+	GO_EXIT = 8, /* goexit0/gdestroy: running -> dead */
+	GO_SYSBLOCK = 9, /* entersyscallblock: running -> syscall, the P is given away */
+	GO_SYSEXIT_NOP = 10, /* exitsyscall0/exitsyscallNoP: back from a syscall, no P: runnable */
+	GO_SYSEXIT_NEWP = 11, /* back from a syscall, lost its P, got another: p; keeps running */
+	GO_CREATE = 12, /* dead -> runnable; other: creator */
+	GO_CREATE_BLOCKED = 13, /* dead -> waiting (coroutine); other: creator */
+	GO_SWITCH = 14, /* coroswitch_m: gp stops, other runs; new_status dead: gp exits */
+	GO_NEEDM = 15, /* needm: a C thread enters Go: dead -> syscall */
+	GO_DROPM = 16, /* dropm: a C thread leaves Go: syscall -> dead */
+};
+
+struct ev_go {
+	struct event_head h;
+	__u32 tgid;
+	__u32 cpu;
+	__u64 gp;
+	__u64 goid; /* gp.goid as read; stale at GO_CREATE_BLOCKED in Go <= 1.23 */
+	__u64 p; /* m.p of the thread the probe ran on */
+	__u64 other;
+	__u64 stack; /* id of an ev_stack; 0: none */
+	__u16 site; /* index of the struct ev_site */
+	__u8 kind; /* enum go_kind */
+	__u8 old_status; /* as the runtime passed them, scan bit removed */
+	__u8 new_status;
+	__u8 wait_reason; /* gp.waitreason: number of a STRING_WAIT_REASON */
+	__u8 block_reason; /* m.waitTraceBlockReason: number of a STRING_BLOCK_REASON (>= 1.22) */
+	__s8 skip; /* leaf frames, inlined ones counted, the runtime hides; -1: not known */
+};
+_Static_assert(sizeof(struct ev_go) == 72, "ev_go");
+
+struct ev_go_create {
+	struct ev_go go;
+	__u64 start_pc; /* gp.startpc */
+	__u64 go_pc; /* gp.gopc: the go statement */
+};
+_Static_assert(sizeof(struct ev_go_create) == 88, "ev_go_create");
+
+/*
+ * pc[0] is where the goroutine stopped, the others are return addresses, outermost last;
+ * runtime.goexit's frame is included. Symbolise every pc with pc - 1, as the runtime does.
+ */
+#define STACK_TRUNCATED 1U /* EVENT_MAX_FRAMES reached, or a frame could not be read */
+#define STACK_MAYBE_CALLER 2U /* ring only: pc[1] is *(sched.sp), a frame only if pc[0]'s function
+				 had not pushed its own yet; the collector decides and clears it */
+
+struct ev_stack {
+	struct event_head h;
+	__u64 id;
+	__u32 tgid;
+	__u16 n;
+	__u16 flags; /* STACK_* */
+	__u64 pc[];
+};
+_Static_assert(sizeof(struct ev_stack) == 32, "ev_stack");
+
+/* --- collector ---------------------------------------------------------------------------- */
+
+struct ev_target {
+	struct event_head h; /* tid: the process */
+	__u32 tgid;
+	__u16 go_minor; /* 1.NN */
+	__u16 go_patch;
+	__u64 start_time; /* field 22 of /proc/PID/stat, clock ticks since boot */
+	char go_version[40]; /* as the binary has it */
+	char layout[16]; /* rung of the offset ladder: "dwarf" */
+	char build_id[104]; /* Go build id, cut */
+	char comm[EVENT_COMM_LEN];
+	char exe[256]; /* cut */
+};
+_Static_assert(sizeof(struct ev_target) == 464, "ev_target");
+
+enum string_kind {
+	STRING_WAIT_REASON = 1, /* runtime.waitReasonStrings */
+	STRING_BLOCK_REASON = 2, /* runtime.traceBlockReasonStrings */
+};
+
+struct ev_string {
+	struct event_head h;
+	__u32 tgid;
+	__u16 kind;
+	__u16 number;
+	char text[]; /* NUL-terminated, padded to 8 */
+};
+_Static_assert(sizeof(struct ev_string) == 24, "ev_string");
+
+struct ev_task_state {
+	struct event_head h;
+	__u32 tgid;
+	__u32 state; /* letter of /proc/PID/stat: R, S, D... */
+	char comm[EVENT_COMM_LEN];
+};
+_Static_assert(sizeof(struct ev_task_state) == 40, "ev_task_state");
+
+struct ev_snap_p {
+	struct event_head h;
+	__u32 tgid;
+	__s32 id;
+	__u64 p;
+	__u64 m; /* p.m */
+	__u32 status; /* 0 idle, 1 running, 2 syscall (<= 1.25), 3 gcstop, 4 dead */
+	__u32 pad;
+};
+_Static_assert(sizeof(struct ev_snap_p) == 48, "ev_snap_p");
+
+struct ev_snap_m {
+	struct event_head h; /* tid: m.procid; 0 for an extra M that no thread uses */
+	__u32 tgid;
+	__u32 pad;
+	__u64 m;
+	__u64 curg;
+	__u64 p;
+	__u64 oldp;
+	__s64 id;
+};
+_Static_assert(sizeof(struct ev_snap_m) == 64, "ev_snap_m");
+
+struct ev_snap_g {
+	struct event_head h; /* time: before the g was read */
+	__u32 tgid;
+	__u8 status; /* scan bit removed */
+	__u8 wait_reason;
+	__u16 pad;
+	__u64 gp;
+	__u64 goid;
+	__u64 m; /* gp.m */
+	__u64 wait_since; /* gp.waitsince, 0: not known */
+	__u64 parent_goid;
+	__u64 start_pc;
+	__u64 go_pc;
+	__u64 stack; /* id of an ev_stack; 0: none */
+};
+_Static_assert(sizeof(struct ev_snap_g) == 88, "ev_snap_g");
+
+struct ev_ready {
+	struct event_head h;
+	__u32 tgid; /* 0: the tracepoints of a system-wide capture */
+	__u32 pad;
+};
+_Static_assert(sizeof(struct ev_ready) == 24, "ev_ready");
+
+enum loss_class {
+	LOSS_SCHED = 0,
+	LOSS_SYSCALL = 1,
+	LOSS_GO = 2,
+	LOSS_STACK = 3,
+	LOSS_CLASSES
+};
+
+struct ev_loss {
+	struct event_head h; /* time: when the loss was noticed; tid 0 */
+	__u32 cpu;
+	__u32 loss_class;
+	__u64 count;
+	__u64 since_ns; /* nothing was lost before */
+};
+_Static_assert(sizeof(struct ev_loss) == 40, "ev_loss");
+
+/* One logical frame; frames of one PC follow each other, innermost inlined call first. */
+struct ev_frame {
+	__u64 pc; /* distinct for every logical frame, see facts on inline expansion */
+	__u32 line;
+	__u16 func_len;
+	__u16 file_len;
+	/* func, then file, then zeros up to a multiple of 8 */
+};
+_Static_assert(sizeof(struct ev_frame) == 16, "ev_frame");
+
+struct ev_symbol {
+	struct event_head h;
+	__u32 tgid;
+	__u16 n; /* frames that follow; 0: the PC is in no known module */
+	__u16 pad;
+	__u64 pc; /* as it stands in ev_stack.pc, start_pc or go_pc */
+};
+_Static_assert(sizeof(struct ev_symbol) == 32, "ev_symbol");
+
+enum gone_how { GONE_EXIT = 1, GONE_EXEC = 2 };
+
+struct ev_gone {
+	struct event_head h;
+	__u32 tgid;
+	__u32 how; /* enum gone_how */
+};
+_Static_assert(sizeof(struct ev_gone) == 24, "ev_gone");
+
+#define SITE_MUST_HIT 1U /* a busy program passes here; zero hits are worth a line */
+#define SITE_FINAL 2U /* hits is the final count */
+
+struct ev_site {
+	struct event_head h;
+	__u32 tgid;
+	__u16 site;
+	__u8 kind; /* enum go_kind */
+	__u8 flags; /* SITE_* */
+	__u64 pc;
+	__u64 hits;
+	char func[64]; /* enclosing function, cut */
+};
+_Static_assert(sizeof(struct ev_site) == 104, "ev_site");
+
+/* Measured on this machine, in this run; 0 where it could not be measured. */
+struct ev_cost {
+	struct event_head h;
+	__u64 probe_hits; /* of all uprobes */
+	__u64 trap_ns; /* one hit of a uprobe with an empty program at an emulated instruction */
+	__u64 probe_run_ns; /* mean run time of our uprobe programs */
+	__u64 trace_hits; /* runs of all tracepoint programs for traced tasks */
+	__u64 trace_run_ns; /* mean run time of those */
+};
+_Static_assert(sizeof(struct ev_cost) == 56, "ev_cost");
+
+enum end_why { END_DURATION = 1, END_INTERRUPT = 2, END_TARGETS_GONE = 3, END_DISK_FULL = 4 };
+
+struct ev_end {
+	struct event_head h;
+	__u32 why; /* enum end_why */
+	__u32 pad;
+	__u64 begin_ns; /* first moment with everything attached */
+	__u64 events; /* records taken from the rings */
+	__u64 lost;
+};
+_Static_assert(sizeof(struct ev_end) == 48, "ev_end");
+
+#endif

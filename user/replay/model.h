@@ -1,0 +1,88 @@
+/* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
+/*
+ * What the replay believes: processes, threads (M), processors (P), goroutines (G). Sinks see
+ * these objects read-only, in the state *after* the transition they are told of.
+ *
+ * The rules that hold between transitions are those a strict reader of Go execution traces checks
+ * (internal/trace/order.go):
+ *   - a running goroutine is bound to one thread, which is bound to one P in state P_RUNNING;
+ *   - a goroutine in a syscall is bound to its thread; the thread either still has its P, in state
+ *     P_SYSCALL, or has none (taken away; then it may hold a P again before the syscall ends);
+ *   - runnable, waiting and dead goroutines are bound to no thread;
+ *   - an idle P is bound to no thread; a thread may hold a P without a goroutine.
+ */
+#ifndef GSCOPE_REPLAY_MODEL_H
+#define GSCOPE_REPLAY_MODEL_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include <uthash.h>
+
+#include "bpf/event.h"
+
+enum g_state { G_DEAD, G_RUNNABLE, G_RUNNING, G_SYSCALL, G_WAITING };
+enum p_state { P_IDLE, P_RUNNING, P_SYSCALL };
+enum t_state { T_UNKNOWN, T_RUNNING, T_RUNNABLE, T_SLEEPING, T_DEAD };
+
+struct process;
+struct thread;
+
+/* One processor of a Go runtime. */
+struct proc {
+	uint64_t addr;
+	int id;
+	enum p_state state;
+	struct thread *m;
+	struct process *process;
+	uint64_t since; /* ns, last change of state */
+	UT_hash_handle hh;
+};
+
+struct goroutine {
+	uint64_t addr; /* identity in events; reused by the runtime after death */
+	uint64_t id; /* goid */
+	uint64_t serial; /* unique in this replay, never reused: what sinks key their data by */
+	enum g_state state;
+	struct thread *m;
+	struct process *process;
+	uint64_t since; /* ns, last change of state; before the start: 0 */
+	uint64_t start_pc;
+	uint64_t go_pc;
+	uint64_t parent_id;
+	bool system; /* the runtime's own: starts in package runtime, but not runtime.main */
+	const char *reason; /* while waiting: as the runtime names it, "" if unknown */
+	uint64_t stack; /* last known stack id */
+	UT_hash_handle hh;
+};
+
+struct thread {
+	uint32_t tid;
+	uint32_t tgid;
+	char comm[EVENT_COMM_LEN];
+	struct process *process; /* Go target it belongs to, or NULL */
+	struct goroutine *g;
+	struct proc *p;
+	enum t_state state;
+	int cpu;
+	uint64_t since; /* ns, last change of state */
+	int sys_nr; /* -1: in no syscall */
+	uint64_t sys_begin;
+	UT_hash_handle hh;
+};
+
+/* A traced Go process. */
+struct process {
+	uint32_t tgid;
+	struct ev_target info;
+	bool ready; /* the snapshot is complete: transitions flow */
+	bool gone;
+	uint64_t ready_ns;
+	struct goroutine *goroutines; /* by addr; live ones */
+	struct proc *procs; /* by addr */
+	UT_hash_handle hh;
+	char **strings[3]; /* by enum string_kind, then number; NULL where not known */
+	unsigned int nstrings[3];
+};
+
+#endif

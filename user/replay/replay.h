@@ -1,0 +1,28 @@
+/* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
+/* One pass over the records of a capture, in time order, into checked transitions. */
+#ifndef GSCOPE_REPLAY_REPLAY_H
+#define GSCOPE_REPLAY_REPLAY_H
+
+#include "user/replay/sink.h"
+
+struct replay;
+
+/* Sinks are called in the order given; the array is copied, what it points to is the caller's. */
+int replay_new(struct replay **out, const struct sink *sinks, size_t n, struct error *e);
+
+/* Feed the next record (checked by event_valid()). Returns 0 or what a sink returned. */
+int replay_event(struct replay *r, const struct event_head *ev, struct error *e);
+
+/* Close all that is open and tell the sinks the end. Call once, also after an early stop. */
+int replay_finish(struct replay *r, struct error *e);
+
+const struct symbols *replay_symbols(const struct replay *r);
+const struct replay_totals *replay_totals(const struct replay *r);
+
+/* Walk the model; for sinks that need "all of them now". NULL ends the walk. */
+struct process *replay_processes(const struct replay *r); /* uthash list */
+struct thread *replay_threads(const struct replay *r); /* uthash list */
+
+void replay_free(struct replay *r);
+
+#endif

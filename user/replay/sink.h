@@ -1,0 +1,135 @@
+/* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
+/*
+ * What the replay tells: transitions, each checked against the model, in time order. Times of one
+ * process strictly increase. A sink keeps memory for live goroutines and tables, never for the
+ * length of the trace.
+ */
+#ifndef GSCOPE_REPLAY_SINK_H
+#define GSCOPE_REPLAY_SINK_H
+
+#include "user/base/error.h"
+#include "user/replay/model.h"
+#include "user/replay/symbols.h"
+
+enum change_flags {
+	CHANGE_INFERRED = 1, /* not seen itself, follows from the next thing seen */
+	CHANGE_REPAIR = 2, /* made to bring the model back to the evidence */
+};
+
+/* Why a goroutine changed state; the pair of states is fixed by the cause, see g_cause_name(). */
+enum g_cause {
+	G_INIT, /* dead -> any: existed at the start; time is the start of the process's trace */
+	G_CREATE, /* dead -> runnable; other: creator */
+	G_CREATE_BLOCKED, /* dead -> waiting (coroutine); other: creator */
+	G_START, /* runnable -> running */
+	G_STOP, /* running -> runnable; block: "runtime.Gosched" or "preempted" */
+	G_BLOCK, /* running -> waiting; reason, block */
+	G_UNBLOCK, /* waiting -> runnable; other: waker or NULL */
+	G_SYSCALL_ENTER, /* running -> syscall; m and p stay */
+	G_SYSCALL_RETURN, /* syscall -> running: P was kept */
+	G_SYSCALL_LOST, /* syscall -> runnable: P was taken away meanwhile */
+	G_SWITCH_OUT, /* running -> waiting: coroutine switch to other; G_SWITCH_IN follows */
+	G_SWITCH_EXIT, /* running -> dead: the same, the goroutine ends */
+	G_SWITCH_IN, /* waiting -> running, at the time of the switch; other: where from */
+	G_EXIT, /* running -> dead */
+	G_EXTRA_ENTER, /* dead -> syscall: a C thread enters Go */
+	G_EXTRA_LEAVE, /* syscall -> dead: a C thread leaves Go */
+	G_CAUSES
+};
+
+struct g_change {
+	uint64_t time;
+	uint64_t since; /* when it entered the state it leaves; 0: before the start */
+	struct goroutine *g;
+	enum g_state from, to;
+	enum g_cause cause;
+	struct thread *m; /* thread on which it happened; NULL only for G_INIT and some repairs */
+	struct proc *p; /* P of m at that moment, before the change, or NULL */
+	struct goroutine *other;
+	const char *reason; /* wait reason as the runtime names it ("sync.Mutex.Lock"), "" if none */
+	const char *block; /* what Go's tracer writes ("sync"), "" if none */
+	uint64_t stack; /* of g; for G_CREATE* and G_UNBLOCK of the one who did it; 0: none */
+	int skip; /* leaf frames (inlined ones counted) the runtime hides; -1: not known */
+	unsigned int flags;
+};
+
+enum p_cause { P_INIT, P_START, P_STOP, P_STEAL };
+
+struct p_change {
+	uint64_t time;
+	struct proc *p;
+	enum p_state from, to;
+	enum p_cause cause;
+	struct thread *m; /* P_START, P_STOP: thread that gets or leaves it; P_STEAL: the thief;
+			     P_INIT: holder or NULL */
+	struct thread *victim; /* P_STEAL: thread in a syscall that loses it */
+	unsigned int flags;
+};
+
+struct t_change {
+	uint64_t time;
+	uint64_t since;
+	struct thread *t;
+	enum t_state from, to;
+	int cpu;
+	uint32_t by_tid; /* to T_RUNNABLE by preemption: who got the CPU; by wake-up: the waker */
+	const char *by_comm;
+};
+
+/* One finished system call of a thread, as the kernel saw it. */
+struct syscall_span {
+	uint64_t begin, end;
+	struct thread *t;
+	struct goroutine *g; /* goroutine it was made for, or NULL: the runtime's own or no Go */
+	int nr;
+	int64_t ret;
+};
+
+struct repair {
+	uint64_t time;
+	struct process *process;
+	const char *what; /* rule that was broken, a fixed text */
+	struct goroutine *g; /* any of these may be NULL */
+	struct proc *p;
+	struct thread *m;
+};
+
+struct replay_totals {
+	uint64_t begin_ns, end_ns; /* of the transitions told */
+	uint64_t events; /* kernel-side records read */
+	uint64_t lost;
+	uint64_t loss_by_class[LOSS_CLASSES];
+	uint64_t repairs;
+	uint64_t inferred;
+	bool ended; /* the capture has its EV_END */
+	enum end_why why;
+	struct ev_cost cost; /* zero if not measured */
+};
+
+/* Every member may be NULL. A negative return stops the replay and is passed up. */
+struct sink_ops {
+	/* The process's trace begins: G_INIT and P_INIT of all that exist follow. */
+	int (*process)(void *ctx, struct process *ps, uint64_t time);
+	int (*goroutine)(void *ctx, const struct g_change *c);
+	int (*processor)(void *ctx, const struct p_change *c);
+	int (*thread)(void *ctx, const struct t_change *c);
+	int (*syscall)(void *ctx, const struct syscall_span *s);
+	int (*loss)(void *ctx, const struct ev_loss *l);
+	int (*repair)(void *ctx, const struct repair *r);
+	int (*site)(void *ctx, const struct ev_site *s);
+	int (*gone)(void *ctx, struct process *ps, enum gone_how how, uint64_t time);
+	/* Last call. Live objects are still there to be closed at t->end_ns. */
+	int (*end)(void *ctx, const struct replay_totals *t, struct error *e);
+};
+
+struct sink {
+	const struct sink_ops *ops;
+	void *ctx;
+};
+
+const char *g_state_name(enum g_state s); /* "running" */
+const char *g_cause_name(enum g_cause c); /* "start" */
+const char *p_state_name(enum p_state s);
+const char *t_state_name(enum t_state s);
+
+#endif
