@@ -1,0 +1,135 @@
+# SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only
+#
+# `make help` says what can be made. V=1 shows the commands, SAN=1 builds the user side
+# with the address and undefined-behaviour sanitizers into build/san.
+
+PREFIX  ?= /usr/local
+CC      ?= gcc
+CLANG   ?= clang
+BPFTOOL ?= $(firstword $(wildcard /usr/local/sbin/bpftool /usr/lib/linux-tools/*/bpftool \
+	     /usr/sbin/bpftool) bpftool)
+CFLAGS  ?= -O2 -g
+
+O    := build$(if $(SAN),/san)
+ARCH := $(subst x86_64,x86,$(subst aarch64,arm64,$(shell uname -m)))
+
+WARN     := -Wall -Wextra -Werror -Wmissing-prototypes -Wstrict-prototypes
+SANITIZE := $(if $(SAN),-fsanitize=address$(,)undefined -fno-sanitize-recover=all \
+	      -fno-omit-frame-pointer)
+LIBS     := libbpf libelf libdw capstone libzstd zlib libcap
+# evaluated once, and only when something is compiled: `make test` may install them first
+LIB_CFLAGS = $(eval LIB_CFLAGS := $$(shell pkg-config --cflags $(LIBS)))$(LIB_CFLAGS)
+LIB_LDLIBS = $(eval LIB_LDLIBS := $$(shell pkg-config --libs $(LIBS)))$(LIB_LDLIBS)
+
+COMPILE = $(CC) -std=gnu11 $(WARN) -D_GNU_SOURCE -I. -Ibuild/bpf $(LIB_CFLAGS) $(SANITIZE) \
+	  $(CPPFLAGS) $(CFLAGS) -pthread -MMD -MP
+LINK    = $(CC) $(SANITIZE) $(CFLAGS) $(LDFLAGS) -pthread
+BPF_CC  = $(CLANG) -target bpf -mcpu=v3 -O2 -g -Wall -Werror -D__TARGET_ARCH_$(ARCH) \
+	  -Ivmlinux/$(ARCH) -I. -MMD -MP
+
+find = $(sort $(shell find $(1) -name '$(2)' 2>/dev/null))
+
+BPF_OBJS  := $(patsubst %.c,build/%.o,$(wildcard bpf/*.bpf.c))
+SKELETON  := $(if $(BPF_OBJS),build/bpf/gscope.skel.h)
+LIB_OBJS  := $(patsubst %.c,$(O)/%.o,$(filter-out user/main.c,$(call find,user,*.c)))
+MAIN_OBJ  := $(patsubst %.c,$(O)/%.o,$(wildcard user/main.c))
+UNIT_OBJS := $(patsubst %.c,$(O)/%.o,$(call find,tests/unit,*.c))
+PROGRAM   := $(if $(MAIN_OBJ),$(O)/gscope)
+MAN       := $(wildcard docs/*.[1-9])
+C_FILES   := $(call find,bpf user tests tools,*.[ch])
+
+, := ,
+quiet = $(if $(V),,@printf '  %-8s %s\n' $(1) $(or $(2),$@);)
+
+all: $(PROGRAM)
+
+$(O)/gscope: $(MAIN_OBJ) $(O)/libgscope.a
+	$(call quiet,LINK)$(LINK) -o $@ $^ $(LIB_LDLIBS)
+
+$(O)/unit: $(UNIT_OBJS) $(O)/libgscope.a
+	$(call quiet,LINK)$(LINK) -o $@ $^ $(LIB_LDLIBS) -lcunit
+
+$(O)/libgscope.a: $(LIB_OBJS)
+	$(call quiet,AR)rm -f $@ && ar rcs $@ $^
+
+$(O)/%.o: %.c | $(SKELETON) build/.tools
+	@mkdir -p $(@D)
+	$(call quiet,CC)$(COMPILE) -c -o $@ $<
+
+build/bpf/%.bpf.o: bpf/%.bpf.c | build/.tools
+	@mkdir -p $(@D)
+	$(call quiet,BPF)$(BPF_CC) -c -o $@ $<
+
+build/bpf/gscope.bpf.o: $(BPF_OBJS)
+	$(call quiet,BPFLINK)$(BPFTOOL) gen object $@ $^
+
+build/bpf/gscope.skel.h: build/bpf/gscope.bpf.o
+	$(call quiet,SKEL)$(BPFTOOL) gen skeleton $< name gscope_bpf >$@.new && mv $@.new $@
+
+# one clear line when something to build with is missing, instead of a compiler's many
+build/.tools: tools/setup
+	@mkdir -p build && tools/setup --check build && touch $@
+
+-include $(patsubst %.o,%.d,$(LIB_OBJS) $(MAIN_OBJ) $(UNIT_OBJS) $(BPF_OBJS))
+
+# Root gets what is missing installed, everybody else is told what it is.
+setup:
+	@tools/setup
+
+toolchains: setup
+	@tools/go-toolchains
+
+JOBS := $(if $(filter -j% --jobserver%,$(MAKEFLAGS)),,-j$(shell nproc))
+
+demo: setup
+	@$(MAKE) --no-print-directory $(JOBS) all
+	@tools/demo
+
+test: toolchains
+	@$(MAKE) --no-print-directory $(JOBS) $(PROGRAM) $(O)/unit
+	$(O)/unit
+	$(if $(wildcard tests/e2e/run),GSCOPE=$(CURDIR)/$(O)/gscope tests/e2e/run)
+
+check: setup
+	@printf '  %-8s %s\n' FORMAT 'bpf user tests tools'
+	@$(if $(C_FILES),clang-format --dry-run -Werror $(C_FILES))
+	@printf '  %-8s %s\n' CPPCHECK user
+	@$(if $(LIB_OBJS),cppcheck --quiet --error-exitcode=1 --enable=warning$(,)performance$(,)portability \
+		--std=c11 --inline-suppr --suppress=missingIncludeSystem -j $(shell nproc) -I. user)
+	@printf '  %-8s %s\n' SHELL 'tools tests'
+	@shellcheck -x $$(grep -rlIE --exclude-dir=build '^#!/bin/(ba)?sh|^# shellcheck shell' tools tests .ci)
+	@$(if $(MAN),printf '  %-8s %s\n' MAN '$(MAN)'; mandoc -T lint -W warning $(MAN))
+
+bench: toolchains
+	@$(MAKE) --no-print-directory $(JOBS) all
+	@tools/bench/run
+
+install: all
+	install -d $(DESTDIR)$(PREFIX)/bin $(DESTDIR)$(PREFIX)/share/doc/gscope
+	install -m 755 build/gscope $(DESTDIR)$(PREFIX)/bin/
+	install -m 644 LICENSE LICENSES/* $(DESTDIR)$(PREFIX)/share/doc/gscope/
+	for page in $(MAN); do \
+		install -D -m 644 -t $(DESTDIR)$(PREFIX)/share/man/man$${page##*.} $$page || exit 1; \
+	done
+
+# the Go toolchains stay: they take long to fetch
+clean:
+	@if [ -d build ]; then \
+		find build -mindepth 1 -maxdepth 1 ! -name go -exec rm -rf {} +; \
+	fi
+
+help:
+	@echo 'make           build/gscope'
+	@echo 'make demo      trace a small server that works, and show what comes out (root)'
+	@echo 'make test      unit and end-to-end tests (root)'
+	@echo 'make check     formatting, static analysis, shell scripts, man pages'
+	@echo 'make bench     measure the overhead (root)'
+	@echo 'make install   to PREFIX=$(PREFIX), below DESTDIR'
+	@echo 'make clean     remove what was built, except the Go toolchains in build/go'
+	@echo
+	@echo 'Root gets missing packages installed by the first three; tools/setup alone does so, too.'
+	@echo 'SAN=1: with sanitizers, into build/san. V=1: show the commands.'
+
+.PHONY: all setup toolchains demo test check bench install clean help
+.DELETE_ON_ERROR:
+.SECONDARY:
