@@ -4,17 +4,19 @@
 # with the address and undefined-behaviour sanitizers into build/san.
 
 PREFIX  ?= /usr/local
-CC      ?= gcc
 CLANG   ?= clang
 BPFTOOL ?= $(firstword $(wildcard /usr/local/sbin/bpftool /usr/lib/linux-tools/*/bpftool \
 	     /usr/sbin/bpftool) bpftool)
 CFLAGS  ?= -O2 -g
+ifeq ($(origin CC),default)
+CC      := gcc
+endif
 
 O    := build$(if $(SAN),/san)
 ARCH := $(subst x86_64,x86,$(subst aarch64,arm64,$(shell uname -m)))
 
 WARN     := -Wall -Wextra -Werror -Wmissing-prototypes -Wstrict-prototypes
-SANITIZE := $(if $(SAN),-fsanitize=address$(,)undefined -fno-sanitize-recover=all \
+SANITIZE := $(if $(SAN),-fsanitize=address -fsanitize=undefined -fno-sanitize-recover=all \
 	      -fno-omit-frame-pointer)
 LIBS     := libbpf libelf libdw capstone libzstd zlib libcap
 # evaluated once, and only when something is compiled: `make test` may install them first
@@ -38,7 +40,6 @@ PROGRAM   := $(if $(MAIN_OBJ),$(O)/gscope)
 MAN       := $(wildcard docs/*.[1-9])
 C_FILES   := $(call find,bpf user tests tools,*.[ch])
 
-, := ,
 quiet = $(if $(V),,@printf '  %-8s %s\n' $(1) $(or $(2),$@);)
 
 all: $(PROGRAM)
@@ -87,15 +88,15 @@ demo: setup
 
 test: toolchains
 	@$(MAKE) --no-print-directory $(JOBS) $(PROGRAM) $(O)/unit
-	$(O)/unit
-	$(if $(wildcard tests/e2e/run),GSCOPE=$(CURDIR)/$(O)/gscope tests/e2e/run)
+	@$(O)/unit
+	@$(if $(wildcard tests/e2e/run),GSCOPE=$(CURDIR)/$(O)/gscope tests/e2e/run)
 
 check: setup
 	@printf '  %-8s %s\n' FORMAT 'bpf user tests tools'
 	@$(if $(C_FILES),clang-format --dry-run -Werror $(C_FILES))
 	@printf '  %-8s %s\n' CPPCHECK user
-	@$(if $(LIB_OBJS),cppcheck --quiet --error-exitcode=1 --enable=warning$(,)performance$(,)portability \
-		--std=c11 --inline-suppr --suppress=missingIncludeSystem -j $(shell nproc) -I. user)
+	@$(if $(LIB_OBJS),cppcheck --quiet --error-exitcode=1 --std=c11 \
+		--enable=warning --enable=performance --enable=portability --inline-suppr --suppress=missingIncludeSystem -j $(shell nproc) -I. user)
 	@printf '  %-8s %s\n' SHELL 'tools tests'
 	@shellcheck -x $$(grep -rlIE --exclude-dir=build '^#!/bin/(ba)?sh|^# shellcheck shell' tools tests .ci)
 	@$(if $(MAN),printf '  %-8s %s\n' MAN '$(MAN)'; mandoc -T lint -W warning $(MAN))
@@ -105,12 +106,10 @@ bench: toolchains
 	@tools/bench/run
 
 install: all
-	install -d $(DESTDIR)$(PREFIX)/bin $(DESTDIR)$(PREFIX)/share/doc/gscope
-	install -m 755 build/gscope $(DESTDIR)$(PREFIX)/bin/
-	install -m 644 LICENSE LICENSES/* $(DESTDIR)$(PREFIX)/share/doc/gscope/
-	for page in $(MAN); do \
-		install -D -m 644 -t $(DESTDIR)$(PREFIX)/share/man/man$${page##*.} $$page || exit 1; \
-	done
+	install -D -m 755 -t $(DESTDIR)$(PREFIX)/bin build/gscope
+	install -D -m 644 -t $(DESTDIR)$(PREFIX)/share/doc/gscope LICENSE LICENSES/*
+	$(foreach page,$(MAN),install -D -m 644 -t \
+		$(DESTDIR)$(PREFIX)/share/man/man$(patsubst .%,%,$(suffix $(page))) $(page) &&) :
 
 # the Go toolchains stay: they take long to fetch
 clean:
