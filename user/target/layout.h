@@ -1,0 +1,65 @@
+/* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
+/* Where the fields of the Go runtime's structs are in this binary. */
+#ifndef GSCOPE_TARGET_LAYOUT_H
+#define GSCOPE_TARGET_LAYOUT_H
+
+#include <stdint.h>
+
+#include "user/base/error.h"
+#include "user/target/buildinfo.h"
+#include "user/target/elf.h"
+#include "user/target/pclntab.h"
+
+/* Offsets in bytes; -1: this Go version has no such field. */
+struct layout {
+	const char *rung; /* of the ladder: "dwarf" */
+	int32_t tls_g; /* g is at FS base + tls_g */
+
+	struct {
+		int32_t size;
+		int32_t stack_lo, stack_hi;
+		int32_t m;
+		int32_t sched_sp, sched_pc, sched_bp;
+		int32_t syscallsp, syscallpc;
+		int32_t syscallbp; /* >= 1.23 */
+		int32_t atomicstatus; /* u32 */
+		int32_t goid;
+		int32_t waitsince; /* i64 ns, CLOCK_MONOTONIC */
+		int32_t waitreason; /* u8 */
+		int32_t parent_goid;
+		int32_t gopc, startpc;
+		int32_t coroarg, coroexit; /* *coro, bool; >= 1.22 */
+		int32_t sync_safe_point; /* bool; >= 1.25 */
+	} g;
+	struct {
+		int32_t size;
+		int32_t g0, gsignal;
+		int32_t procid; /* u64: the Linux tid */
+		int32_t curg;
+		int32_t p, oldp;
+		int32_t id; /* i64 */
+		int32_t alllink;
+		int32_t wait_block_reason; /* u8: waitTraceBlockReason */
+		int32_t wait_skip; /* i64: waitTraceSkip */
+		int32_t incgo; /* bool */
+	} m;
+	struct {
+		int32_t size;
+		int32_t id; /* i32 */
+		int32_t status; /* u32 */
+		int32_t m;
+		int32_t goidcache, goidcacheend;
+	} p;
+	struct {
+		int32_t gp; /* >= 1.22 */
+	} coro;
+};
+
+/*
+ * Fill *l from the binary's DWARF and check it against what the runtime's own code does. Errors
+ * name the field: -ENODATA no DWARF, -ENOENT a field is missing, -EPROTO DWARF and code disagree.
+ */
+int layout_read(struct layout *l, struct elf_file *f, const struct buildinfo *b,
+		const struct pclntab *pcln, uint64_t bias, struct error *e);
+
+#endif

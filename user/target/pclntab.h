@@ -1,0 +1,74 @@
+/* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
+/*
+ * The function table of a Go binary: PC to function, file and line, inlined calls expanded as the
+ * Go runtime does it. Every PC given or returned here is a runtime address, load bias included.
+ * Strings live as long as the table. The table is data from outside: whatever it says is checked
+ * against its bounds, and nonsense is an unknown PC.
+ */
+#ifndef GSCOPE_TARGET_PCLNTAB_H
+#define GSCOPE_TARGET_PCLNTAB_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "user/base/error.h"
+#include "user/target/elf.h"
+
+struct pclntab;
+
+struct pcln_func {
+	const char *name; /* as in the table: generics have their type arguments */
+	uint64_t entry, end; /* [entry, end) */
+	bool wrapper; /* made by the compiler: method and ABI wrappers */
+	uint64_t off; /* internal: of its struct _func */
+};
+
+/* One logical frame. */
+struct pcln_frame {
+	uint64_t pc; /* distinct for every logical frame of a PC */
+	const char *func; /* as Go prints it: type arguments are "[...]" */
+	const char *file;
+	uint32_t line;
+};
+
+/*
+ * Read the table of `f`, a binary of Go 1.go_minor which its process has at `bias`
+ * (0 for a file that is not running). Free with pclntab_close(). `f` is not needed afterwards.
+ */
+int pclntab_open(struct pclntab **out, struct elf_file *f, unsigned int go_minor, uint64_t bias,
+		 struct error *e);
+void pclntab_close(struct pclntab *t);
+
+/* The function that contains `pc` itself (no -1): false if none does. */
+bool pclntab_func(const struct pclntab *t, uint64_t pc, struct pcln_func *out);
+
+/* The function called `name` that is not a wrapper: false if there is none. */
+bool pclntab_find(const struct pclntab *t, const char *name, struct pcln_func *out);
+
+/* Functions in order of address, for walks: false past the end. */
+bool pclntab_at(const struct pclntab *t, size_t index, struct pcln_func *out);
+
+/*
+ * Expand the return address `pc` (looked up as pc - 1) into at most `max` logical frames,
+ * innermost first, as runtime.CallersFrames does. Returns their number; 0 for a PC in a wrapper
+ * function, which Go hides; -ENOENT for a PC that is in no known function.
+ */
+int pclntab_frames(struct pclntab *t, uint64_t pc, struct pcln_frame *out, size_t max);
+
+/* Distance from SP to the return address's slot at `pc`, 0 before the frame is made; -1 unknown. */
+int pclntab_pcsp(const struct pclntab *t, uint64_t pc);
+
+/* Is the code at `pc` there because the function `name` was inlined? */
+bool pclntab_inlined(const struct pclntab *t, uint64_t pc, const char *name);
+
+/*
+ * The function a `go` statement started, from g.startpc: looks through the wrapper the compiler
+ * made for its arguments (runtime.startPCForTrace). To be symbolised as the value + 1.
+ */
+uint64_t pclntab_start_pc(const struct pclntab *t, uint64_t startpc);
+
+/* A function's name as Go prints it: everything between the first [ and the last ] is "...". */
+void pcln_func_name(const char *name, char *out, size_t size);
+
+#endif

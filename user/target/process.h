@@ -1,0 +1,87 @@
+/* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
+/* One process: its identity, its memory, its threads. Nothing here knows about Go. */
+#ifndef GSCOPE_TARGET_PROCESS_H
+#define GSCOPE_TARGET_PROCESS_H
+
+#include <limits.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+#include "user/base/error.h"
+
+#define TARGET_COMM_LEN 16 /* TASK_COMM_LEN */
+
+struct target_process {
+	pid_t pid;
+	int pidfd; /* readable when the process has ended; -1 before Linux 5.3 */
+	int exe_fd; /* the executable as the kernel has it mapped, even if replaced on disk */
+	int mem_fd; /* /proc/PID/mem */
+	uint64_t start_time; /* field 22 of /proc/PID/stat: clock ticks since boot */
+	dev_t dev; /* of the executable ... */
+	ino_t ino; /* ... its inode */
+	char comm[TARGET_COMM_LEN];
+	char exe[PATH_MAX]; /* where /proc/PID/exe points; may end in " (deleted)" */
+};
+
+/*
+ * Open process `pid`. Errors (status EXIT_TARGET, or EXIT_FAILED for what the user may not do):
+ * -ESRCH no such process, or a zombie; -EINVAL a kernel thread, or a thread that is not a process
+ * (the message names its process); -EPERM. Free with target_process_close().
+ */
+int target_process_open(pid_t pid, struct target_process **out, struct error *e);
+void target_process_close(struct target_process *p);
+
+/* Still running: not a zombie, not gone. */
+bool target_process_alive(const struct target_process *p);
+
+/*
+ * Still the very same process and program: the PID was not reused, nothing was exec'ed.
+ * To be asked after what was found by PID has been attached.
+ */
+bool target_process_same(const struct target_process *p);
+
+/* Read exactly `len` bytes at `addr` of the process: 0, or a negative errno (-EFAULT: not mapped). */
+int target_process_read(const struct target_process *p, uint64_t addr, void *buf, size_t len);
+
+/* One piece of a scattered read. */
+struct target_piece {
+	uint64_t addr;
+	void *buf;
+	size_t len;
+	bool done; /* set by the read: all of it was read */
+};
+
+/*
+ * Read `n` pieces with as few system calls as possible (one for about 500 pieces). A piece that
+ * cannot be read is left with done = false. Returns the number of pieces read or a negative errno
+ * (-ESRCH: the process has ended).
+ */
+ssize_t target_process_read_pieces(const struct target_process *p, struct target_piece *pieces,
+				   size_t n);
+
+/* One line of /proc/PID/maps. */
+struct target_map {
+	uint64_t start, end; /* [start, end) */
+	uint64_t offset; /* in the file */
+	dev_t dev;
+	ino_t ino;
+	char prot[5]; /* "r-xp" */
+};
+
+/* All mappings in order of address; *out is the caller's to free(). */
+int target_process_maps(const struct target_process *p, struct target_map **out, size_t *n,
+			struct error *e);
+
+struct target_thread {
+	pid_t tid;
+	char state; /* as in /proc/PID/stat: R, S, D... */
+	char comm[TARGET_COMM_LEN];
+};
+
+/* Threads that exist now; *out is the caller's to free(). */
+int target_process_threads(const struct target_process *p, struct target_thread **out, size_t *n,
+			   struct error *e);
+
+#endif

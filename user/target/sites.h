@@ -1,0 +1,78 @@
+/* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
+/*
+ * Where to probe: instructions the kernel emulates (call rel32, push), proven instruction
+ * boundaries, at which the registers still hold what is wanted.
+ *
+ * At every `call runtime.casgstatus` site: AX = gp, EBX = old status, ECX = new status.
+ */
+#ifndef GSCOPE_TARGET_SITES_H
+#define GSCOPE_TARGET_SITES_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "user/base/error.h"
+#include "user/target/buildinfo.h"
+#include "user/target/elf.h"
+#include "user/target/pclntab.h"
+
+enum site_kind {
+	SITE_START = 1, /* AX gp, EBX old, ECX new */
+	SITE_PARK, /* AX gp, EBX old, ECX new */
+	SITE_PARK_REFUSED, /* AX gp, EBX old, ECX new */
+	SITE_READY, /* AX gp, EBX old, ECX new; the waker is m.curg, maybe none */
+	SITE_YIELD, /* AX gp, EBX old, ECX new */
+	SITE_YIELD_PREEMPTED, /* AX gp, EBX old, ECX new */
+	SITE_PREEMPT_PARK, /* call casGToPreemptScan: AX gp; running -> preempted */
+	SITE_EXIT, /* AX gp, EBX old, ECX new */
+	SITE_SYSBLOCK, /* AX gp, EBX old, ECX new */
+	SITE_SYSEXIT_NOP, /* AX gp, EBX old, ECX new */
+	SITE_SYSEXIT_NEWP, /* AX p, the new one; gp is m.curg (see sites.c per version) */
+	SITE_CREATE_CAS, /* AX newg, EBX old, ECX new: waiting for a coroutine; goid is valid */
+	SITE_CREATE_RUNQPUT, /* BX newg, goid is valid; the creator is m.curg */
+	SITE_SWITCH, /* AX gp stops; g.coroarg -> coro.gp runs; g.coroexit: gp exits */
+	SITE_NEEDM, /* AX gp, EBX old, ECX new */
+	SITE_DROPM, /* AX gp, EBX old, ECX new */
+	SITE_KINDS
+};
+
+struct site {
+	uint64_t vaddr;
+	uint64_t pc; /* vaddr + load bias: the runtime address */
+	uint64_t file_off; /* what uprobes are attached to */
+	enum site_kind kind;
+	const char *func; /* enclosing function; lives as long as the pclntab */
+	bool must_hit; /* a busy program passes here */
+	/*
+	 * SITE_READY: ready()'s traceskip, an i64, is at SP + skip_slot when the site is reached;
+	 * -1: not known.
+	 */
+	int skip_slot;
+};
+
+/* What the user has to be told before the tracing starts. */
+struct site_warning {
+	char text[256];
+};
+
+struct sites {
+	struct site *v;
+	size_t n;
+	struct site_warning *warnings;
+	size_t nwarnings;
+};
+
+/*
+ * Plan the probes of a binary. A site that cannot be used becomes a warning with its consequence;
+ * without execute, ready or park_m there is nothing to trace: -ENOTSUP with EXIT_TARGET.
+ * Free with sites_free().
+ */
+int sites_plan(struct sites *out, struct elf_file *f, const struct buildinfo *b,
+	       const struct pclntab *pcln, uint64_t bias, struct error *e);
+void sites_free(struct sites *s);
+
+/* "start", "park", ... */
+const char *site_kind_name(enum site_kind kind);
+
+#endif

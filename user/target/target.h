@@ -1,0 +1,34 @@
+/* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
+/* A Go process that can be traced, with everything that was found out about it. */
+#ifndef GSCOPE_TARGET_TARGET_H
+#define GSCOPE_TARGET_TARGET_H
+
+#include <stdint.h>
+#include <sys/types.h>
+
+#include "user/base/error.h"
+#include "user/target/buildinfo.h"
+#include "user/target/elf.h"
+#include "user/target/layout.h"
+#include "user/target/pclntab.h"
+#include "user/target/process.h"
+#include "user/target/sites.h"
+
+struct target {
+	struct target_process *process;
+	struct elf_file *elf;
+	uint64_t bias; /* runtime address - vaddr */
+	struct buildinfo build;
+	struct pclntab *pcln;
+	struct layout layout;
+	struct sites sites;
+};
+
+/*
+ * Open process `pid` and find out all that tracing needs. What cannot be traced is refused with
+ * EXIT_TARGET and the reason. Free with target_close(), which takes NULL.
+ */
+int target_open(pid_t pid, struct target **out, struct error *e);
+void target_close(struct target *t);
+
+#endif
