@@ -21,9 +21,25 @@
 
 #include "bpf/event.h"
 
-enum g_state { G_DEAD, G_RUNNABLE, G_RUNNING, G_SYSCALL, G_WAITING };
-enum p_state { P_IDLE, P_RUNNING, P_SYSCALL };
-enum t_state { T_UNKNOWN, T_RUNNING, T_RUNNABLE, T_SLEEPING, T_DEAD };
+enum g_state {
+	G_DEAD,
+	G_RUNNABLE,
+	G_RUNNING,
+	G_SYSCALL,
+	G_WAITING
+};
+enum p_state {
+	P_IDLE,
+	P_RUNNING,
+	P_SYSCALL
+};
+enum t_state {
+	T_UNKNOWN,
+	T_RUNNING,
+	T_RUNNABLE,
+	T_SLEEPING,
+	T_DEAD
+};
 
 struct process;
 struct thread;
@@ -36,6 +52,7 @@ struct proc {
 	struct thread *m;
 	struct process *process;
 	uint64_t since; /* ns, last change of state */
+	uint32_t snap_status; /* p.status in the snapshot */
 	UT_hash_handle hh;
 };
 
@@ -61,6 +78,8 @@ struct thread {
 	uint32_t tgid;
 	char comm[EVENT_COMM_LEN];
 	struct process *process; /* Go target it belongs to, or NULL */
+	uint64_t m_addr; /* its m, 0 if not known */
+	uint64_t m_oldp; /* m.oldp in the snapshot */
 	struct goroutine *g;
 	struct proc *p;
 	enum t_state state;

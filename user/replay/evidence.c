@@ -1,0 +1,191 @@
+/* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
+/*
+ * Bring the model to what was proven, by legal steps only. A step that must have happened unseen,
+ * because nothing probes it (a P changing hands, most of all), is CHANGE_INFERRED; one that should
+ * have been seen and was not is CHANGE_REPAIR, and told as a repair.
+ */
+#include <errno.h>
+#include <stddef.h>
+
+#include "user/replay/internal.h"
+
+static bool step(struct replay *r, struct goroutine *g, enum g_cause cause, struct thread *t,
+		 const char *block, unsigned int flags)
+{
+	struct why w = {.block = block, .stack = g->stack, .skip = -1, .flags = flags};
+
+	return g_apply(r, g, cause, t, &w);
+}
+
+/* The thread's P was taken while it was in a syscall. */
+void proc_taken(struct replay *r, struct thread *t, unsigned int flags)
+{
+	if (t->p && t->p->state == P_SYSCALL)
+		p_apply(r, t->p, P_STEAL, t, flags);
+}
+
+/*
+ * `g`, running for all we know, cannot be running any more on its thread. Without losses only one
+ * thing takes a running goroutine's P unseen: a syscall or cgo call without a kernel entry of its
+ * own. Otherwise its stop was lost.
+ */
+static void stop_unseen(struct replay *r, struct goroutine *g)
+{
+	struct thread *t = g->m;
+
+	if (!r->totals.lost && step(r, g, G_SYSCALL_ENTER, t, NULL, CHANGE_INFERRED))
+		return;
+	tell_repair(r, g->process, "a running goroutine's stop was not seen", g, t->p, t);
+	step(r, g, G_STOP, t, "preempted", CHANGE_REPAIR);
+}
+
+/* Leave no goroutine on `t` other than `but`. */
+void ensure_thread_free(struct replay *r, struct thread *t, const struct goroutine *but)
+{
+	struct goroutine *g = t->g;
+
+	if (!g || g == but)
+		return;
+	if (g->state == G_RUNNING) {
+		tell_repair(r, g->process, "another goroutine runs on this thread", g, t->p, t);
+		step(r, g, G_STOP, t, "preempted", CHANGE_REPAIR);
+	} else {
+		proc_taken(r, t, CHANGE_INFERRED);
+		step(r, g, G_SYSCALL_LOST, t, NULL, CHANGE_INFERRED);
+	}
+}
+
+/* `t` holds `p`, running no goroutine in the model. */
+bool ensure_thread_proc(struct replay *r, struct thread *t, struct proc *p)
+{
+	struct thread *v = p->m;
+
+	if (t->p == p && p->state == P_RUNNING)
+		return true;
+	if (t->p && t->p != p) {
+		if (t->p->state == P_SYSCALL)
+			proc_taken(r, t, CHANGE_INFERRED);
+		else if (!p_apply(r, t->p, P_STOP, t, CHANGE_INFERRED))
+			return false;
+	}
+	if (v) {
+		if (v->g && v->g->state == G_RUNNING)
+			stop_unseen(r, v->g);
+		if (p->state == P_SYSCALL)
+			p_apply(r, p, P_STEAL, t, CHANGE_INFERRED);
+		else if (p->state == P_RUNNING && !p_apply(r, p, P_STOP, v, CHANGE_INFERRED))
+			return false;
+	}
+	return p_apply(r, p, P_START, t, CHANGE_INFERRED);
+}
+
+bool ensure_runnable(struct replay *r, struct goroutine *g)
+{
+	struct thread *t = g->m;
+
+	switch (g->state) {
+	case G_RUNNABLE:
+		return true;
+	case G_WAITING:
+		tell_repair(r, g->process, "a goroutine's unblock was not seen", g, NULL, NULL);
+		return step(r, g, G_UNBLOCK, NULL, NULL, CHANGE_REPAIR);
+	case G_RUNNING:
+		tell_repair(r, g->process, "a goroutine's stop was not seen", g, t->p, t);
+		return step(r, g, G_STOP, t, "preempted", CHANGE_REPAIR);
+	case G_SYSCALL:
+		proc_taken(r, t, CHANGE_INFERRED);
+		return step(r, g, G_SYSCALL_LOST, t, NULL, CHANGE_INFERRED);
+	case G_DEAD:
+		break;
+	}
+	return false;
+}
+
+bool ensure_waiting(struct replay *r, struct goroutine *g)
+{
+	struct thread *t = g->m;
+	struct why w = {.reason = "", .block = "unspecified", .stack = g->stack, .skip = -1};
+
+	w.flags = CHANGE_REPAIR;
+	if (g->state == G_WAITING)
+		return true;
+	tell_repair(r, g->process, "a goroutine's block was not seen", g, t ? t->p : NULL, t);
+	if (g->state == G_RUNNING)
+		return g_apply(r, g, G_BLOCK, t, &w);
+	return false;
+}
+
+/* `g` runs on `t` with `p`. */
+bool ensure_running(struct replay *r, struct goroutine *g, struct thread *t, struct proc *p)
+{
+	if (g->state == G_RUNNING && g->m == t && t->p == p)
+		return true;
+	if (g->state == G_SYSCALL && g->m == t) {
+		/* Back from a syscall: nothing probes the way out that keeps a P. */
+		if (t->p == p && p->state == P_SYSCALL)
+			return step(r, g, G_SYSCALL_RETURN, t, NULL, CHANGE_INFERRED);
+		proc_taken(r, t, CHANGE_INFERRED);
+		if (!ensure_thread_proc(r, t, p) ||
+		    !step(r, g, G_SYSCALL_LOST, t, NULL, CHANGE_INFERRED))
+			return false;
+		return step(r, g, G_START, t, NULL, CHANGE_INFERRED);
+	}
+	if (g->state == G_RUNNING && g->m == t)
+		tell_repair(r, g->process, "a running goroutine has another P", g, p, t);
+	else
+		tell_repair(r, g->process, "a goroutine's start was not seen", g, p, t);
+	if (!ensure_runnable(r, g))
+		return false;
+	ensure_thread_free(r, t, NULL);
+	if (!ensure_thread_proc(r, t, p))
+		return false;
+	return step(r, g, G_START, t, NULL, CHANGE_REPAIR);
+}
+
+/* `g` is in a syscall on `t`, or was until now, and its P is gone. */
+bool ensure_syscall_without_proc(struct replay *r, struct goroutine *g, struct thread *t)
+{
+	if (g->state == G_RUNNING && g->m == t)
+		step(r, g, G_SYSCALL_ENTER, t, NULL, CHANGE_INFERRED);
+	if (g->state != G_SYSCALL || g->m != t)
+		return false;
+	proc_taken(r, t, CHANGE_INFERRED);
+	return true;
+}
+
+struct goroutine *goroutine_introduce(struct replay *r, struct process *ps, struct thread *t,
+				      uint64_t addr, uint64_t id)
+{
+	struct why w = {.skip = -1, .flags = CHANGE_REPAIR};
+	struct goroutine *g;
+	struct proc *p, *tmp;
+
+	/* A goroutine can only come into a running trace by creation, on a thread with a P. */
+	if (!t->p || t->p->state != P_RUNNING) {
+		t = NULL;
+		HASH_ITER(hh, ps->procs, p, tmp)
+			if (!t && p->state == P_RUNNING)
+				t = p->m;
+	}
+	if (!t && ps->ready) {
+		tell_repair(r, ps, "an unknown goroutine, and no P to introduce it on", NULL, NULL,
+			    NULL);
+		return NULL;
+	}
+	g = goroutine_new(r, ps, addr, id);
+	if (!g) {
+		r->status = -ENOMEM;
+		return NULL;
+	}
+	if (!ps->ready) {
+		g->state = G_RUNNABLE;
+		g->since = r->now;
+		return g;
+	}
+	tell_repair(r, ps, "a goroutine nobody announced", g, t->p, t);
+	if (!g_apply(r, g, G_CREATE, t, &w)) {
+		goroutine_drop(g);
+		return NULL;
+	}
+	return g;
+}

@@ -1,0 +1,203 @@
+/* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
+/* What tracepoints prove: threads on and off CPUs, syscalls, and which thread holds which P. */
+#include <string.h>
+
+#include "user/replay/internal.h"
+
+#define TASK_STATE_DEAD (0x10 | 0x20 | 0x80) /* EXIT_DEAD, EXIT_ZOMBIE, TASK_DEAD: sched.h */
+
+/*
+ * Before Go 1.26 a thread in a syscall has m.p = 0 and its P is in status _Psyscall until somebody
+ * takes it; since then the P stays wired until it is taken (proc.go, reentersyscall).
+ */
+static bool proc_stays_wired(const struct process *ps)
+{
+	return ps->info.go_minor >= 26;
+}
+
+/* Every kernel event of a thread tells which P it holds: nothing else has to probe that. */
+static void note_context(struct replay *r, struct thread *t, const struct ev_gctx *ctx)
+{
+	struct process *ps = t->process;
+	struct proc *p;
+
+	if (!ps || ps->gone || !ctx->g)
+		return;
+	if (!ctx->p) {
+		if (!t->p)
+			return;
+		if (!t->g)
+			p_apply(r, t->p, P_STOP, t, CHANGE_INFERRED);
+		else if (t->g->state == G_SYSCALL && proc_stays_wired(ps))
+			proc_taken(r, t, CHANGE_INFERRED);
+		return;
+	}
+	p = proc_find(ps, ctx->p);
+	if (!p)
+		return;
+	if (!t->g) {
+		ensure_thread_proc(r, t, p);
+	} else if (ctx->curg == t->g->addr) {
+		bool back = t->g->state == G_SYSCALL && !proc_stays_wired(ps);
+
+		if (p != t->p || back)
+			ensure_running(r, t->g, t, p);
+	}
+}
+
+void on_switch(struct replay *r, const struct ev_switch *ev)
+{
+	struct thread *t;
+
+	if (ev->h.tid && (ev->flags & SWITCH_PREV_TRACED)) {
+		enum t_state to = T_SLEEPING;
+
+		t = thread_get(r, ev->h.tid, ev->tgid);
+		if (!t)
+			return;
+		note_context(r, t, &ev->ctx);
+		if (ev->prev_state & TASK_STATE_DEAD)
+			to = T_DEAD;
+		else if (!ev->prev_state || (ev->flags & SWITCH_PREEMPT))
+			to = T_RUNNABLE;
+		t_apply(r, t, to, (int)ev->cpu, ev->next_tid, ev->next_comm);
+	}
+	if (ev->next_tid && (ev->flags & SWITCH_NEXT_TRACED)) {
+		t = thread_get(r, ev->next_tid, ev->next_tgid);
+		if (!t)
+			return;
+		memcpy(t->comm, ev->next_comm, sizeof(t->comm));
+		t_apply(r, t, T_RUNNING, (int)ev->cpu, 0, "");
+	}
+}
+
+void on_wakeup(struct replay *r, const struct ev_wakeup *ev)
+{
+	struct thread *waker = thread_find(r, ev->h.tid);
+	struct thread *t;
+
+	if (waker)
+		note_context(r, waker, &ev->ctx);
+	t = thread_get(r, ev->wakee_tid, ev->wakee_tgid);
+	/* A wake-up of a task that is still on its CPU changes nothing. */
+	if (t && (t->state == T_SLEEPING || t->state == T_UNKNOWN))
+		t_apply(r, t, T_RUNNABLE, (int)ev->target_cpu, ev->h.tid, ev->comm);
+}
+
+/* The kernel gave the tid to somebody else: what the model still binds to it is over. */
+static void thread_bury(struct replay *r, struct thread *t)
+{
+	ensure_thread_free(r, t, NULL);
+	if (t->p)
+		p_apply(r, t->p, t->p->state == P_SYSCALL ? P_STEAL : P_STOP, t, CHANGE_INFERRED);
+	thread_drop(r, t);
+}
+
+void on_task(struct replay *r, const struct ev_task *ev)
+{
+	struct thread *t;
+
+	switch (ev->h.type) {
+	case EV_FORK:
+		if (!process_find(r, ev->other_tgid) && !r->system_ready)
+			return; /* a child process: not ours */
+		t = thread_find(r, ev->other);
+		if (t)
+			thread_bury(r, t);
+		t = thread_get(r, ev->other, ev->other_tgid);
+		if (!t)
+			return;
+		memcpy(t->comm, ev->comm, sizeof(t->comm));
+		t->since = r->now;
+		return;
+	case EV_EXIT:
+		t = thread_find(r, ev->h.tid);
+		if (!t)
+			return;
+		t_apply(r, t, T_DEAD, t->cpu, 0, "");
+		/* Bound to a goroutine when the whole process ends: that is told by EV_GONE. */
+		if (!t->g)
+			thread_bury(r, t);
+		return;
+	default:
+		t = thread_find(r, ev->h.tid);
+		if (t)
+			memcpy(t->comm, ev->comm, sizeof(t->comm));
+	}
+}
+
+void on_sys_enter(struct replay *r, const struct ev_sys_enter *ev)
+{
+	struct thread *t = thread_get(r, ev->h.tid, ev->tgid);
+	struct goroutine *g;
+	struct proc *p;
+	struct why w = {.stack = ev->stack, .skip = -1};
+
+	if (!t)
+		return;
+	t->sys_nr = (int)ev->nr;
+	t->sys_begin = r->now;
+	if (!t->process || t->process->gone)
+		return;
+	if (ev->gstatus != GST_SYSCALL) {
+		note_context(r, t, &ev->ctx);
+		return;
+	}
+	/* Go itself calls this a syscall; the runtime's own calls are not. */
+	g = goroutine_find(t->process, ev->ctx.curg);
+	if (!g)
+		g = goroutine_introduce(r, t->process, t, ev->ctx.curg, 0);
+	if (!g || (g->state == G_SYSCALL && g->m == t))
+		return;
+	/* Before 1.26 the context has no P here: the one the model knows must do. */
+	p = ev->ctx.p ? proc_find(t->process, ev->ctx.p) : t->p;
+	if (!p || !ensure_running(r, g, t, p))
+		return;
+	g_apply(r, g, G_SYSCALL_ENTER, t, &w);
+}
+
+/* Whether the P waited for the syscall's return, as seen at that return. */
+static bool proc_kept(const struct thread *t, const struct ev_sys_exit *ev)
+{
+	if (!t->p || t->p->state != P_SYSCALL)
+		return false;
+	if (proc_stays_wired(t->process))
+		return ev->ctx.p == t->p->addr;
+	return ev->oldp == t->p->addr && ev->oldp_status == PST_SYSCALL;
+}
+
+void on_sys_exit(struct replay *r, const struct ev_sys_exit *ev)
+{
+	struct thread *t = thread_get(r, ev->h.tid, ev->tgid);
+	struct goroutine *g = NULL;
+	struct why w = {.skip = -1};
+
+	if (!t)
+		return;
+	if (t->process && !t->process->gone) {
+		g = ev->ctx.curg ? goroutine_find(t->process, ev->ctx.curg) : NULL;
+		if (ev->gstatus != GST_SYSCALL) {
+			note_context(r, t, &ev->ctx);
+			g = NULL;
+		}
+	}
+	if (t->sys_nr == (int)ev->nr) {
+		struct syscall_span s = {
+			.begin = t->sys_begin,
+			.end = r->now,
+			.t = t,
+			.g = g,
+			.nr = t->sys_nr,
+			.ret = ev->ret,
+		};
+
+		tell_syscall(r, &s);
+	}
+	t->sys_nr = -1;
+	if (!g || g->state != G_SYSCALL || g->m != t)
+		return;
+	if (proc_kept(t, ev))
+		g_apply(r, g, G_SYSCALL_RETURN, t, &w);
+	else
+		proc_taken(r, t, CHANGE_INFERRED);
+}

@@ -1,0 +1,175 @@
+/* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
+#include <stdlib.h>
+#include <string.h>
+
+#include "user/replay/internal.h"
+
+struct process *process_find(struct replay *r, uint32_t tgid)
+{
+	struct process *ps;
+
+	HASH_FIND(hh, r->processes, &tgid, sizeof(tgid), ps);
+	return ps;
+}
+
+struct process *process_get(struct replay *r, uint32_t tgid)
+{
+	struct process *ps = process_find(r, tgid);
+
+	if (ps)
+		return ps;
+	ps = calloc(1, sizeof(*ps));
+	if (!ps)
+		return NULL;
+	ps->tgid = tgid;
+	HASH_ADD(hh, r->processes, tgid, sizeof(ps->tgid), ps);
+	return ps;
+}
+
+struct thread *thread_find(struct replay *r, uint32_t tid)
+{
+	struct thread *t;
+
+	HASH_FIND(hh, r->threads, &tid, sizeof(tid), t);
+	return t;
+}
+
+struct thread *thread_get(struct replay *r, uint32_t tid, uint32_t tgid)
+{
+	struct thread *t = thread_find(r, tid);
+
+	if (t) {
+		if (!t->tgid && tgid) {
+			t->tgid = tgid;
+			t->process = process_find(r, tgid);
+		}
+		return t;
+	}
+	t = calloc(1, sizeof(*t));
+	if (!t)
+		return NULL;
+	t->tid = tid;
+	t->tgid = tgid;
+	t->process = process_find(r, tgid);
+	t->cpu = -1;
+	t->sys_nr = -1;
+	HASH_ADD(hh, r->threads, tid, sizeof(t->tid), t);
+	return t;
+}
+
+void thread_drop(struct replay *r, struct thread *t)
+{
+	HASH_DELETE(hh, r->threads, t);
+	free(t);
+}
+
+struct goroutine *goroutine_find(struct process *ps, uint64_t addr)
+{
+	struct goroutine *g;
+
+	HASH_FIND(hh, ps->goroutines, &addr, sizeof(addr), g);
+	return g;
+}
+
+struct goroutine *goroutine_new(struct replay *r, struct process *ps, uint64_t addr, uint64_t id)
+{
+	struct goroutine *g = calloc(1, sizeof(*g));
+
+	if (!g)
+		return NULL;
+	g->addr = addr;
+	g->id = id;
+	g->serial = ++r->serial;
+	g->process = ps;
+	g->reason = "";
+	HASH_ADD(hh, ps->goroutines, addr, sizeof(g->addr), g);
+	return g;
+}
+
+void goroutine_drop(struct goroutine *g)
+{
+	if (g->m && g->m->g == g)
+		g->m->g = NULL;
+	HASH_DELETE(hh, g->process->goroutines, g);
+	free(g);
+}
+
+struct proc *proc_find(struct process *ps, uint64_t addr)
+{
+	struct proc *p;
+
+	HASH_FIND(hh, ps->procs, &addr, sizeof(addr), p);
+	return p;
+}
+
+struct proc *proc_get(struct process *ps, uint64_t addr, int id)
+{
+	struct proc *p = proc_find(ps, addr);
+
+	if (p)
+		return p;
+	p = calloc(1, sizeof(*p));
+	if (!p)
+		return NULL;
+	p->addr = addr;
+	p->id = id;
+	p->process = ps;
+	HASH_ADD(hh, ps->procs, addr, sizeof(p->addr), p);
+	return p;
+}
+
+int process_set_string(struct process *ps, unsigned int kind, unsigned int n, const char *text)
+{
+	if (kind >= sizeof(ps->strings) / sizeof(ps->strings[0]) || n > UINT16_MAX)
+		return 0;
+	if (n >= ps->nstrings[kind]) {
+		char **v = realloc(ps->strings[kind], (n + 1) * sizeof(*v));
+
+		if (!v)
+			return -1;
+		memset(v + ps->nstrings[kind], 0, (n + 1 - ps->nstrings[kind]) * sizeof(*v));
+		ps->strings[kind] = v;
+		ps->nstrings[kind] = n + 1;
+	}
+	/* Sinks may hold the old text: the first one stays. */
+	if (!ps->strings[kind][n])
+		ps->strings[kind][n] = strdup(text);
+	return ps->strings[kind][n] ? 0 : -1;
+}
+
+const char *process_string(const struct process *ps, unsigned int kind, unsigned int n)
+{
+	return n < ps->nstrings[kind] && ps->strings[kind][n] ? ps->strings[kind][n] : "";
+}
+
+static void process_free(struct process *ps)
+{
+	struct goroutine *g, *gtmp;
+	struct proc *p, *ptmp;
+
+	HASH_ITER(hh, ps->goroutines, g, gtmp)
+		goroutine_drop(g);
+	HASH_ITER(hh, ps->procs, p, ptmp) {
+		HASH_DELETE(hh, ps->procs, p);
+		free(p);
+	}
+	for (size_t k = 0; k < sizeof(ps->strings) / sizeof(ps->strings[0]); k++) {
+		for (unsigned int i = 0; i < ps->nstrings[k]; i++)
+			free(ps->strings[k][i]);
+		free(ps->strings[k]);
+	}
+	free(ps);
+}
+
+void model_free(struct replay *r)
+{
+	struct process *ps, *tmp;
+	struct thread *t, *ttmp;
+
+	HASH_ITER(hh, r->processes, ps, tmp) {
+		HASH_DELETE(hh, r->processes, ps);
+		process_free(ps);
+	}
+	HASH_ITER(hh, r->threads, t, ttmp)
+		thread_drop(r, t);
+}

@@ -1,0 +1,187 @@
+/* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
+#include "user/replay/replay.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "user/replay/internal.h"
+
+int replay_new(struct replay **out, const struct sink *sinks, size_t n, struct error *e)
+{
+	struct replay *r = calloc(1, sizeof(*r));
+
+	if (r)
+		r->symbols = symbols_new();
+	if (!r || !r->symbols || n > REPLAY_MAX_SINKS) {
+		free(r);
+		return error_set(e, EXIT_FAILED, -ENOMEM, "replay: out of memory");
+	}
+	memcpy(r->sinks, sinks, n * sizeof(*sinks));
+	r->nsinks = n;
+	*out = r;
+	return 0;
+}
+
+static void on_ready(struct replay *r, const struct ev_ready *ev)
+{
+	struct process *ps = process_find(r, ev->tgid);
+
+	if (!r->begun) {
+		r->begun = true;
+		r->totals.begin_ns = r->now;
+	}
+	if (!ev->tgid)
+		r->system_ready = true;
+	else if (ps && !ps->ready)
+		tell_ready(r, ps);
+}
+
+static void on_string(struct replay *r, const struct ev_string *ev)
+{
+	struct process *ps = process_find(r, ev->tgid);
+
+	if (ps && process_set_string(ps, ev->kind, ev->number, ev->text))
+		r->status = -ENOMEM;
+}
+
+static void on_end(struct replay *r, const struct ev_end *ev)
+{
+	r->totals.ended = true;
+	r->totals.why = ev->why;
+}
+
+static void on_gone(struct replay *r, const struct ev_gone *ev)
+{
+	struct process *ps = process_find(r, ev->tgid);
+
+	if (ps)
+		tell_gone(r, ps, ev->how);
+}
+
+static void on_loss(struct replay *r, const struct ev_loss *ev)
+{
+	if (ev->loss_class < LOSS_CLASSES)
+		tell_loss(r, ev);
+}
+
+int replay_event(struct replay *r, const struct event_head *ev, struct error *e)
+{
+	/* The file is in time order; a stray record must not turn time back. */
+	if (ev->time_ns > r->now)
+		r->now = ev->time_ns;
+	if (ev->type < EV_USER_FIRST)
+		r->totals.events++;
+
+	switch (ev->type) {
+	case EV_SWITCH:
+		on_switch(r, (const void *)ev);
+		break;
+	case EV_WAKEUP:
+		on_wakeup(r, (const void *)ev);
+		break;
+	case EV_FORK:
+	case EV_EXEC:
+	case EV_EXIT:
+		on_task(r, (const void *)ev);
+		break;
+	case EV_SYS_ENTER:
+		on_sys_enter(r, (const void *)ev);
+		break;
+	case EV_SYS_EXIT:
+		on_sys_exit(r, (const void *)ev);
+		break;
+	case EV_GO:
+	case EV_GO_CREATE:
+		on_go(r, (const void *)ev);
+		break;
+	case EV_STACK:
+		if (symbols_add_stack(r->symbols, (const void *)ev))
+			r->status = -ENOMEM;
+		break;
+	case EV_TARGET:
+		on_target(r, (const void *)ev);
+		break;
+	case EV_STRING:
+		on_string(r, (const void *)ev);
+		break;
+	case EV_TASK:
+		on_task_state(r, (const void *)ev);
+		break;
+	case EV_SNAP_P:
+		on_snap_p(r, (const void *)ev);
+		break;
+	case EV_SNAP_M:
+		on_snap_m(r, (const void *)ev);
+		break;
+	case EV_SNAP_G:
+		on_snap_g(r, (const void *)ev);
+		break;
+	case EV_READY:
+		on_ready(r, (const void *)ev);
+		break;
+	case EV_LOSS:
+		on_loss(r, (const void *)ev);
+		break;
+	case EV_SYMBOL:
+		if (symbols_add_symbol(r->symbols, (const void *)ev))
+			r->status = -ENOMEM;
+		break;
+	case EV_GONE:
+		on_gone(r, (const void *)ev);
+		break;
+	case EV_SITE:
+		tell_site(r, (const void *)ev);
+		break;
+	case EV_COST:
+		r->totals.cost = *(const struct ev_cost *)ev;
+		break;
+	case EV_END:
+		on_end(r, (const void *)ev);
+		break;
+	}
+	if (r->status == -ENOMEM)
+		return error_set(e, EXIT_FAILED, -ENOMEM, "replay: out of memory");
+	if (r->status)
+		return error_set(e, EXIT_FAILED, r->status, "replay: an output failed: %s",
+				 strerror(-r->status));
+	return 0;
+}
+
+int replay_finish(struct replay *r, struct error *e)
+{
+	r->totals.end_ns = r->now > r->last ? r->now : r->last;
+	if (!r->begun)
+		r->totals.begin_ns = r->totals.end_ns;
+	tell_end(r, e);
+	return r->status;
+}
+
+const struct symbols *replay_symbols(const struct replay *r)
+{
+	return r->symbols;
+}
+
+const struct replay_totals *replay_totals(const struct replay *r)
+{
+	return &r->totals;
+}
+
+struct process *replay_processes(const struct replay *r)
+{
+	return r->processes;
+}
+
+struct thread *replay_threads(const struct replay *r)
+{
+	return r->threads;
+}
+
+void replay_free(struct replay *r)
+{
+	if (!r)
+		return;
+	model_free(r);
+	symbols_free(r->symbols);
+	free(r);
+}

@@ -1,0 +1,189 @@
+/* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
+/*
+ * The first state of a process. Probes are attached before the snapshot is read, so records of
+ * both mix; each is true for its own moment and the later one wins. Nothing is told before
+ * EV_READY.
+ */
+#include <errno.h>
+#include <string.h>
+
+#include "user/replay/internal.h"
+
+/* The runtime's own goroutines, as isSystemGoroutine() in runtime/traceback.go sees them. */
+void goroutine_classify(struct replay *r, struct goroutine *g)
+{
+	const char *func = symbols_func(r->symbols, g->process->tgid, g->start_pc);
+
+	g->system = !strncmp(func, "runtime.", 8) && strcmp(func, "runtime.main") != 0 &&
+		    strcmp(func, "runtime.handleAsyncEvent") != 0;
+}
+
+void on_target(struct replay *r, const struct ev_target *ev)
+{
+	struct process *ps = process_get(r, ev->tgid);
+	struct thread *t, *tmp;
+
+	if (!ps) {
+		r->status = -ENOMEM;
+		return;
+	}
+	ps->info = *ev;
+	HASH_ITER(hh, r->threads, t, tmp)
+		if (t->tgid == ev->tgid)
+			t->process = ps;
+}
+
+void on_task_state(struct replay *r, const struct ev_task_state *ev)
+{
+	struct thread *t = thread_get(r, ev->h.tid, ev->tgid);
+
+	if (!t)
+		return;
+	memcpy(t->comm, ev->comm, sizeof(t->comm));
+	/* R is on a CPU or waiting for one: only the next switch tells. */
+	if (t->state == T_UNKNOWN && ev->state != 'R')
+		t_apply(r, t, T_SLEEPING, t->cpu, 0, "");
+}
+
+void on_snap_p(struct replay *r, const struct ev_snap_p *ev)
+{
+	struct process *ps = process_find(r, ev->tgid);
+	struct proc *p;
+
+	if (!ps || ev->status == PST_DEAD || proc_find(ps, ev->p))
+		return;
+	p = proc_get(ps, ev->p, ev->id);
+	if (!p) {
+		r->status = -ENOMEM;
+		return;
+	}
+	p->snap_status = ev->status;
+	if (ps->ready)
+		tell_new_proc(r, p);
+}
+
+void on_snap_m(struct replay *r, const struct ev_snap_m *ev)
+{
+	struct process *ps = process_find(r, ev->tgid);
+	struct thread *t;
+	struct proc *p;
+
+	if (!ps || !ev->h.tid)
+		return;
+	t = thread_get(r, ev->h.tid, ev->tgid);
+	if (!t)
+		return;
+	t->m_addr = ev->m;
+	/* In a syscall of Go <= 1.25 m.p is 0 and oldp is still the thread's unless taken. */
+	p = ev->p ? proc_find(ps, ev->p) : NULL;
+	if (p && !ps->ready && !t->g)
+		ensure_thread_proc(r, t, p);
+	t->m_oldp = ev->oldp;
+}
+
+static struct thread *thread_of_m(struct replay *r, const struct process *ps, uint64_t m)
+{
+	struct thread *t, *tmp;
+
+	HASH_ITER(hh, r->threads, t, tmp)
+		if (t->process == ps && t->m_addr == m)
+			return t;
+	return NULL;
+}
+
+static enum g_state snap_state(const struct process *ps, const struct ev_snap_g *ev)
+{
+	const char *reason;
+
+	switch (ev->status) {
+	case GST_RUNNABLE:
+		return G_RUNNABLE;
+	case GST_RUNNING:
+	case GST_COPYSTACK:
+		return G_RUNNING;
+	case GST_SYSCALL:
+		return G_SYSCALL;
+	case GST_WAITING:
+		reason = process_string(ps, STRING_WAIT_REASON, ev->wait_reason);
+		return reason_is_running(reason) && ev->m ? G_RUNNING : G_WAITING;
+	case GST_PREEMPTED:
+	case GST_LEAKED:
+		return G_WAITING;
+	default:
+		return G_DEAD;
+	}
+}
+
+static void unbind(struct goroutine *g)
+{
+	if (!g->m)
+		return;
+	if (g->m->p && g->m->p->state == P_SYSCALL)
+		g->m->p->state = P_RUNNING;
+	g->m->g = NULL;
+	g->m = NULL;
+}
+
+/* Bind a running goroutine, or one in a syscall, to its thread; false if the rules forbid it. */
+static bool bind(struct replay *r, struct goroutine *g, enum g_state state, struct thread *t)
+{
+	struct process *ps = g->process;
+	struct proc *oldp;
+
+	if (!t)
+		return false;
+	if (t->g)
+		unbind(t->g);
+	if (state == G_RUNNING && !t->p)
+		return false;
+	if (state == G_SYSCALL && ps->info.go_minor <= 25) {
+		/* Still this thread's P unless someone holds it by now. */
+		oldp = proc_find(ps, t->m_oldp);
+		if (oldp && !oldp->m && !t->p && oldp->snap_status == PST_SYSCALL)
+			p_apply(r, oldp, P_START, t, 0);
+	}
+	g->m = t;
+	t->g = g;
+	if (state == G_SYSCALL && t->p)
+		t->p->state = P_SYSCALL;
+	return true;
+}
+
+void on_snap_g(struct replay *r, const struct ev_snap_g *ev)
+{
+	struct process *ps = process_find(r, ev->tgid);
+	enum g_state state;
+	struct goroutine *g;
+
+	if (!ps || ps->ready)
+		return;
+	state = snap_state(ps, ev);
+	g = goroutine_find(ps, ev->gp);
+	if (g && g->id && g->id != ev->goid) {
+		unbind(g);
+		goroutine_drop(g);
+		g = NULL;
+	}
+	if (state == G_DEAD)
+		return;
+	if (!g)
+		g = goroutine_new(r, ps, ev->gp, ev->goid);
+	if (!g) {
+		r->status = -ENOMEM;
+		return;
+	}
+	unbind(g);
+	g->id = ev->goid;
+	g->start_pc = ev->start_pc;
+	g->go_pc = ev->go_pc;
+	g->parent_id = ev->parent_goid;
+	g->stack = ev->stack;
+	g->reason = "";
+	goroutine_classify(r, g);
+	if ((state == G_RUNNING || state == G_SYSCALL) &&
+	    !bind(r, g, state, thread_of_m(r, ps, ev->m)))
+		state = G_RUNNABLE; /* read in between: its next event tells */
+	if (state == G_WAITING)
+		g->reason = process_string(ps, STRING_WAIT_REASON, ev->wait_reason);
+	g->state = state;
+}
