@@ -47,19 +47,16 @@ func main() {
 		}
 		harness.UntilGone("main.puller")
 
+		// into a coroutine for each value and once for its end; out again for each value, and
+		// out for good, which ends the goroutine
 		const coroutines = pullers * pulls
+		const in, out = coroutines * (values + 1), coroutines * values
 		return harness.Result{
 			"groups": harness.Groups{
-				"main.puller":       harness.Lives{Create: pullers, Exit: pullers},
-				"runtime.corostart": harness.Lives{Create: coroutines, Exit: coroutines},
+				"main.puller":       harness.Count{Create: pullers, Block: in, Unblock: in, Exit: pullers},
+				"runtime.corostart": harness.Count{Create: coroutines, Block: out, Unblock: in, Exit: coroutines},
 			},
-			// into the coroutine for each value and once for its end; out again for each
-			// value; out for good, which ends the goroutine
-			"coro": map[string]int{
-				"create":  coroutines,
-				"switch":  coroutines * (2*values + 1),
-				"destroy": coroutines,
-			},
+			"coro": map[string]int{"create": coroutines, "switch": in + out, "destroy": coroutines},
 		}
 	})
 }
