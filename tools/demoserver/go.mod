@@ -1,0 +1,3 @@
+module demoserver
+
+go 1.21
