@@ -140,17 +140,33 @@ static void go_switch(struct replay *r, struct go_event *e)
 	g_apply(r, e->g, exits ? G_EXIT : G_BLOCK, e->t, &e->why);
 }
 
+/*
+ * The g of a live goroutine turns up as another one's: its end was not seen. A creation of the very
+ * same goroutine is news only where a snapshot was quicker than its record.
+ */
+static bool forget(struct replay *r, struct go_event *e)
+{
+	if (e->ps->ready && e->g->id == e->ev->goid) {
+		tell_repair(r, e->ps, "a live goroutine was created", e->g, NULL, e->t);
+		return false;
+	}
+	tell_repair(r, e->ps, "a goroutine's exit was not seen", e->g, NULL, e->t);
+	/* A thread it is still bound to must get free in every reader. */
+	if (e->g->m)
+		ensure_runnable(r, e->g);
+	goroutine_drop(e->g);
+	e->g = NULL;
+	return true;
+}
+
 static void go_create(struct replay *r, struct go_event *e)
 {
 	const struct ev_go_create *cr = (const struct ev_go_create *)e->ev;
 	bool blocked = e->ev->kind == GO_CREATE_BLOCKED;
 	struct goroutine *g;
 
-	/* The g was used before: its goroutine's end was not seen. */
-	if (e->g) {
-		tell_repair(r, e->ps, "a goroutine's exit was not seen", e->g, NULL, e->t);
-		goroutine_drop(e->g);
-	}
+	if (e->g && !forget(r, e))
+		return;
 	if (e->other && !ensure_running(r, e->other, e->t, e->p))
 		return;
 	if (!e->other)
@@ -176,8 +192,8 @@ static void go_needm(struct replay *r, struct go_event *e)
 {
 	struct goroutine *g;
 
-	if (e->g)
-		goroutine_drop(e->g);
+	if (e->g && !forget(r, e))
+		return;
 	ensure_thread_free(r, e->t, NULL);
 	g = goroutine_new(r, e->ps, e->ev->gp, e->ev->goid);
 	if (!g) {
@@ -236,19 +252,14 @@ void on_go(struct replay *r, const struct ev_go *ev)
 	}
 	e.g = goroutine_find(e.ps, ev->gp);
 	if (!kinds[ev->kind].creates) {
-		if (e.g && ev->goid && e.g->id && e.g->id != ev->goid) {
-			tell_repair(r, e.ps, "a goroutine's exit was not seen", e.g, e.p, e.t);
-			goroutine_drop(e.g);
-			e.g = NULL;
-		}
-		if (!e.g)
+		if (e.g && ev->goid && e.g->id && e.g->id != ev->goid)
+			forget(r, &e);
+		if (!e.g && ev->goid)
 			e.g = goroutine_introduce(r, e.ps, e.t, ev->gp, ev->goid);
 		if (!e.g)
 			return;
-		if (!e.g->id)
-			e.g->id = ev->goid;
 	}
-	e.other = ev->other ? goroutine_find(e.ps, ev->other) : NULL;
+	e.other = ev->other && ev->other != ev->gp ? goroutine_find(e.ps, ev->other) : NULL;
 	e.why.other = e.other;
 	e.why.stack = ev->stack;
 	e.why.skip = ev->skip;

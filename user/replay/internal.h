@@ -14,8 +14,6 @@
 
 #include "user/replay/replay.h"
 
-#define REPLAY_MAX_SINKS 8
-
 struct replay {
 	struct sink sinks[REPLAY_MAX_SINKS];
 	size_t nsinks;
@@ -45,13 +43,7 @@ enum go_status {
 	GST_DEADEXTRA = 11,
 };
 
-enum p_status {
-	PST_IDLE = 0,
-	PST_RUNNING = 1,
-	PST_SYSCALL = 2,
-	PST_GCSTOP = 3,
-	PST_DEAD = 4
-};
+enum p_status { PST_IDLE = 0, PST_RUNNING = 1, PST_SYSCALL = 2, PST_GCSTOP = 3, PST_DEAD = 4 };
 
 /* --- model.c: find returns NULL, get creates (NULL: out of memory) --- */
 struct process *process_find(struct replay *r, uint32_t tgid);

@@ -145,8 +145,7 @@ void on_sys_enter(struct replay *r, const struct ev_sys_enter *ev)
 	}
 	/* Go itself calls this a syscall; the runtime's own calls are not. */
 	g = goroutine_find(t->process, ev->ctx.curg);
-	if (!g)
-		g = goroutine_introduce(r, t->process, t, ev->ctx.curg, 0);
+	/* One that nobody announced has no id here: its first own event introduces it. */
 	if (!g || (g->state == G_SYSCALL && g->m == t))
 		return;
 	/* Before 1.26 the context has no P here: the one the model knows must do. */

@@ -21,25 +21,9 @@
 
 #include "bpf/event.h"
 
-enum g_state {
-	G_DEAD,
-	G_RUNNABLE,
-	G_RUNNING,
-	G_SYSCALL,
-	G_WAITING
-};
-enum p_state {
-	P_IDLE,
-	P_RUNNING,
-	P_SYSCALL
-};
-enum t_state {
-	T_UNKNOWN,
-	T_RUNNING,
-	T_RUNNABLE,
-	T_SLEEPING,
-	T_DEAD
-};
+enum g_state { G_DEAD, G_RUNNABLE, G_RUNNING, G_SYSCALL, G_WAITING };
+enum p_state { P_IDLE, P_RUNNING, P_SYSCALL };
+enum t_state { T_UNKNOWN, T_RUNNING, T_RUNNABLE, T_SLEEPING, T_DEAD };
 
 struct process;
 struct thread;

@@ -1,26 +1,31 @@
 /* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
 #include "user/replay/replay.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "user/replay/internal.h"
 
-int replay_new(struct replay **out, const struct sink *sinks, size_t n, struct error *e)
+int replay_new(struct replay **out, struct error *e)
 {
 	struct replay *r = calloc(1, sizeof(*r));
 
 	if (r)
 		r->symbols = symbols_new();
-	if (!r || !r->symbols || n > REPLAY_MAX_SINKS) {
+	if (!r || !r->symbols) {
 		free(r);
 		return error_set(e, EXIT_FAILED, -ENOMEM, "replay: out of memory");
 	}
-	memcpy(r->sinks, sinks, n * sizeof(*sinks));
-	r->nsinks = n;
 	*out = r;
 	return 0;
+}
+
+void replay_add_sink(struct replay *r, struct sink sink)
+{
+	assert(r->nsinks < REPLAY_MAX_SINKS);
+	r->sinks[r->nsinks++] = sink;
 }
 
 static void on_ready(struct replay *r, const struct ev_ready *ev)

@@ -7,8 +7,14 @@
 
 struct replay;
 
-/* Sinks are called in the order given; the array is copied, what it points to is the caller's. */
-int replay_new(struct replay **out, const struct sink *sinks, size_t n, struct error *e);
+int replay_new(struct replay **out, struct error *e);
+
+/*
+ * Sinks are called in the order they were added, before the first record; what `sink` points to
+ * stays the caller's. At most REPLAY_MAX_SINKS.
+ */
+#define REPLAY_MAX_SINKS 4
+void replay_add_sink(struct replay *r, struct sink sink);
 
 /* Feed the next record (checked by event_valid()). Returns 0 or what a sink returned. */
 int replay_event(struct replay *r, const struct event_head *ev, struct error *e);

@@ -53,12 +53,7 @@ struct g_change {
 	unsigned int flags;
 };
 
-enum p_cause {
-	P_INIT,
-	P_START,
-	P_STOP,
-	P_STEAL
-};
+enum p_cause { P_INIT, P_START, P_STOP, P_STEAL };
 
 struct p_change {
 	uint64_t time;

@@ -122,6 +122,7 @@ static void unbind(struct goroutine *g)
 		g->m->p->state = P_RUNNING;
 	g->m->g = NULL;
 	g->m = NULL;
+	g->state = G_RUNNABLE;
 }
 
 /* Bind a running goroutine, or one in a syscall, to its thread; false if the rules forbid it. */

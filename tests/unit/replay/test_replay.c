@@ -1,0 +1,399 @@
+/* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "tests/unit/replay/stream.h"
+#include "tests/unit/unit.h"
+
+/* M1 runs G1 on P0; M2 sleeps; G2 waits. */
+static void open_usual(struct stream *s, int minor)
+{
+	stream_open(s, minor, 4);
+	stream_snap_m(s, 1, 1, 0);
+	stream_snap_m(s, 2, -1, -1);
+	stream_snap_g(s, 1, 2, 1);
+	stream_snap_g(s, 2, 4, 0);
+	stream_ready(s);
+	CU_ASSERT(stream_expect(s, "P0 init M1\n"
+				   "G1 init running M1\n"
+				   "G2 init waiting 'chan receive' (chan receive)\n"));
+}
+
+static void block_and_wake(void)
+{
+	struct stream s;
+
+	open_usual(&s, 26);
+	stream_go(&s, GO_READY, 1, 0, 2, 1);
+	stream_go(&s, GO_PARK, 1, 0, 1, 1);
+	stream_go(&s, GO_START, 1, 0, 2, -1);
+	stream_go(&s, GO_CREATE, 1, 0, 3, 2);
+	stream_go(&s, GO_EXIT, 1, 0, 2, -1);
+	CU_ASSERT(stream_expect(&s, "G2 unblock M1 by G1\n"
+				    "G1 block M1 'chan receive' (chan receive)\n"
+				    "G2 start M1\n"
+				    "G3 create M1 by G2\n"
+				    "G2 exit M1\n"));
+	CU_ASSERT_EQUAL(replay_totals(s.replay)->repairs, 0);
+	stream_close(&s);
+}
+
+/* Another thread starts a goroutine on the P that M1 let go: nothing probes that. */
+static void proc_changes_hands(void)
+{
+	struct stream s;
+
+	open_usual(&s, 26);
+	stream_go(&s, GO_READY, 1, 0, 2, 1);
+	stream_go(&s, GO_PARK, 1, 0, 1, -1);
+	stream_switch(&s, 1, -1, -1, 1, 0);
+	stream_go(&s, GO_START, 2, 0, 2, -1);
+	CU_ASSERT(stream_expect(&s, "G2 unblock M1 by G1\n"
+				    "G1 block M1 'chan receive' (chan receive)\n"
+				    "~P0 stop M1\n"
+				    "~P0 start M2\n"
+				    "G2 start M2\n"));
+	CU_ASSERT_EQUAL(replay_totals(s.replay)->repairs, 0);
+	stream_close(&s);
+}
+
+static void syscall_keeps_p(int minor)
+{
+	struct stream s;
+	bool wired = minor >= 26;
+
+	open_usual(&s, minor);
+	stream_sys_enter(&s, 1, 1, wired ? 0 : -1, 3);
+	stream_sys_exit(&s, 1, 1, wired ? 0 : -1, 0, wired ? 1 : 2, 3);
+	stream_go(&s, GO_PARK, 1, 0, 1, -1);
+	CU_ASSERT(stream_expect(&s, "G1 syscall-enter M1\n"
+				    "S1 M1 G1\n"
+				    "G1 syscall-return M1\n"
+				    "G1 block M1 'chan receive' (chan receive)\n"));
+	CU_ASSERT_EQUAL(replay_totals(s.replay)->repairs, 0);
+	stream_close(&s);
+}
+
+static void syscall_keeps_p_both_ways(void)
+{
+	syscall_keeps_p(25);
+	syscall_keeps_p(26);
+}
+
+static void syscall_loses_p(void)
+{
+	struct stream s;
+
+	open_usual(&s, 25);
+	stream_go(&s, GO_READY, 1, 0, 2, 1);
+	stream_sys_enter(&s, 1, 1, -1, 3);
+	stream_go(&s, GO_START, 2, 0, 2, -1);
+	/* The P is running elsewhere when the syscall returns; no other is idle. */
+	stream_sys_exit(&s, 1, 1, -1, 0, 1, 3);
+	stream_go(&s, GO_SYSEXIT_NOP, 1, -1, 1, -1);
+	stream_go(&s, GO_START, 1, 1, 1, -1);
+	CU_ASSERT(stream_expect(&s, "G2 unblock M1 by G1\n"
+				    "G1 syscall-enter M1\n"
+				    "~P0 steal M2\n"
+				    "~P0 start M2\n"
+				    "G2 start M2\n"
+				    "S1 M1 G1\n"
+				    "G1 syscall-lost M1\n"
+				    "~P1 start M1\n"
+				    "G1 start M1\n"));
+	CU_ASSERT_EQUAL(replay_totals(s.replay)->repairs, 0);
+	stream_close(&s);
+}
+
+/* It lost its P but found an idle one by itself: no probe but its next event tells. */
+static void syscall_finds_another_p(void)
+{
+	struct stream s;
+
+	open_usual(&s, 25);
+	stream_sys_enter(&s, 1, 1, -1, 3);
+	stream_sys_exit(&s, 1, 1, -1, 0, 0, 3);
+	stream_go(&s, GO_SYSEXIT_NEWP, 1, 2, 1, -1);
+	stream_sys_enter(&s, 1, 1, -1, 3);
+	stream_sys_exit(&s, 1, 1, -1, 2, 0, 3);
+	stream_go(&s, GO_PARK, 1, 3, 1, -1);
+	CU_ASSERT(stream_expect(&s, "G1 syscall-enter M1\n"
+				    "S1 M1 G1\n"
+				    "~P0 steal M1\n"
+				    "~P2 start M1\n"
+				    "G1 syscall-lost M1\n"
+				    "G1 start M1\n"
+				    "G1 syscall-enter M1\n"
+				    "S1 M1 G1\n"
+				    "~P2 steal M1\n"
+				    "~P3 start M1\n"
+				    "~G1 syscall-lost M1\n"
+				    "~G1 start M1\n"
+				    "G1 block M1 'chan receive' (chan receive)\n"));
+	CU_ASSERT_EQUAL(replay_totals(s.replay)->repairs, 0);
+	stream_close(&s);
+}
+
+/* futex, epoll and friends of the runtime are no syscalls of a goroutine. */
+static void runtime_syscall(void)
+{
+	struct stream s;
+
+	open_usual(&s, 26);
+	stream_sys_enter(&s, 1, 1, 0, 2);
+	stream_sys_exit(&s, 1, 1, 0, -1, 0, 2);
+	CU_ASSERT(stream_expect(&s, "S1 M1 G0\n"));
+	stream_close(&s);
+}
+
+static void blocking_syscall_gives_p_away(void)
+{
+	struct stream s;
+
+	open_usual(&s, 26);
+	stream_go(&s, GO_SYSBLOCK, 1, 0, 1, -1);
+	stream_go(&s, GO_SYSEXIT_NOP, 1, -1, 1, -1);
+	CU_ASSERT(stream_expect(&s, "G1 syscall-enter M1\n"
+				    "~P0 stop M1\n"
+				    "G1 syscall-lost M1\n"));
+	CU_ASSERT_EQUAL(replay_totals(s.replay)->repairs, 0);
+	stream_close(&s);
+}
+
+static void coroutine(void)
+{
+	struct stream s;
+
+	open_usual(&s, 24);
+	stream_go(&s, GO_CREATE_BLOCKED, 1, 0, 5, 1);
+	stream_go(&s, GO_SWITCH, 1, 0, 1, 5);
+	stream_go(&s, GO_SWITCH, 1, 0, 5, 1);
+	/* one that is not known: it waits until its own first event */
+	stream_go(&s, GO_SWITCH, 1, 0, 1, 6);
+	stream_go(&s, GO_SWITCH, 1, 0, 6, 1);
+	CU_ASSERT(stream_expect(&s, "G5 create-blocked M1 by G1 'coroutine' (coroutine)\n"
+				    "G1 switch-out M1 by G5 'coroutine' (coroutine)\n"
+				    "G5 switch-in M1 by G1\n"
+				    "G5 switch-out M1 by G1 'coroutine' (coroutine)\n"
+				    "G1 switch-in M1 by G5\n"
+				    "G1 block M1 'coroutine' (coroutine)\n"
+				    "# a goroutine nobody announced\n"
+				    "!G6 create M1\n"
+				    "# a goroutine's start was not seen\n"
+				    "!G6 start M1\n"
+				    "G6 switch-out M1 by G1 'coroutine' (coroutine)\n"
+				    "G1 switch-in M1 by G6\n"));
+	stream_close(&s);
+}
+
+static void extra_m(void)
+{
+	struct stream s;
+
+	open_usual(&s, 26);
+	stream_go(&s, GO_NEEDM, 3, -1, 9, -1);
+	stream_go(&s, GO_SYSEXIT_NEWP, 3, 3, 9, -1);
+	stream_sys_enter(&s, 3, 9, 3, 3);
+	stream_go(&s, GO_DROPM, 3, -1, 9, -1);
+	CU_ASSERT(stream_expect(&s, "G9 extra-enter M3\n"
+				    "~P3 start M3\n"
+				    "G9 syscall-lost M3\n"
+				    "G9 start M3\n"
+				    "G9 syscall-enter M3\n"
+				    "~P3 steal M3\n"
+				    "G9 extra-leave M3\n"));
+	CU_ASSERT_EQUAL(replay_totals(s.replay)->repairs, 0);
+	stream_close(&s);
+}
+
+/* The snapshot says one thing, an event after it another: the event is right. */
+static void event_corrects_snapshot(void)
+{
+	struct stream s;
+
+	stream_open(&s, 26, 2);
+	stream_snap_m(&s, 1, 1, 0);
+	stream_snap_g(&s, 1, 2, 1);
+	stream_snap_g(&s, 2, 1, 0);
+	stream_snap_g(&s, 3, 6, 0); /* dead: never existed */
+	stream_go(&s, GO_PARK, 1, 0, 1, -1);
+	stream_go(&s, GO_START, 1, 0, 2, -1);
+	stream_go(&s, GO_CREATE, 1, 0, 4, 2);
+	CU_ASSERT(stream_expect(&s, ""));
+	stream_ready(&s);
+	CU_ASSERT(stream_expect(&s, "P0 init M1\n"
+				    "G1 init waiting 'chan receive' (chan receive)\n"
+				    "G2 init running M1\n"
+				    "G4 init runnable\n"));
+	stream_close(&s);
+}
+
+/* Two goroutines claim one thread in the snapshot: they were read at different moments. */
+static void snapshot_contradicts_itself(void)
+{
+	struct stream s;
+
+	stream_open(&s, 26, 2);
+	stream_snap_m(&s, 1, 1, 0);
+	stream_snap_g(&s, 1, 2, 1);
+	stream_snap_g(&s, 2, 2, 1);
+	stream_snap_g(&s, 3, 2, 7); /* on a thread nobody knows */
+	stream_ready(&s);
+	CU_ASSERT_FALSE(s.broken);
+	stream_go(&s, GO_PARK, 1, 0, 1, -1);
+	CU_ASSERT_FALSE(s.broken);
+	stream_close(&s);
+}
+
+static void lost_stop_is_repaired(void)
+{
+	struct stream s;
+
+	open_usual(&s, 26);
+	stream_go(&s, GO_READY, 1, 0, 2, 1);
+	stream_go(&s, GO_START, 1, 0, 2, -1); /* G1's park was lost */
+	stream_go(&s, GO_READY, 1, 0, 1, 2);
+	CU_ASSERT(stream_expect(&s, "G2 unblock M1 by G1\n"
+				    "# another goroutine runs on this thread\n"
+				    "!G1 stop M1 (preempted)\n"
+				    "G2 start M1\n"
+				    "# a runnable goroutine was readied\n"));
+	CU_ASSERT_EQUAL(replay_totals(s.replay)->repairs, 2);
+	stream_close(&s);
+}
+
+static void lost_wakeup_is_repaired(void)
+{
+	struct stream s;
+
+	open_usual(&s, 26);
+	stream_go(&s, GO_PARK, 1, 0, 1, -1);
+	stream_go(&s, GO_START, 2, 1, 2, -1);
+	CU_ASSERT(stream_expect(&s, "G1 block M1 'chan receive' (chan receive)\n"
+				    "# a goroutine's unblock was not seen\n"
+				    "!G2 unblock\n"
+				    "~P1 start M2\n"
+				    "G2 start M2\n"));
+	stream_close(&s);
+}
+
+/* A g used again for another goroutine while the model still has the old one. */
+static void lost_exit_is_repaired(void)
+{
+	struct stream s;
+	struct ev_go ev = {.tgid = STREAM_TGID,
+			   .gp = G_ADDR(2),
+			   .goid = 77,
+			   .p = P_ADDR(1),
+			   .kind = GO_START,
+			   .skip = -1};
+
+	open_usual(&s, 26);
+	stream_add(&s, &ev.h, EV_GO, sizeof(ev), 2);
+	CU_ASSERT(stream_expect(&s, "# a goroutine's exit was not seen\n"
+				    "# a goroutine nobody announced\n"
+				    "!G77 create M1\n"
+				    "~P1 start M2\n"
+				    "G77 start M2\n"));
+	stream_close(&s);
+}
+
+static void thread_on_and_off_cpu(void)
+{
+	struct stream s;
+
+	open_usual(&s, 26);
+	stream_switch(&s, 0, -1, -1, 0, 1);
+	stream_switch(&s, 1, 1, 0, 0, 0);
+	stream_switch(&s, 0, -1, -1, 0, 1);
+	stream_switch(&s, 1, 1, 0, 1, 0);
+	CU_ASSERT(stream_expect(&s, "M1 runnable\nM1 running\nM1 sleeping\n"));
+	stream_close(&s);
+}
+
+static int rnd(unsigned int *x, int n)
+{
+	*x = *x * 1103515245U + 12345U;
+	return (int)(*x >> 16) % n;
+}
+
+/* Whatever the records say, in whatever order: what is told obeys the rules. */
+static void any_order(void)
+{
+	static struct stream s;
+
+	for (unsigned int seed = 0; seed < 300; seed++) {
+		unsigned int x = seed * 2654435761U + 1;
+		int minor = 21 + (int)(seed % 7);
+
+#define RND(n) rnd(&x, n)
+		stream_open(&s, minor, 4);
+		for (int i = 1; i < 6; i++)
+			stream_snap_m(&s, (uint32_t)i, RND(8) + 1, RND(5) - 1);
+		for (int i = 1; i < 8; i++)
+			stream_snap_g(&s, i, (int)(const char[]){1, 2, 3, 4, 6, 9}[RND(6)],
+				      (uint32_t)RND(6));
+		for (int i = 0; i < 2000; i++) {
+			uint32_t tid = (uint32_t)RND(6) + 1;
+			int p = RND(5) - 1, g = RND(12) + 1, other = RND(13);
+
+			if (i == 50)
+				stream_ready(&s);
+			s.len = 0;
+			switch (RND(6)) {
+			case 0:
+				stream_sys_enter(&s, tid, g, p, RND(2) + 2);
+				break;
+			case 1:
+				stream_sys_exit(&s, tid, g, p, RND(5) - 1, RND(3), RND(2) + 2);
+				break;
+			case 2:
+				stream_switch(&s, tid, RND(2) ? g : -1, p, (uint32_t)RND(2),
+					      (uint32_t)RND(7));
+				break;
+			default:
+				stream_go(&s, (enum go_kind)(RND(17)), tid, p, g,
+					  other ? other : -1);
+			}
+			if (RND(200) == 0) {
+				struct ev_task ev = {.tgid = STREAM_TGID,
+						     .other = (__u32)RND(6) + 1,
+						     .other_tgid = STREAM_TGID};
+
+				stream_add(&s, &ev.h, RND(2) ? EV_EXIT : EV_FORK, sizeof(ev), tid);
+			}
+			if (RND(500) == 0) {
+				struct ev_loss ev = {.count = 5, .loss_class = LOSS_GO};
+
+				stream_add(&s, &ev.h, EV_LOSS, sizeof(ev), 0);
+			}
+			if (s.broken)
+				break;
+		}
+		if (s.broken)
+			fprintf(stderr, "\nseed %u: %s\n", seed, s.broken_text);
+		CU_ASSERT_FALSE(s.broken);
+		stream_close(&s);
+	}
+}
+
+static CU_TestInfo tests[] = {
+	{"block, wake, create, exit", block_and_wake},
+	{"a P changes hands unseen", proc_changes_hands},
+	{"a syscall keeps its P", syscall_keeps_p_both_ways},
+	{"a syscall loses its P", syscall_loses_p},
+	{"a syscall finds another P", syscall_finds_another_p},
+	{"the runtime's own syscalls are not the goroutine's", runtime_syscall},
+	{"entersyscallblock gives the P away", blocking_syscall_gives_p_away},
+	{"coroutine switches", coroutine},
+	{"C threads enter and leave Go", extra_m},
+	{"an event corrects the snapshot", event_corrects_snapshot},
+	{"a snapshot that contradicts itself", snapshot_contradicts_itself},
+	{"a lost stop is repaired", lost_stop_is_repaired},
+	{"a lost wake-up is repaired", lost_wakeup_is_repaired},
+	{"a lost exit is repaired", lost_exit_is_repaired},
+	{"threads on and off their CPUs", thread_on_and_off_cpu},
+	{"any order of records obeys the rules", any_order},
+	CU_TEST_INFO_NULL,
+};
+UNIT_SUITE("replay/replay", tests);
