@@ -21,7 +21,7 @@
 
 enum event_type {
 	EV_SWITCH = 1, /* struct ev_switch: sched_switch */
-	EV_WAKEUP = 2, /* struct ev_wakeup: sched_wakeup, sched_wakeup_new */
+	EV_WAKEUP = 2, /* struct ev_wakeup: sched_waking (the waker's side), sched_wakeup_new */
 	EV_FORK = 3, /* struct ev_task: head.tid is the parent's, .other the child's tid */
 	EV_EXEC = 4, /* struct ev_task: .other is the tid before the exec */
 	EV_EXIT = 5, /* struct ev_task: one thread ends; .flags says whether it was the last */
@@ -94,7 +94,7 @@ struct ev_wakeup {
 	__u32 wakee_tid;
 	__u32 wakee_tgid;
 	struct ev_gctx ctx; /* the waker's; zero if the waker is not traced */
-	__u32 target_cpu;
+	__u32 target_cpu; /* where the wakee ran last; it may be moved before it runs */
 	__u32 flags; /* WAKEUP_* */
 	char comm[EVENT_COMM_LEN]; /* the waker's */
 };
@@ -121,7 +121,7 @@ struct ev_sys_enter {
 	__u32 nr;
 	__u32 gstatus; /* curg.atomicstatus; 3 (_Gsyscall): Go itself calls it a syscall */
 	struct ev_gctx ctx;
-	__u64 stack; /* goroutine's stack id when gstatus is _Gsyscall; 0: none */
+	__u64 stack; /* goroutine's when gstatus is _Gsyscall, from g.syscallpc; 0: none */
 };
 _Static_assert(sizeof(struct ev_sys_enter) == 64, "ev_sys_enter");
 
@@ -192,8 +192,11 @@ _Static_assert(sizeof(struct ev_go_create) == 88, "ev_go_create");
  * runtime.goexit's frame is included. Symbolise every pc with pc - 1, as the runtime does.
  */
 #define STACK_TRUNCATED 1U /* EVENT_MAX_FRAMES reached, or a frame could not be read */
-#define STACK_MAYBE_CALLER 2U /* ring only: pc[1] is *(sched.sp), a frame only if pc[0]'s function
-				 had not pushed its own yet; the collector decides and clears it */
+/*
+ * Only in the rings: pc[1] is *(sched.sp), a frame only if pc[0]'s function had not pushed its
+ * own yet; the collector decides and clears the flag.
+ */
+#define STACK_MAYBE_CALLER 2U
 
 struct ev_stack {
 	struct event_head h;
@@ -290,13 +293,7 @@ struct ev_ready {
 };
 _Static_assert(sizeof(struct ev_ready) == 24, "ev_ready");
 
-enum loss_class {
-	LOSS_SCHED = 0,
-	LOSS_SYSCALL = 1,
-	LOSS_GO = 2,
-	LOSS_STACK = 3,
-	LOSS_CLASSES
-};
+enum loss_class { LOSS_SCHED = 0, LOSS_SYSCALL = 1, LOSS_GO = 2, LOSS_STACK = 3, LOSS_CLASSES };
 
 struct ev_loss {
 	struct event_head h; /* time: when the loss was noticed; tid 0 */

@@ -1,0 +1,88 @@
+/* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
+/* What the collector tells the BPF programs, and the arithmetic both sides must agree on. */
+#ifndef GSCOPE_CONTROL_H
+#define GSCOPE_CONTROL_H
+
+#include "bpf/event.h"
+
+#define TARGET_GO 1U /* a Go process whose layout is known: read its goroutine context */
+
+#define NO_OFFSET 0xffffU /* this Go version has no such field */
+
+/*
+ * One read fetches all that is wanted from the beginning of a g, and one what is wanted from the
+ * middle of an m. The collector refuses a layout where that does not suffice: the fields have not
+ * moved further from Go 1.19 to 1.27.
+ */
+#define G_HEAD 200 /* bytes: up to g.coroexit */
+#define M_WORDS 48 /* bytes from m.curg on: up to m.oldp */
+
+/* One traced process, the value of map `targets`. Offsets in bytes. */
+struct target_cfg {
+	__u32 flags; /* TARGET_* */
+	__s32 tls_g; /* g is at FS base + tls_g */
+	__u16 g_stack_lo, g_stack_hi; /* in the first G_HEAD bytes, as those that follow */
+	__u16 g_m;
+	__u16 g_sched_sp, g_sched_pc, g_sched_bp;
+	__u16 g_syscallsp, g_syscallpc;
+	__u16 g_syscallbp; /* or NO_OFFSET */
+	__u16 g_status;
+	__u16 g_goid;
+	__u16 g_waitreason;
+	__u16 g_coroexit; /* or NO_OFFSET */
+	__u16 g_gopc, g_startpc; /* anywhere, as those that follow */
+	__u16 g_coroarg; /* or NO_OFFSET */
+	__u16 m_curg;
+	__u16 m_p, m_oldp; /* relative to m_curg */
+	__u16 m_block_reason, m_skip;
+	__u16 p_status;
+	__u16 coro_gp; /* or NO_OFFSET */
+	__u16 pad;
+};
+
+/* The attach cookie of a probe: its site, what it means, where on the stack `skip` is. */
+#define COOKIE_NO_SLOT 0xffffU
+
+static inline __u64 cookie_make(__u32 site, __u32 kind, int skip_slot)
+{
+	__u64 slot = skip_slot >= 0 && skip_slot < (int)COOKIE_NO_SLOT ? (__u64)skip_slot :
+									 COOKIE_NO_SLOT;
+
+	return (site & 0xffffU) | (__u64)(kind & 0xffU) << 16 | slot << 32;
+}
+
+static inline __u32 cookie_site(__u64 cookie)
+{
+	return cookie & 0xffffU;
+}
+
+static inline __u32 cookie_kind(__u64 cookie)
+{
+	return cookie >> 16 & 0xffU;
+}
+
+static inline __u32 cookie_slot(__u64 cookie)
+{
+	return cookie >> 32 & 0xffffU;
+}
+
+/* A stack's id: begin with the tgid, add every pc, finish; never 0. */
+static inline __u64 stack_id_begin(__u32 tgid)
+{
+	return 0x9e3779b97f4a7c15ULL ^ tgid;
+}
+
+static inline __u64 stack_id_add(__u64 id, __u64 pc)
+{
+	id = (id ^ pc) * 0xff51afd7ed558ccdULL;
+	return id ^ id >> 32;
+}
+
+static inline __u64 stack_id_end(__u64 id)
+{
+	id *= 0xc4ceb9fe1a85ec53ULL;
+	id ^= id >> 29;
+	return id ? id : 1;
+}
+
+#endif

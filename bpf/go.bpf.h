@@ -1,0 +1,88 @@
+/* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
+/*
+ * Reading the Go runtime's structs of the current thread. Every read may fail (the page is not in
+ * memory, the thread is no Go thread): then what would have been read is 0.
+ */
+#ifndef GSCOPE_GO_BPF_H
+#define GSCOPE_GO_BPF_H
+
+#include "bpf/maps.bpf.h"
+#include "bpf/task.bpf.h"
+
+/* g.atomicstatus: runtime/runtime2.go, the same in Go 1.19 to 1.27 */
+#define GO_RUNNABLE 1
+#define GO_RUNNING 2
+#define GO_SYSCALL 3
+#define GO_WAITING 4
+#define GO_DEAD 6
+#define GO_PREEMPTED 9
+#define GO_SCAN 0x1000U
+
+/* The words of an m from m.curg on. */
+struct m_words {
+	__u64 w[M_WORDS / 8];
+};
+
+/* Limits and masks only tell the verifier what the collector guarantees. */
+static __always_inline __u64 m_word(const struct m_words *m, __u32 off)
+{
+	off &= ~7U;
+	barrier_var(off);
+	return off <= M_WORDS - 8 ? *(const __u64 *)((const char *)m->w + off) : 0;
+}
+
+/* The beginning of a g. */
+struct g_head {
+	__u64 w[G_HEAD / 8];
+};
+
+static __always_inline __u64 g_word(const struct g_head *g, __u32 off)
+{
+	off &= ~7U;
+	barrier_var(off);
+	return off <= G_HEAD - 8 ? *(const __u64 *)((const char *)g->w + off) : 0;
+}
+
+static __always_inline __u8 g_byte(const struct g_head *g, __u32 off)
+{
+	barrier_var(off);
+	return off < G_HEAD ? *((const __u8 *)g->w + off) : 0;
+}
+
+static __always_inline __u32 g_status(const struct g_head *g, const struct target_cfg *cfg)
+{
+	return (__u32)g_word(g, cfg->g_status) & ~GO_SCAN;
+}
+
+static __always_inline __u64 read_word(__u64 addr)
+{
+	__u64 word = 0;
+
+	if (bpf_probe_read_user(&word, sizeof(word), (void *)addr))
+		return 0;
+	return word;
+}
+
+/* Fills *ctx; *m is valid only if ctx->g is not 0. */
+static __always_inline void read_gctx(const struct target_cfg *cfg, __u64 fsbase,
+				      struct ev_gctx *ctx, struct m_words *m)
+{
+	__u64 g, mp;
+
+	ctx->g = 0;
+	ctx->curg = 0;
+	ctx->p = 0;
+	if (!fsbase)
+		return;
+	g = read_word(fsbase + cfg->tls_g);
+	if (!g)
+		return;
+	mp = read_word(g + cfg->g_m);
+	if (!mp || bpf_probe_read_user(m, sizeof(*m), (void *)(mp + cfg->m_curg)))
+		return;
+	ctx->g = g;
+	ctx->curg = m->w[0];
+	ctx->p = m_word(m, cfg->m_p);
+}
+
+#endif

@@ -1,0 +1,57 @@
+/* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
+/*
+ * Maps and settings all programs share. Weak: every .bpf.c has them, the linker keeps one.
+ * Sizes left at 1 are set by user/capture/load.c before loading.
+ */
+#ifndef GSCOPE_MAPS_BPF_H
+#define GSCOPE_MAPS_BPF_H
+
+#include "vmlinux.h"
+
+#include <bpf/bpf_helpers.h>
+
+#include "bpf/control.h"
+#include "bpf/event.h"
+
+#define MAX_TARGETS 256
+
+/* A record of every task, not only of those of the targets. */
+const volatile bool system_wide __weak = false;
+
+/* Bytes put into a ring between two wake-ups of the collector. */
+const volatile __u32 wake_bytes __weak = 0;
+
+/* tgid -> what is known of it; no entry: not traced. */
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(max_entries, MAX_TARGETS);
+	__type(key, __u32);
+	__type(value, struct target_cfg);
+} targets __weak SEC(".maps");
+
+struct ring {
+	__uint(type, BPF_MAP_TYPE_RINGBUF);
+	__uint(max_entries, 4096);
+};
+
+/* One ring per CPU: nobody waits for another CPU's record, and a loss is one CPU's. */
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY_OF_MAPS);
+	__uint(max_entries, 1);
+	__type(key, __u32);
+	__array(values, struct ring);
+} rings __weak SEC(".maps");
+
+struct cpu_state {
+	__u64 lost[LOSS_CLASSES];
+	__u64 unannounced; /* bytes since the last wake-up of the collector */
+};
+
+struct {
+	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
+	__uint(max_entries, 1);
+	__type(key, __u32);
+	__type(value, struct cpu_state);
+} cpu_state __weak SEC(".maps");
+
+#endif

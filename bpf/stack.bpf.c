@@ -1,0 +1,194 @@
+// SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only
+/* Goroutine stacks by frame pointers: every Go frame but a leaf's has one. */
+#include "bpf/stack.bpf.h"
+
+#include "bpf/ring.bpf.h"
+
+/*
+ * Stacks are read a window at a time: a helper call costs as much as a dozen frames inside it.
+ * Most parked goroutines fit into one.
+ */
+#define WINDOW 1024
+
+/* Frames of the smaller of two record sizes. */
+#define FEW_FRAMES 32
+
+/*
+ * A walk's state is kept in memory and not in registers, so that the verifier, which knows
+ * nothing of what is in memory, needs not follow every number of frames to its own end.
+ */
+struct scratch {
+	__u32 busy;
+	__u32 flags;
+	__u64 n; /* frames in pc */
+	__u64 id;
+	__u64 bp;
+	__u64 base, have; /* the window: [base, base + have) */
+	__u64 window[WINDOW / 8 + 2];
+	__u64 pc[EVENT_MAX_FRAMES];
+};
+
+/*
+ * Programs of the same CPU can be in here at the same time: a probe's program can be preempted
+ * by a thread that hits a probe, too. So room is claimed; if all is taken, the stack is lost.
+ */
+#define SCRATCHES 4
+
+struct {
+	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
+	__uint(max_entries, SCRATCHES);
+	__type(key, __u32);
+	__type(value, struct scratch);
+} scratch SEC(".maps");
+
+/*
+ * Ids of stacks that were sent, each in one of two places. A newcomer replaces whatever is in its
+ * first place: then that other stack is sent once more, which harms nobody.
+ */
+#define KNOWN_STACKS (1U << 16)
+
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, KNOWN_STACKS);
+	__type(key, __u32);
+	__type(value, __u64);
+} known_stacks SEC(".maps");
+
+static __always_inline struct scratch *claim(void)
+{
+	for (__u32 i = 0; i < SCRATCHES; i++) {
+		__u32 key = i;
+		struct scratch *s = bpf_map_lookup_elem(&scratch, &key);
+
+		if (s && !__sync_val_compare_and_swap(&s->busy, 0, 1))
+			return s;
+	}
+	return NULL;
+}
+
+static __always_inline bool send(const struct scratch *s, __u64 id, __u64 tid, const __u32 frames)
+{
+	__u32 room = sizeof(struct ev_stack) + frames * 8;
+	struct ev_stack *ev = event_reserve(EV_STACK, room, LOSS_STACK);
+
+	if (!ev)
+		return false;
+	ev->h.tid = tid;
+	ev->h.size = sizeof(struct ev_stack) + s->n * 8;
+	ev->id = id;
+	ev->tgid = tid >> 32;
+	ev->n = s->n;
+	ev->flags = s->flags;
+	bpf_probe_read_kernel(ev->pc, frames * 8, s->pc);
+	event_submit(ev, room);
+	return true;
+}
+
+/* A stack that did not fit into the ring stays unknown: its next use tries again. */
+static __always_inline __u64 send_new(const struct scratch *s, __u64 id, __u64 tid)
+{
+	__u32 first = id & (KNOWN_STACKS - 1), second = id >> 32 & (KNOWN_STACKS - 1);
+	__u64 *a = bpf_map_lookup_elem(&known_stacks, &first);
+	__u64 *b = bpf_map_lookup_elem(&known_stacks, &second);
+
+	if (!a || !b)
+		return 0;
+	if (*a == id || *b == id)
+		return id;
+	if (!(s->n <= FEW_FRAMES ? send(s, id, tid, FEW_FRAMES) :
+				   send(s, id, tid, EVENT_MAX_FRAMES)))
+		return 0;
+	if (*a && !*b)
+		*b = id;
+	else
+		*a = id;
+	return id;
+}
+
+/* Have 16 bytes at s->bp in the window, as many as it takes more. */
+static __always_inline bool look_at(struct scratch *s, __u64 bp, __u64 hi)
+{
+	__u64 want = hi - bp;
+
+	if (want > WINDOW)
+		want = WINDOW;
+	if (bpf_probe_read_user(s->window, want, (void *)bp)) {
+		/* a page further up may not be in memory */
+		want = 16;
+		if (bpf_probe_read_user(s->window, 16, (void *)bp))
+			return false;
+	}
+	s->base = bp;
+	s->have = want;
+	return true;
+}
+
+/* One frame. False: it was the last. */
+static __always_inline bool step(struct scratch *s, __u64 lo, __u64 hi)
+{
+	__u64 n, next, pc, at, bp = s->bp;
+
+	if (!bp)
+		return false;
+	n = s->n;
+	if (n >= EVENT_MAX_FRAMES || bp < lo || bp > hi - 16 || bp & 7)
+		goto truncated;
+	at = bp - s->base;
+	if (at + 16 > s->have) {
+		if (!look_at(s, bp, hi))
+			goto truncated;
+		at = 0;
+	}
+	at = at / 8 & (WINDOW / 8 - 1);
+	next = s->window[at];
+	pc = s->window[at + 1];
+	if (!pc)
+		return false;
+	s->pc[n] = pc;
+	s->n = n + 1;
+	s->id = stack_id_add(s->id, pc);
+	s->bp = next;
+	if (!next || next > bp)
+		return true;
+truncated:
+	s->flags |= STACK_TRUNCATED;
+	return false;
+}
+
+__u64 stack_send(struct walk *w)
+{
+	struct scratch *s;
+	__u64 lo, hi, id;
+
+	if (!w)
+		return 0;
+	s = claim();
+	if (!s) {
+		count_loss(LOSS_STACK);
+		return 0;
+	}
+	lo = w->lo;
+	hi = w->hi;
+	s->bp = hi >= lo + 16 ? w->bp : 0;
+	s->base = 0;
+	s->have = 0;
+	s->pc[0] = w->pc;
+	s->n = 1;
+	s->flags = 0;
+	s->id = stack_id_add(stack_id_begin(w->id >> 32), w->pc);
+	if (w->caller) {
+		s->pc[1] = w->caller;
+		s->n = 2;
+		s->flags = STACK_MAYBE_CALLER;
+		s->id = stack_id_add(s->id, w->caller);
+	}
+	for (__u32 i = 0; i < EVENT_MAX_FRAMES; i++) {
+		barrier();
+		if (!step(s, lo, hi))
+			break;
+	}
+	barrier();
+	id = send_new(s, stack_id_end(stack_id_add(s->id, s->flags)), w->id);
+	s->busy = 0;
+	return id;
+}

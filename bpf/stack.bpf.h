@@ -1,0 +1,76 @@
+/* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
+/* Where the walk of a goroutine's frame pointers begins, and the walk itself (stack.bpf.c). */
+#ifndef GSCOPE_STACK_BPF_H
+#define GSCOPE_STACK_BPF_H
+
+#include "bpf/go.bpf.h"
+
+struct walk {
+	__u64 lo, hi; /* the goroutine's stack: [lo, hi) */
+	__u64 pc; /* of the leaf */
+	__u64 caller; /* what may be its return address, 0: no doubt (STACK_MAYBE_CALLER) */
+	__u64 bp; /* of the leaf's frame, or of its caller's if it has none */
+	__u64 id; /* pid_tgid of the thread */
+};
+
+/*
+ * Walk, send an ev_stack unless it was sent before, return its id. 0: no stack, and the loss
+ * counted. A function of its own to the verifier, so that its loop is checked once.
+ */
+__u64 stack_send(struct walk *w);
+
+static __always_inline void walk_begin(struct walk *w, const struct target_cfg *cfg,
+				       const struct g_head *gp, __u64 id)
+{
+	w->lo = g_word(gp, cfg->g_stack_lo);
+	w->hi = g_word(gp, cfg->g_stack_hi);
+	w->pc = g_word(gp, cfg->g_sched_pc);
+	w->caller = 0;
+	w->bp = g_word(gp, cfg->g_sched_bp);
+	w->id = id;
+}
+
+/* The stack of a goroutine that left it by mcall, systemstack or morestack: from g.sched. */
+static __always_inline __u64 sched_stack(const struct target_cfg *cfg, const struct g_head *gp,
+					 __u64 id, const bool maybe_in_prologue)
+{
+	struct walk w;
+
+	walk_begin(&w, cfg, gp, id);
+	if (!w.pc)
+		return 0;
+	/* stopped by morestack, the leaf has not pushed its caller's frame pointer yet */
+	if (maybe_in_prologue)
+		w.caller = read_word(g_word(gp, cfg->g_sched_sp));
+	return stack_send(&w);
+}
+
+/*
+ * The stack of a goroutine which Go itself says is in a system call, from where it called the
+ * syscall package: g.syscallpc and its frame pointer, as the runtime's own tracer does. Before
+ * Go 1.23 that frame pointer is not kept; then it is the first one above g.syscallsp in the chain
+ * that begins at `bp`, the thread's own, unless C code runs on another stack (cgo: none).
+ */
+static __always_inline __u64 syscall_stack(const struct target_cfg *cfg, const struct g_head *gp,
+					   __u64 bp, __u64 id)
+{
+	__u64 sp = g_word(gp, cfg->g_syscallsp);
+	struct walk w;
+
+	walk_begin(&w, cfg, gp, id);
+	w.pc = g_word(gp, cfg->g_syscallpc);
+	w.bp = bp;
+	if (!w.pc || !sp)
+		return 0;
+	if (cfg->g_syscallbp != NO_OFFSET) {
+		w.bp = g_word(gp, cfg->g_syscallbp);
+	} else {
+		for (int i = 0; i < 4 && w.bp >= w.lo && w.bp < sp; i++)
+			w.bp = read_word(w.bp);
+		if (w.bp < sp || w.bp >= w.hi)
+			return 0;
+	}
+	return stack_send(&w);
+}
+
+#endif

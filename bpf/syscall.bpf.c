@@ -1,0 +1,119 @@
+// SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only
+/* System calls, with the goroutine that makes them. Twins as in sched.bpf.c. */
+#include "bpf/go.bpf.h"
+#include "bpf/ring.bpf.h"
+#include "bpf/stack.bpf.h"
+#include "bpf/task.bpf.h"
+
+static __always_inline __u64 current_fsbase(const bool typed)
+{
+	if (typed)
+		return bpf_get_current_task_btf()->thread.fsbase;
+	return BPF_CORE_READ((struct task_struct *)bpf_get_current_task(), thread.fsbase);
+}
+
+static __always_inline int on_enter(const bool typed, const struct pt_regs *regs, __u32 nr)
+{
+	__u64 id = bpf_get_current_pid_tgid();
+	__u32 tgid = id >> 32, gstatus = 0;
+	struct target_cfg *cfg = bpf_map_lookup_elem(&targets, &tgid);
+	struct ev_gctx ctx = {};
+	__u64 stack = 0;
+	struct ev_sys_enter *ev;
+
+	if (!cfg && !system_wide)
+		return 0;
+	if (cfg && cfg->flags & TARGET_GO) {
+		struct m_words m;
+
+		read_gctx(cfg, current_fsbase(typed), &ctx, &m);
+		if (ctx.curg) {
+			struct g_head gp;
+
+			if (!bpf_probe_read_user(&gp, sizeof(gp), (void *)ctx.curg)) {
+				gstatus = g_status(&gp, cfg);
+				if (gstatus == GO_SYSCALL)
+					stack = syscall_stack(cfg, &gp, FIELD(typed, regs, bp), id);
+			}
+		}
+	}
+	ev = event_reserve(EV_SYS_ENTER, sizeof(*ev), LOSS_SYSCALL);
+	if (!ev)
+		return 0;
+	ev->h.tid = id;
+	ev->tgid = tgid;
+	ev->cpu = bpf_get_smp_processor_id();
+	ev->nr = nr;
+	ev->gstatus = gstatus;
+	ev->ctx = ctx;
+	ev->stack = stack;
+	event_submit(ev, sizeof(*ev));
+	return 0;
+}
+
+SEC("tp_btf/sys_enter")
+int sys_enter_typed(__u64 *ctx)
+{
+	return on_enter(true, (void *)ctx[0], ctx[1]);
+}
+
+SEC("raw_tp/sys_enter")
+int sys_enter_raw(__u64 *ctx)
+{
+	return on_enter(false, (void *)ctx[0], ctx[1]);
+}
+
+static __always_inline int on_leave(const bool typed, const struct pt_regs *regs, __s64 ret)
+{
+	__u64 id = bpf_get_current_pid_tgid();
+	__u32 tgid = id >> 32, gstatus = 0, oldp_status = 0;
+	struct target_cfg *cfg = bpf_map_lookup_elem(&targets, &tgid);
+	struct ev_gctx ctx = {};
+	__u64 oldp = 0;
+	struct ev_sys_exit *ev;
+
+	if (!cfg && !system_wide)
+		return 0;
+	if (cfg && cfg->flags & TARGET_GO) {
+		struct m_words m;
+
+		read_gctx(cfg, current_fsbase(typed), &ctx, &m);
+		if (ctx.curg) {
+			bpf_probe_read_user(&gstatus, 4, (void *)(ctx.curg + cfg->g_status));
+			gstatus &= ~GO_SCAN;
+		}
+		if (gstatus == GO_SYSCALL) {
+			oldp = m_word(&m, cfg->m_oldp);
+			if (oldp)
+				bpf_probe_read_user(&oldp_status, 4,
+						    (void *)(oldp + cfg->p_status));
+		}
+	}
+	ev = event_reserve(EV_SYS_EXIT, sizeof(*ev), LOSS_SYSCALL);
+	if (!ev)
+		return 0;
+	ev->h.tid = id;
+	ev->tgid = tgid;
+	ev->cpu = bpf_get_smp_processor_id();
+	ev->nr = FIELD(typed, regs, orig_ax);
+	ev->gstatus = gstatus;
+	ev->ctx = ctx;
+	ev->oldp = oldp;
+	ev->oldp_status = oldp_status;
+	ev->pad = 0;
+	ev->ret = ret;
+	event_submit(ev, sizeof(*ev));
+	return 0;
+}
+
+SEC("tp_btf/sys_exit")
+int sys_exit_typed(__u64 *ctx)
+{
+	return on_leave(true, (void *)ctx[0], ctx[1]);
+}
+
+SEC("raw_tp/sys_exit")
+int sys_exit_raw(__u64 *ctx)
+{
+	return on_leave(false, (void *)ctx[0], ctx[1]);
+}
