@@ -1,4 +1,5 @@
 # SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only
+# shellcheck shell=bash
 #
 # Package lists of our own, for tools/setup and tools/go-toolchains: suites the
 # machine does not use are read without touching its apt configuration or lists.
@@ -67,4 +68,14 @@ apt_private() {
 		#clear APT::Update::Post-Invoke-Success;
 	EOF
 	export APT_CONFIG=$dir/apt.conf
+}
+
+# apt_own_sources DIR: let the machine's own sources be read there, too
+apt_own_sources() {
+	local file
+
+	for file in /etc/apt/sources.list.d/*.{list,sources}; do
+		[ ! -r "$file" ] || ln -s "$file" "$1/sources/"
+	done
+	[ ! -r /etc/apt/sources.list ] || ln -s /etc/apt/sources.list "$1/sources/main.list"
 }
