@@ -91,14 +91,23 @@ test: toolchains
 	@$(O)/unit
 	@$(if $(wildcard tests/e2e/run),GSCOPE=$(CURDIR)/$(O)/gscope tests/e2e/run)
 
-check: setup
-	@printf '  %-8s %s\n' FORMAT 'bpf user tests tools'
+check: check-format check-c check-shell check-man
+
+check-format: setup
+	@printf '  %-8s %s\n' FORMAT '$(sort $(foreach f,$(C_FILES),$(firstword $(subst /, ,$f))))'
 	@$(if $(C_FILES),clang-format --dry-run -Werror $(C_FILES))
+
+check-c: setup
 	@printf '  %-8s %s\n' CPPCHECK user
-	@$(if $(LIB_OBJS),cppcheck --quiet --error-exitcode=1 --std=c11 \
-		--enable=warning --enable=performance --enable=portability --inline-suppr --suppress=missingIncludeSystem -j $(shell nproc) -I. user)
-	@printf '  %-8s %s\n' SHELL 'tools tests'
-	@shellcheck -x $$(grep -rlIE --exclude-dir=build '^#!/bin/(ba)?sh|^# shellcheck shell' tools tests .ci)
+	@$(if $(LIB_OBJS),cppcheck --quiet --error-exitcode=1 --std=c11 --inline-suppr \
+		--enable=warning --enable=performance --enable=portability \
+		--suppress=missingIncludeSystem --include=tools/cppcheck.h -j $(shell nproc) -I. user)
+
+check-shell: setup
+	@printf '  %-8s %s\n' SHELL '.ci tests tools'
+	@shellcheck -x $$(grep -rlIE '^#!/bin/(ba)?sh|^# shellcheck shell' .ci tests tools)
+
+check-man: setup
 	@$(if $(MAN),printf '  %-8s %s\n' MAN '$(MAN)'; mandoc -T lint -W warning $(MAN))
 
 bench: toolchains
@@ -129,6 +138,7 @@ help:
 	@echo 'Root gets missing packages installed by the first three; tools/setup alone does so, too.'
 	@echo 'SAN=1: with sanitizers, into build/san. V=1: show the commands.'
 
-.PHONY: all setup toolchains demo test check bench install clean help
+.PHONY: all setup toolchains demo test check check-format check-c check-shell check-man bench \
+	install clean help
 .DELETE_ON_ERROR:
 .SECONDARY:
