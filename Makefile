@@ -110,6 +110,9 @@ check-shell: setup
 check-man: setup
 	@$(if $(MAN),printf '  %-8s %s\n' MAN '$(MAN)'; mandoc -T lint -W warning $(MAN))
 
+fuzz: setup
+	@tests/fuzz/run $(SECONDS)
+
 bench: toolchains
 	@$(MAKE) --no-print-directory $(JOBS) all
 	@tools/bench/run
@@ -131,6 +134,7 @@ help:
 	@echo 'make demo      trace a small server that works, and show what comes out (root)'
 	@echo 'make test      unit and end-to-end tests (root)'
 	@echo 'make check     formatting, static analysis, shell scripts, man pages'
+	@echo 'make fuzz      the reader of capture files; SECONDS=60'
 	@echo 'make bench     measure the overhead (root)'
 	@echo 'make install   to PREFIX=$(PREFIX), below DESTDIR'
 	@echo 'make clean     remove what was built, except the Go toolchains in build/go'
@@ -138,7 +142,7 @@ help:
 	@echo 'Root gets missing packages installed by the first three; tools/setup alone does so, too.'
 	@echo 'SAN=1: with sanitizers, into build/san. V=1: show the commands.'
 
-.PHONY: all setup toolchains demo test check check-format check-c check-shell check-man bench \
-	install clean help
+.PHONY: all setup toolchains demo test check check-format check-c check-shell check-man fuzz \
+	bench install clean help
 .DELETE_ON_ERROR:
 .SECONDARY:
