@@ -1,0 +1,54 @@
+/* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
+/*
+ * Go execution trace (version 2) of one process, as `go tool trace` of Go 1.22 and later reads it.
+ * The format and what makes a reader refuse a trace: internal/trace of Go 1.22 to 1.27, order.go
+ * and generation.go.
+ *
+ * The trace is written a generation, that is about a second, at a time. Each generation is whole
+ * when it reaches the file, so a trace that ends early ends with its last generation.
+ *
+ * Header: "go 1.22", which every reader takes, or "go 1.23" as soon as a coroutine event is in
+ * the trace. It is rewritten in place; output that cannot be rewritten (a pipe, or a file opened
+ * for appending) is collected in an unnamed temporary file and copied at the end.
+ *
+ * Times are CLOCK_MONOTONIC nanoseconds (frequency 1e9). Readers take the base time of a batch
+ * through a float64; it is rounded down to what a float64 holds exactly, the first event makes up
+ * for it, and the other differences are small: no time loses precision, whatever the uptime.
+ *
+ * Readers before Go 1.26 leave a state out of their profiles if it begins or ends without a stack,
+ * so every event that may have a stack has one. Where the capture has none, it is the last one
+ * known of that goroutine; else one frame, the function it started with; else one made-up frame:
+ * gscope.unknownStack, or gscope.scheduler for a wake-up that no goroutine did.
+ */
+#ifndef GSCOPE_EXPORT_GOTRACE_H
+#define GSCOPE_EXPORT_GOTRACE_H
+
+#include "user/replay/sink.h"
+
+struct gotrace;
+
+struct gotrace_options {
+	uint32_t tgid; /* process to write; 0: the first whose trace begins */
+};
+
+/*
+ * Write to fd, which stays the caller's. *symbols must outlive the writer; it may be NULL here and
+ * given later by gotrace_set_symbols(), before the first transition.
+ */
+int gotrace_new(struct gotrace **out, int fd, const struct gotrace_options *options,
+		const struct symbols *symbols, struct error *e);
+void gotrace_set_symbols(struct gotrace *t, const struct symbols *symbols);
+
+struct sink gotrace_sink(struct gotrace *t);
+
+/*
+ * Complete the file; call it also when the replay stopped early. Returns the first error there
+ * was, with its message: a failed write, -EPROTO for a transition that contradicts the earlier
+ * ones, -ENODATA if there was no process to write. What is in the file by then is a valid trace.
+ */
+int gotrace_finish(struct gotrace *t, struct error *e);
+
+/* t may be NULL. */
+void gotrace_free(struct gotrace *t);
+
+#endif

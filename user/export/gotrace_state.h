@@ -1,0 +1,104 @@
+/* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
+/*
+ * Inside of the Go trace writer: what a reader of the trace believes at this point, and the
+ * generation being written.
+ */
+#ifndef GSCOPE_EXPORT_GOTRACE_STATE_H
+#define GSCOPE_EXPORT_GOTRACE_STATE_H
+
+#include "user/export/gotrace.h"
+#include "user/export/gotrace_wire.h"
+
+struct wire_m {
+	uint32_t tid;
+	struct wire_g *g;
+	struct wire_p *p;
+	struct batch batch;
+	UT_hash_handle hh;
+};
+
+struct wire_p {
+	int32_t id;
+	enum wire_p_status status;
+	struct wire_m *m; /* that holds it: running or syscall */
+	uint32_t abandoned_by; /* tid, if abandoned */
+	uint64_t seq; /* of this generation */
+	UT_hash_handle hh;
+};
+
+struct wire_g {
+	uint64_t serial; /* struct goroutine's */
+	uint64_t id; /* in the trace: the goid, unless that is unknown or taken */
+	enum wire_g_status status;
+	struct wire_m *m; /* running or syscall */
+	uint64_t gen; /* last generation it was announced in */
+	uint64_t seq; /* of that generation */
+	uint64_t start_pc;
+	uint64_t stack; /* last one known */
+	int32_t skip;
+	UT_hash_handle hh; /* by serial */
+	UT_hash_handle hh_id; /* by id */
+};
+
+/* An event that happens on no thread. */
+struct loose_event {
+	uint64_t time;
+	enum wire_type type;
+	unsigned int nargs;
+	uint64_t args[WIRE_ARGS_MAX];
+};
+
+struct gotrace {
+	struct gotrace_options options;
+	const struct symbols *symbols;
+	struct process *process; /* NULL: not begun */
+	uint32_t tgid;
+	bool done; /* the process is gone, or the replay has ended */
+	int err; /* first error, message in `error`; nothing is written after it */
+	struct error error;
+
+	struct wire_m *ms;
+	struct wire_p *ps;
+	struct wire_g *gs, *gs_by_id;
+	uint64_t lost[LOSS_CLASSES]; /* not yet told */
+	unsigned int told_procs; /* number of Ps last written */
+
+	int minor; /* Go 1.minor needed to read it */
+	uint64_t gen; /* 0: none yet */
+	uint64_t begin; /* ns, of the process's trace */
+	uint64_t gen_begin; /* ns */
+	uint64_t last; /* ns, of the last event */
+	struct bytes out; /* batches of this generation */
+	struct loose_event *loose;
+	size_t nloose, loose_size;
+	struct tables tables;
+	struct trace_out file;
+};
+
+#define WIRE_EMIT(t, m, time, type, ...)                                           \
+	wire_emit(t, m, time, type,                                                \
+		  (sizeof((uint64_t[]){0, ##__VA_ARGS__}) / sizeof(uint64_t)) - 1, \
+		  (const uint64_t[]){0, ##__VA_ARGS__} + 1)
+
+/* Add an event of thread m, or of no thread if m is NULL. Errors surface in gen_end(). */
+void wire_emit(struct gotrace *t, struct wire_m *m, uint64_t time, enum wire_type type,
+	       unsigned int nargs, const uint64_t *args);
+
+/* Make sure g is announced in this generation; the reader counts its events from there. */
+void wire_announce(struct gotrace *t, struct wire_g *g, struct wire_m *m, uint64_t time);
+void wire_announce_p(struct gotrace *t, struct wire_p *p, uint64_t time);
+
+/* Make sure there is a generation for an event at `time`: the first, the current or a new one. */
+int gen_for(struct gotrace *t, uint64_t time);
+
+/* Complete the current generation, if there is one, and write it. `last`: none follows. */
+int gen_end(struct gotrace *t, uint64_t time, bool last);
+
+/* A goroutine runs on m with a P: write what waits for such a moment. */
+void gen_running(struct gotrace *t, struct wire_m *m, uint64_t time);
+
+uint64_t stack_of(struct gotrace *t, const struct wire_g *g, uint64_t stack, int skip);
+uint64_t stack_of_start(struct gotrace *t, const struct wire_g *g);
+uint64_t stack_of_scheduler(struct gotrace *t);
+
+#endif
