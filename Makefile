@@ -80,7 +80,7 @@ setup:
 toolchains: setup
 	@tools/go-toolchains
 
-JOBS := $(if $(filter -j% --jobserver%,$(MAKEFLAGS)),,-j$(shell nproc))
+JOBS = $(if $(filter -j% --jobserver%,$(MAKEFLAGS)),,-j$(shell nproc))
 
 demo: setup
 	@$(MAKE) --no-print-directory $(JOBS) all
@@ -139,7 +139,7 @@ help:
 	@echo 'make install   to PREFIX=$(PREFIX), below DESTDIR'
 	@echo 'make clean     remove what was built, except the Go toolchains in build/go'
 	@echo
-	@echo 'Root gets missing packages installed by the first three; tools/setup alone does so, too.'
+	@echo 'Run by root, all but make, install and clean first install missing packages (tools/setup).'
 	@echo 'SAN=1: with sanitizers, into build/san. V=1: show the commands.'
 
 .PHONY: all setup toolchains demo test check check-format check-c check-shell check-man fuzz \
