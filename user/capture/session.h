@@ -1,0 +1,61 @@
+/* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
+/*
+ * One capture: load the programs, attach them, take the snapshot of every target, write all
+ * records in order of time, detach.
+ */
+#ifndef GSCOPE_CAPTURE_SESSION_H
+#define GSCOPE_CAPTURE_SESSION_H
+
+#include <signal.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+
+#include "bpf/event.h"
+#include "user/base/error.h"
+#include "user/capture/file.h"
+#include "user/target/target.h"
+
+struct capture_options {
+	struct target **targets; /* stay the caller's and must outlive the session */
+	size_t ntargets; /* 0 only if system_wide */
+	bool system_wide; /* record every task */
+	bool no_probes; /* level "kernel": plant nothing in the targets */
+	uint64_t duration_ns; /* from the moment everything is attached; 0: until stopped */
+	uint64_t buffer_bytes; /* of all rings together; 0: about a second's worth */
+	const volatile sig_atomic_t
+		*stop; /* ends the capture when it becomes non-zero; may be NULL */
+	FILE *progress; /* a terminal for the progress line, or NULL */
+	FILE *messages; /* for one-line warnings ("gscope: ..."), or NULL */
+};
+
+struct capture_result {
+	enum end_why why;
+	uint64_t begin_ns, end_ns; /* CLOCK_MONOTONIC; the time in which everything was attached */
+	uint64_t events; /* records taken from the rings */
+	uint64_t lost;
+};
+
+struct capture_session;
+
+/*
+ * Check privileges and kernel, load the programs. The message says what is missing and what to
+ * do. Free with capture_session_close(), which takes NULL and detaches all that is attached.
+ */
+int capture_session_open(struct capture_session **out, const struct capture_options *opt,
+			 struct error *e);
+
+/*
+ * Attach, capture until the duration is over, *stop, or all targets are gone; detach; the last
+ * record is EV_END. The writer stays the caller's, who closes it. Returns 0, or a negative errno
+ * with *e; -ENOSPC when the disk is full: what is on disk is a good capture, without EV_END.
+ */
+int capture_session_run(struct capture_session *s, struct capture_writer *w, struct error *e);
+
+/* How it went; valid after capture_session_run(), also a failed one. */
+const struct capture_result *capture_session_result(const struct capture_session *s);
+
+void capture_session_close(struct capture_session *s);
+
+#endif
