@@ -22,7 +22,7 @@ struct elf_symbol {
 	bool func;
 };
 
-/* Bytes of a section or of a range of the loaded image; `data` is the file's or the caller's. */
+/* Bytes of a section; they live as long as the file. */
 struct elf_bytes {
 	const uint8_t *data;
 	size_t size;
@@ -46,8 +46,11 @@ void *elf_file_handle(const struct elf_file *f);
 /* Function or object called `name` in .symtab: false if there is none. */
 bool elf_symbol(const struct elf_file *f, const char *name, struct elf_symbol *out);
 
-/* A section's bytes, decompressed; false if it does not exist or cannot be read. */
+/* A section's bytes as the file has them; false if it does not exist or cannot be read. */
 bool elf_section(struct elf_file *f, const char *name, struct elf_bytes *out);
+
+/* The bytes from `vaddr` to the end of its section; false if no section has it in the file. */
+bool elf_section_at(struct elf_file *f, uint64_t vaddr, struct elf_bytes *out);
 
 /* Where the byte loaded at `vaddr` is in the file: false if it is in no PT_LOAD's file part. */
 bool elf_file_offset(const struct elf_file *f, uint64_t vaddr, uint64_t *off);

@@ -34,7 +34,8 @@ struct pcln_frame {
 
 /*
  * Read the table of `f`, a binary of Go 1.go_minor which its process has at `bias`
- * (0 for a file that is not running). Free with pclntab_close(). `f` is not needed afterwards.
+ * (0 for a file that is not running). Free with
+ * pclntab_close() before `f` is closed.
  */
 int pclntab_open(struct pclntab **out, struct elf_file *f, unsigned int go_minor, uint64_t bias,
 		 struct error *e);

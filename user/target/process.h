@@ -16,11 +16,11 @@
 struct target_process {
 	pid_t pid;
 	int pidfd; /* readable when the process has ended; -1 before Linux 5.3 */
+	int proc_fd; /* /proc/PID: names this process for ever, whatever becomes of the PID */
 	int exe_fd; /* the executable as the kernel has it mapped, even if replaced on disk */
-	int mem_fd; /* /proc/PID/mem */
+	int mem_fd; /* /proc/PID/mem: the memory of this program, not of one exec'ed later */
 	uint64_t start_time; /* field 22 of /proc/PID/stat: clock ticks since boot */
-	dev_t dev; /* of the executable ... */
-	ino_t ino; /* ... its inode */
+	uint64_t witness; /* a mapped address, by which target_process_same() sees an exec */
 	char comm[TARGET_COMM_LEN];
 	char exe[PATH_MAX]; /* where /proc/PID/exe points; may end in " (deleted)" */
 };
@@ -65,8 +65,6 @@ ssize_t target_process_read_pieces(const struct target_process *p, struct target
 struct target_map {
 	uint64_t start, end; /* [start, end) */
 	uint64_t offset; /* in the file */
-	dev_t dev;
-	ino_t ino;
 	char prot[5]; /* "r-xp" */
 };
 

@@ -28,9 +28,20 @@ enum site_kind {
 	SITE_EXIT, /* AX gp, EBX old, ECX new */
 	SITE_SYSBLOCK, /* AX gp, EBX old, ECX new */
 	SITE_SYSEXIT_NOP, /* AX gp, EBX old, ECX new */
-	SITE_SYSEXIT_NEWP, /* AX p, the new one; gp is m.curg (see sites.c per version) */
+	/*
+	 * AX p, the new one, still unwired: m.p is 0; gp is m.curg. <= 1.25: call acquirep in
+	 * exitsyscallfast_pidle, gp still in syscall; >= 1.26: call acquirepNoTrace in exitsyscall,
+	 * gp already running. It can be the P it had before.
+	 */
+	SITE_SYSEXIT_NEWP,
 	SITE_CREATE_CAS, /* AX newg, EBX old, ECX new: waiting for a coroutine; goid is valid */
 	SITE_CREATE_RUNQPUT, /* BX newg, goid is valid; the creator is m.curg */
+	/*
+	 * Go 1.23 only: AX newg, EBX old, ECX new. A creation if ECX is 4 (waiting: a coroutine),
+	 * and its goid is that of the g's last life; any other hit is also one of
+	 * SITE_CREATE_RUNQPUT and to be ignored here.
+	 */
+	SITE_CREATE_CORO,
 	SITE_SWITCH, /* AX gp stops; g.coroarg -> coro.gp runs; g.coroexit: gp exits */
 	SITE_NEEDM, /* AX gp, EBX old, ECX new */
 	SITE_DROPM, /* AX gp, EBX old, ECX new */

@@ -82,8 +82,8 @@ struct target_strings {
 };
 
 /*
- * runtime.waitReasonStrings, and runtime.traceBlockReasonStrings (none before Go 1.22: n = 0).
- * Free with target_strings_free().
+ * Names of g.waitreason and of m.waitTraceBlockReason, the latter as Go's tracer writes them; read
+ * from the target where it has them. Free with target_strings_free().
  */
 int target_wait_reasons(const struct target *t, struct target_strings *out, struct error *e);
 int target_block_reasons(const struct target *t, struct target_strings *out, struct error *e);

@@ -1,0 +1,3 @@
+module gscope.test/prog
+
+go 1.21

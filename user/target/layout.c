@@ -1,0 +1,381 @@
+// SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only
+/*
+ * DWARF of the runtime's compilation unit says where fields are. What the code of casgstatus and
+ * mcall does must agree: a binary whose DWARF belongs to another build is refused.
+ */
+#include "user/target/layout.h"
+
+#include <dwarf.h>
+#include <elfutils/libdw.h>
+#include <errno.h>
+#include <stddef.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "user/target/code.h"
+
+enum root { ROOT_G, ROOT_M, ROOT_P, ROOTS };
+
+#define PACKAGE_LEN 8 /* of "runtime." */
+
+static const char *const root_names[ROOTS] = {"runtime.g", "runtime.m", "runtime.p"};
+
+/* One offset to find: where it goes, the path of member names from its struct. */
+struct field {
+	enum root root;
+	uint16_t at; /* in struct layout */
+	const char *path[2];
+	uint8_t size; /* in bytes, what readers of it rely on */
+	uint8_t since; /* first Go 1.x that has it */
+};
+
+#define FIELD(root_, member, size_, since_, ...)                                             \
+	{                                                                                    \
+		.root = root_, .at = offsetof(struct layout, member), .path = {__VA_ARGS__}, \
+		.size = size_, .since = since_                                               \
+	}
+
+static const struct field fields[] = {
+	FIELD(ROOT_G, g.stack_lo, 8, 21, "stack", "lo"),
+	FIELD(ROOT_G, g.stack_hi, 8, 21, "stack", "hi"),
+	FIELD(ROOT_G, g.m, 8, 21, "m"),
+	FIELD(ROOT_G, g.sched_sp, 8, 21, "sched", "sp"),
+	FIELD(ROOT_G, g.sched_pc, 8, 21, "sched", "pc"),
+	FIELD(ROOT_G, g.sched_bp, 8, 21, "sched", "bp"),
+	FIELD(ROOT_G, g.syscallsp, 8, 21, "syscallsp"),
+	FIELD(ROOT_G, g.syscallpc, 8, 21, "syscallpc"),
+	FIELD(ROOT_G, g.syscallbp, 8, 23, "syscallbp"),
+	FIELD(ROOT_G, g.atomicstatus, 4, 21, "atomicstatus"),
+	FIELD(ROOT_G, g.goid, 8, 21, "goid"),
+	FIELD(ROOT_G, g.waitsince, 8, 21, "waitsince"),
+	FIELD(ROOT_G, g.waitreason, 1, 21, "waitreason"),
+	FIELD(ROOT_G, g.parent_goid, 8, 21, "parentGoid"),
+	FIELD(ROOT_G, g.gopc, 8, 21, "gopc"),
+	FIELD(ROOT_G, g.startpc, 8, 21, "startpc"),
+	FIELD(ROOT_G, g.coroarg, 8, 22, "coroarg"),
+	FIELD(ROOT_G, g.coroexit, 1, 22, "coroexit"),
+	FIELD(ROOT_G, g.sync_safe_point, 1, 25, "syncSafePoint"),
+	FIELD(ROOT_M, m.g0, 8, 21, "g0"),
+	FIELD(ROOT_M, m.gsignal, 8, 21, "gsignal"),
+	FIELD(ROOT_M, m.procid, 8, 21, "procid"),
+	FIELD(ROOT_M, m.curg, 8, 21, "curg"),
+	FIELD(ROOT_M, m.p, 8, 21, "p"),
+	FIELD(ROOT_M, m.oldp, 8, 21, "oldp"),
+	FIELD(ROOT_M, m.id, 8, 21, "id"),
+	FIELD(ROOT_M, m.alllink, 8, 21, "alllink"),
+	FIELD(ROOT_M, m.wait_block_reason, 1, 21, "waitTraceBlockReason"),
+	FIELD(ROOT_M, m.wait_skip, 8, 21, "waitTraceSkip"),
+	FIELD(ROOT_M, m.incgo, 1, 21, "incgo"),
+	FIELD(ROOT_P, p.id, 4, 21, "id"),
+	FIELD(ROOT_P, p.status, 4, 21, "status"),
+	FIELD(ROOT_P, p.m, 8, 21, "m"),
+	FIELD(ROOT_P, p.goidcache, 8, 21, "goidcache"),
+	FIELD(ROOT_P, p.goidcacheend, 8, 21, "goidcacheend"),
+};
+
+static int32_t *offset_of(struct layout *l, const struct field *f)
+{
+	return (int32_t *)((char *)l + f->at);
+}
+
+static bool unsigned_attr(Dwarf_Die *die, unsigned int name, Dwarf_Word *out)
+{
+	Dwarf_Attribute attr;
+
+	return dwarf_attr(die, name, &attr) && dwarf_formudata(&attr, out) == 0;
+}
+
+/* The type of a DIE, typedefs looked through. */
+static bool type_of(Dwarf_Die *die, Dwarf_Die *type)
+{
+	Dwarf_Attribute attr;
+
+	return dwarf_attr(die, DW_AT_type, &attr) && dwarf_formref_die(&attr, type) &&
+	       dwarf_peel_type(type, type) == 0;
+}
+
+static bool find_member(Dwarf_Die *of, const char *name, Dwarf_Die *out)
+{
+	if (dwarf_child(of, out))
+		return false;
+	do {
+		const char *n = dwarf_diename(out);
+
+		if (n && dwarf_tag(out) == DW_TAG_member && !strcmp(n, name))
+			return true;
+	} while (dwarf_siblingof(out, out) == 0);
+	return false;
+}
+
+/* Follow `path` down from struct `root`: 0 and the field's offset, -ENOENT, -EPROTO (its size). */
+static int find_offset(Dwarf_Die *root, const struct field *f, int32_t *out)
+{
+	Dwarf_Die type = *root, member;
+	Dwarf_Word offset, sum = 0, size;
+
+	for (size_t i = 0; i < 2 && f->path[i]; i++) {
+		if (!find_member(&type, f->path[i], &member))
+			return -ENOENT;
+		if (!unsigned_attr(&member, DW_AT_data_member_location, &offset) ||
+		    !type_of(&member, &type))
+			return -EPROTO;
+		sum += offset;
+	}
+	if (sum > INT16_MAX || dwarf_aggregate_size(&type, &size) || size != f->size)
+		return -EPROTO;
+	*out = sum;
+	return 0;
+}
+
+static int no_dwarf(struct error *e, const char *name)
+{
+	return error_set(
+		e, EXIT_TARGET, -ENODATA,
+		"%s has no DWARF (built with -ldflags=-w or -s, or stripped); gscope needs "
+		"it to know the layout of runtime.g: rebuild without -w and -s",
+		name);
+}
+
+/* Look for the structs in `root_names` among the top-level DIEs of a unit. */
+static void find_in_unit(Dwarf_Die *cu, Dwarf_Die roots[ROOTS], unsigned int *found)
+{
+	Dwarf_Die die;
+
+	if (dwarf_child(cu, &die))
+		return;
+	do {
+		const char *name;
+
+		if (dwarf_tag(&die) != DW_TAG_structure_type)
+			continue;
+		name = dwarf_diename(&die);
+		for (int i = 0; name && i < ROOTS; i++) {
+			if (!strcmp(name, root_names[i])) {
+				roots[i] = die;
+				*found |= 1U << i;
+			}
+		}
+	} while (*found != (1U << ROOTS) - 1 && dwarf_siblingof(&die, &die) == 0);
+}
+
+/*
+ * The runtime has a unit for its Go files and one for each assembly file, all of one name; types,
+ * those of the whole program, are in one of them. Returns whether there is any such unit.
+ */
+static bool find_roots(Dwarf *dw, Dwarf_Die roots[ROOTS], unsigned int *found)
+{
+	Dwarf_CU *unit = NULL;
+	Dwarf_Half version;
+	bool any = false;
+	Dwarf_Die cu;
+	uint8_t type;
+
+	*found = 0;
+	while (*found != (1U << ROOTS) - 1 &&
+	       dwarf_get_units(dw, unit, &unit, &version, &type, &cu, NULL) == 0) {
+		const char *name = dwarf_diename(&cu);
+
+		if (name && !strcmp(name, "runtime") && dwarf_srclang(&cu) == DW_LANG_Go) {
+			any = true;
+			find_in_unit(&cu, roots, found);
+		}
+	}
+	return any;
+}
+
+/* coro.gp, through the type of g.coroarg: *coro */
+static int find_coro(Dwarf_Die *g, struct layout *l)
+{
+	static const struct field gp = {.path = {"gp"}, .size = 8};
+	Dwarf_Die member, type;
+
+	if (!find_member(g, "coroarg", &member) || !type_of(&member, &type) ||
+	    dwarf_tag(&type) != DW_TAG_pointer_type || !type_of(&type, &type))
+		return -ENOENT;
+	return find_offset(&type, &gp, &l->coro.gp);
+}
+
+static int missing(struct error *e, const char *file, const struct buildinfo *b, int err,
+		   const char *root, const char *field)
+{
+	return error_set(e, EXIT_TARGET, err,
+			 "%s: the DWARF of its runtime (%.60s) %s %s.%s; gscope does not know this "
+			 "layout: please report it with the output of `go version -m`",
+			 file, b->version, err == -EPROTO ? "describes unexpectedly" : "lacks",
+			 root, field);
+}
+
+static int read_dwarf(struct layout *l, Dwarf *dw, const char *file, const struct buildinfo *b,
+		      struct error *e)
+{
+	int32_t *const sizes[ROOTS] = {&l->g.size, &l->m.size, &l->p.size};
+	Dwarf_Die roots[ROOTS];
+	unsigned int found;
+
+	if (!find_roots(dw, roots, &found))
+		return error_set(e, EXIT_TARGET, -ENODATA,
+				 "%s: its DWARF does not describe the Go runtime; gscope needs it "
+				 "to know the layout of runtime.g: rebuild without -w and -s",
+				 file);
+	for (int i = 0; i < ROOTS; i++) {
+		Dwarf_Word size;
+
+		if (!(found & 1U << i))
+			return missing(e, file, b, -ENOENT, "runtime", root_names[i] + PACKAGE_LEN);
+		if (!unsigned_attr(&roots[i], DW_AT_byte_size, &size) || size > INT32_MAX)
+			return missing(e, file, b, -EPROTO, root_names[i], "size");
+		*sizes[i] = size;
+	}
+	for (size_t i = 0; i < sizeof(fields) / sizeof(fields[0]); i++) {
+		const struct field *f = &fields[i];
+		int err;
+
+		if (b->go_minor < f->since)
+			continue;
+		err = find_offset(&roots[f->root], f, offset_of(l, f));
+		if (!err && *offset_of(l, f) + f->size > *sizes[f->root])
+			err = -EPROTO;
+		if (err)
+			return missing(e, file, b, err, root_names[f->root],
+				       f->path[f->path[1] ? 1 : 0]);
+	}
+	if (b->go_minor >= 22 && find_coro(&roots[ROOT_G], l))
+		return missing(e, file, b, -ENOENT, "runtime.coro", "gp");
+	return 0;
+}
+
+/* --- what the code says ------------------------------------------------------------------- */
+
+static int disagree(struct error *e, const char *file, const char *field, int dwarf, int code)
+{
+	return error_set(
+		e, EXIT_TARGET, -EPROTO,
+		"%s: its DWARF has %s at %d, its code at %d; the DWARF is not that of this "
+		"program, and gscope does not guess: rebuild it",
+		file, field, dwarf, code);
+}
+
+static int not_understood(struct error *e, const char *file, const char *func)
+{
+	return error_set(e, EXIT_TARGET, -EPROTO,
+			 "%s: the code of runtime.%s is not as in any Go release gscope knows; "
+			 "please report it with the output of `go version -m`",
+			 file, func);
+}
+
+/* casgstatus does `lock cmpxchg %ecx, atomicstatus(gp)`. */
+static int check_status(const struct layout *l, struct code *c, const char *file, struct error *e)
+{
+	const cs_insn *insn;
+
+	while ((insn = code_next(c))) {
+		const cs_x86_op *op = insn->detail->x86.operands;
+
+		if (insn->id != X86_INS_CMPXCHG || op[0].type != X86_OP_MEM || op[0].size != 4)
+			continue;
+		if (op[0].mem.disp != l->g.atomicstatus)
+			return disagree(e, file, "g.atomicstatus", l->g.atomicstatus,
+					op[0].mem.disp);
+		return 0;
+	}
+	return not_understood(e, file, "casgstatus");
+}
+
+/*
+ * What mcall (asm_amd64.s) does to g, which is in R14 all along: stores sched.pc, sched.sp and
+ * sched.bp in this order, loads g.m, loads m.g0, stores g0 to thread-local storage.
+ */
+static int check_mcall(struct layout *l, struct code *c, const char *file, struct error *e)
+{
+	const struct {
+		const char *name;
+		int32_t offset;
+	} stores[] = {{"g.sched.pc", l->g.sched_pc},
+		      {"g.sched.sp", l->g.sched_sp},
+		      {"g.sched.bp", l->g.sched_bp}};
+	x86_reg m_reg = X86_REG_INVALID;
+	bool have_m = false, have_tls = false;
+	int64_t loaded[2] = {0, 0}; /* constants in RAX..: the last register and its value */
+	const cs_insn *insn;
+	size_t nstores = 0;
+
+	while (!have_tls && (insn = code_next(c))) {
+		const cs_x86_op *op = insn->detail->x86.operands;
+
+		if (insn->id != X86_INS_MOV)
+			continue;
+		if (op[0].type == X86_OP_REG && op[1].type == X86_OP_IMM) {
+			loaded[0] = op[0].reg;
+			loaded[1] = op[1].imm;
+		} else if (op[0].type == X86_OP_MEM && op[0].mem.segment == X86_REG_FS) {
+			if (op[0].mem.base != X86_REG_INVALID &&
+			    (int64_t)op[0].mem.base != loaded[0])
+				return not_understood(e, file, "mcall");
+			l->tls_g = op[0].mem.disp +
+				   (op[0].mem.base == X86_REG_INVALID ? 0 : loaded[1]);
+			have_tls = true;
+		} else if (op[0].type == X86_OP_MEM && op[0].mem.base == X86_REG_R14 &&
+			   nstores < 3) {
+			if (op[0].mem.disp != stores[nstores].offset)
+				return disagree(e, file, stores[nstores].name,
+						stores[nstores].offset, op[0].mem.disp);
+			nstores++;
+		} else if (op[1].type == X86_OP_MEM && op[1].mem.base == X86_REG_R14 && !have_m) {
+			if (op[1].mem.disp != l->g.m)
+				return disagree(e, file, "g.m", l->g.m, op[1].mem.disp);
+			m_reg = op[0].reg;
+			have_m = true;
+		} else if (have_m && op[1].type == X86_OP_MEM && op[1].mem.base == m_reg) {
+			if (op[1].mem.disp != l->m.g0)
+				return disagree(e, file, "m.g0", l->m.g0, op[1].mem.disp);
+			m_reg = X86_REG_INVALID;
+		}
+	}
+	if (!have_tls || !have_m || nstores != 3 || l->tls_g >= 0 || l->tls_g < -(1 << 20))
+		return not_understood(e, file, "mcall");
+	return 0;
+}
+
+static int check_code(struct layout *l, struct elf_file *f, const struct pclntab *pcln,
+		      uint64_t bias, struct error *e)
+{
+	const char *file = elf_file_name(f);
+	struct pcln_func func;
+	struct code *c;
+	int err = code_open(&c, e);
+
+	if (err)
+		return err;
+	if (!pclntab_find(pcln, "runtime.casgstatus", &func) || !code_begin(c, f, bias, &func))
+		err = not_understood(e, file, "casgstatus");
+	else
+		err = check_status(l, c, file, e);
+	if (!err && (!pclntab_find(pcln, "runtime.mcall", &func) || !code_begin(c, f, bias, &func)))
+		err = not_understood(e, file, "mcall");
+	if (!err)
+		err = check_mcall(l, c, file, e);
+	code_close(c);
+	return err;
+}
+
+int layout_read(struct layout *l, struct elf_file *f, const struct buildinfo *b,
+		const struct pclntab *pcln, uint64_t bias, struct error *e)
+{
+	const char *file = elf_file_name(f);
+	Dwarf *dw;
+	int err;
+
+	memset(l, 0, sizeof(*l));
+	for (size_t i = 0; i < sizeof(fields) / sizeof(fields[0]); i++)
+		*offset_of(l, &fields[i]) = -1;
+	l->coro.gp = -1;
+	l->rung = "dwarf";
+	dw = dwarf_begin_elf(elf_file_handle(f), DWARF_C_READ, NULL);
+	if (!dw)
+		return no_dwarf(e, file);
+	err = read_dwarf(l, dw, file, b, e);
+	dwarf_end(dw);
+	if (!err)
+		err = check_code(l, f, pcln, bias, e);
+	return err;
+}

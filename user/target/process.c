@@ -1,0 +1,402 @@
+// SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only
+#include "user/target/process.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <poll.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/syscall.h>
+#include <sys/uio.h>
+#include <unistd.h>
+
+#define PF_KTHREAD 0x00200000U /* include/linux/sched.h: a kernel thread */
+
+#ifndef SYS_pidfd_open
+#define SYS_pidfd_open 434
+#endif
+
+/* One system call takes UIO_MAXIOV pieces; short of that, so that buffers stay small. */
+#define PIECES_PER_CALL 512
+
+/* What is used of /proc/PID/stat. */
+struct stat_line {
+	char comm[TARGET_COMM_LEN];
+	char state;
+	unsigned int flags;
+	uint64_t start_time;
+};
+
+/* Read a small file below `dir` into buf, NUL-terminated: its length or a negative errno. */
+static ssize_t read_small(int dir, const char *name, char *buf, size_t size)
+{
+	size_t len = 0;
+	int fd = openat(dir, name, O_RDONLY | O_CLOEXEC);
+
+	if (fd < 0)
+		return -errno;
+	while (len < size - 1) {
+		ssize_t n = read(fd, buf + len, size - 1 - len);
+
+		if (n < 0) {
+			int err = -errno;
+
+			if (err == -EINTR)
+				continue;
+			close(fd);
+			return err;
+		}
+		if (n == 0)
+			break;
+		len += n;
+	}
+	close(fd);
+	buf[len] = 0;
+	return len;
+}
+
+/* The command name may hold blanks and parentheses: the last ")" ends it. */
+static int read_stat(int dir, const char *name, struct stat_line *out)
+{
+	char buf[1024], *open, *close;
+	unsigned long long start;
+	ssize_t len = read_small(dir, name, buf, sizeof(buf));
+
+	if (len < 0)
+		return len;
+	open = strchr(buf, '(');
+	close = strrchr(buf, ')');
+	if (!open || !close || close < open)
+		return -EPROTO;
+	*close = 0;
+	memset(out, 0, sizeof(*out));
+	strncpy(out->comm, open + 1, sizeof(out->comm) - 1);
+	/* fields 3 (state), 9 (flags) and 22 (starttime): proc_pid_stat(5) */
+	if (sscanf(close + 1,
+		   " %c %*d %*d %*d %*d %*d %u %*u %*u %*u %*u %*u %*u %*d %*d %*d %*d %*d %*d %llu",
+		   &out->state, &out->flags, &start) != 3)
+		return -EPROTO;
+	out->start_time = start;
+	return 0;
+}
+
+/* The process a thread belongs to, 0 if that cannot be told. */
+static pid_t read_tgid(int dir)
+{
+	char buf[4096], *line;
+	ssize_t len = read_small(dir, "status", buf, sizeof(buf));
+
+	if (len < 0)
+		return 0;
+	line = strstr(buf, "\nTgid:");
+	return line ? (pid_t)strtol(line + 6, NULL, 10) : 0;
+}
+
+static int not_allowed(struct error *e, pid_t pid, const char *what, int err)
+{
+	return error_set(e, EXIT_FAILED, err,
+			 "pid %d: /proc/%d/%s cannot be read: %s; run gscope as root, or give it "
+			 "CAP_SYS_PTRACE, CAP_BPF and CAP_PERFMON",
+			 (int)pid, (int)pid, what, strerror(-err));
+}
+
+static int gone(struct error *e, pid_t pid)
+{
+	return error_set(e, EXIT_TARGET, -ESRCH,
+			 "pid %d: no such process; `pgrep -l NAME` finds the PID of a command",
+			 (int)pid);
+}
+
+/* Whether an errno of /proc says that the process is not there (any more). */
+static bool says_gone(int err)
+{
+	return err == -ESRCH || err == -ENOENT;
+}
+
+static int open_exe(struct target_process *p, struct error *e)
+{
+	ssize_t len = readlinkat(p->proc_fd, "exe", p->exe, sizeof(p->exe) - 1);
+
+	if (len < 0)
+		return says_gone(-errno) ? gone(e, p->pid) : not_allowed(e, p->pid, "exe", -errno);
+	p->exe[len] = 0;
+	p->exe_fd = openat(p->proc_fd, "exe", O_RDONLY | O_CLOEXEC);
+	if (p->exe_fd < 0)
+		return says_gone(-errno) ? gone(e, p->pid) : not_allowed(e, p->pid, "exe", -errno);
+	return 0;
+}
+
+static int open_mem(struct target_process *p, struct error *e)
+{
+	struct target_map *maps;
+	size_t n;
+	int err;
+
+	p->mem_fd = openat(p->proc_fd, "mem", O_RDONLY | O_CLOEXEC);
+	if (p->mem_fd < 0)
+		return says_gone(-errno) ? gone(e, p->pid) : not_allowed(e, p->pid, "mem", -errno);
+	err = target_process_maps(p, &maps, &n, e);
+	if (err)
+		return err;
+	for (size_t i = 0; i < n && !p->witness; i++) {
+		if (maps[i].prot[0] == 'r')
+			p->witness = maps[i].start;
+	}
+	free(maps);
+	return 0;
+}
+
+static int open_all(struct target_process *p, struct error *e)
+{
+	struct stat_line st;
+	char path[32];
+	pid_t tgid;
+	int err;
+
+	snprintf(path, sizeof(path), "/proc/%d", (int)p->pid);
+	p->proc_fd = open(path, O_PATH | O_DIRECTORY | O_CLOEXEC);
+	if (p->pid <= 0 || p->proc_fd < 0)
+		return gone(e, p->pid);
+	tgid = read_tgid(p->proc_fd);
+	if (tgid > 0 && tgid != p->pid)
+		return error_set(e, EXIT_TARGET, -EINVAL,
+				 "pid %d is a thread of process %d: use -p %d", (int)p->pid,
+				 (int)tgid, (int)tgid);
+	err = read_stat(p->proc_fd, "stat", &st);
+	if (err)
+		return says_gone(err) ? gone(e, p->pid) : not_allowed(e, p->pid, "stat", err);
+	if (st.flags & PF_KTHREAD)
+		return error_set(e, EXIT_TARGET, -EINVAL,
+				 "pid %d is %s, a thread of the kernel; gscope traces Go programs",
+				 (int)p->pid, st.comm);
+	if (st.state == 'Z' || st.state == 'X')
+		return error_set(e, EXIT_TARGET, -ESRCH,
+				 "pid %d (%s) is a zombie: it has ended, and its parent has not "
+				 "waited for it",
+				 (int)p->pid, st.comm);
+	memcpy(p->comm, st.comm, sizeof(p->comm));
+	p->start_time = st.start_time;
+
+	p->pidfd = syscall(SYS_pidfd_open, p->pid, 0);
+	if (p->pidfd < 0 && errno == ESRCH)
+		return gone(e, p->pid);
+	err = open_exe(p, e);
+	if (!err)
+		err = open_mem(p, e);
+	return err;
+}
+
+int target_process_open(pid_t pid, struct target_process **out, struct error *e)
+{
+	struct target_process *p = calloc(1, sizeof(*p));
+	int err;
+
+	*out = NULL;
+	if (!p)
+		return error_set(e, EXIT_FAILED, -ENOMEM, "out of memory");
+	p->pid = pid;
+	p->pidfd = p->proc_fd = p->exe_fd = p->mem_fd = -1;
+	err = open_all(p, e);
+	if (err) {
+		target_process_close(p);
+		return err;
+	}
+	*out = p;
+	return 0;
+}
+
+static void close_fd(int fd)
+{
+	if (fd >= 0)
+		close(fd);
+}
+
+void target_process_close(struct target_process *p)
+{
+	if (!p)
+		return;
+	close_fd(p->pidfd);
+	close_fd(p->proc_fd);
+	close_fd(p->exe_fd);
+	close_fd(p->mem_fd);
+	free(p);
+}
+
+bool target_process_alive(const struct target_process *p)
+{
+	struct pollfd pfd = {.fd = p->pidfd, .events = POLLIN};
+	struct stat_line st;
+
+	if (p->pidfd >= 0 && poll(&pfd, 1, 0) > 0)
+		return false;
+	return read_stat(p->proc_fd, "stat", &st) == 0 && st.state != 'Z' && st.state != 'X';
+}
+
+bool target_process_same(const struct target_process *p)
+{
+	struct stat_line st;
+	char byte;
+
+	if (!target_process_alive(p) || read_stat(p->proc_fd, "stat", &st) ||
+	    st.start_time != p->start_time)
+		return false;
+	/* mem_fd holds on to the address space of the program that was opened: after an exec that
+	   space has no user left, and reads return 0 (fs/proc/base.c: mem_rw) */
+	return !p->witness || pread(p->mem_fd, &byte, 1, p->witness) == 1;
+}
+
+int target_process_read(const struct target_process *p, uint64_t addr, void *buf, size_t len)
+{
+	size_t done = 0;
+
+	while (done < len) {
+		ssize_t n = pread(p->mem_fd, (char *)buf + done, len - done, addr + done);
+
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n < 0)
+			return errno == EIO ? -EFAULT : -errno;
+		if (n == 0)
+			return -ESRCH;
+		done += n;
+	}
+	return 0;
+}
+
+ssize_t target_process_read_pieces(const struct target_process *p, struct target_piece *pieces,
+				   size_t n)
+{
+	struct iovec local[PIECES_PER_CALL], remote[PIECES_PER_CALL];
+	ssize_t total = 0;
+	size_t at = 0;
+
+	while (at < n) {
+		size_t count = n - at < PIECES_PER_CALL ? n - at : PIECES_PER_CALL;
+		ssize_t got;
+		size_t i;
+
+		for (i = 0; i < count; i++) {
+			pieces[at + i].done = false;
+			local[i] = (struct iovec){pieces[at + i].buf, pieces[at + i].len};
+			remote[i] = (struct iovec){(void *)(uintptr_t)pieces[at + i].addr,
+						   pieces[at + i].len};
+		}
+		got = process_vm_readv(p->pid, local, count, remote, count, 0);
+		if (got < 0) {
+			if (errno == ESRCH || errno == EPERM)
+				return -errno;
+			got = 0;
+		}
+		for (i = 0; i < count && (size_t)got >= pieces[at + i].len; i++) {
+			got -= pieces[at + i].len;
+			pieces[at + i].done = true;
+			total++;
+		}
+		/* the first piece that could not be read ends the call: go on behind it */
+		at += i < count ? i + 1 : i;
+	}
+	return total;
+}
+
+int target_process_maps(const struct target_process *p, struct target_map **out, size_t *n,
+			struct error *e)
+{
+	struct target_map *v = NULL;
+	size_t used = 0, room = 0, line_size = 0;
+	char *line = NULL;
+	FILE *file = NULL;
+	int err = 0;
+	int fd = openat(p->proc_fd, "maps", O_RDONLY | O_CLOEXEC);
+
+	*out = NULL;
+	*n = 0;
+	if (fd >= 0)
+		file = fdopen(fd, "r");
+	if (!file) {
+		err = -errno;
+		close_fd(fd);
+		return says_gone(err) ? gone(e, p->pid) : not_allowed(e, p->pid, "maps", err);
+	}
+	while (getline(&line, &line_size, file) > 0) {
+		struct target_map m;
+
+		if (sscanf(line, "%" SCNx64 "-%" SCNx64 " %4s %" SCNx64, &m.start, &m.end, m.prot,
+			   &m.offset) != 4)
+			continue;
+		if (used == room) {
+			struct target_map *bigger;
+
+			room = room ? 2 * room : 64;
+			bigger = realloc(v, room * sizeof(*v));
+			if (!bigger) {
+				err = error_set(e, EXIT_FAILED, -ENOMEM, "out of memory");
+				break;
+			}
+			v = bigger;
+		}
+		v[used++] = m;
+	}
+	free(line);
+	fclose(file);
+	if (!err && !used)
+		err = gone(e, p->pid);
+	if (err) {
+		free(v);
+		return err;
+	}
+	*out = v;
+	*n = used;
+	return 0;
+}
+
+int target_process_threads(const struct target_process *p, struct target_thread **out, size_t *n,
+			   struct error *e)
+{
+	struct target_thread *v = NULL;
+	size_t used = 0, room = 0;
+	struct dirent *entry;
+	int fd = openat(p->proc_fd, "task", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	DIR *dir = fd >= 0 ? fdopendir(fd) : NULL;
+
+	*out = NULL;
+	*n = 0;
+	if (!dir) {
+		close_fd(fd);
+		return gone(e, p->pid);
+	}
+	while ((entry = readdir(dir))) {
+		char path[sizeof(entry->d_name) + 8];
+		struct stat_line st;
+
+		if (entry->d_name[0] == '.')
+			continue;
+		snprintf(path, sizeof(path), "%s/stat", entry->d_name);
+		if (read_stat(fd, path, &st))
+			continue; /* it ended meanwhile */
+		if (used == room) {
+			struct target_thread *bigger;
+
+			room = room ? 2 * room : 16;
+			bigger = realloc(v, room * sizeof(*v));
+			if (!bigger) {
+				free(v);
+				closedir(dir);
+				return error_set(e, EXIT_FAILED, -ENOMEM, "out of memory");
+			}
+			v = bigger;
+		}
+		v[used] = (struct target_thread){.tid = atoi(entry->d_name), .state = st.state};
+		memcpy(v[used++].comm, st.comm, sizeof(st.comm));
+	}
+	closedir(dir);
+	if (!used) {
+		free(v);
+		return gone(e, p->pid);
+	}
+	*out = v;
+	*n = used;
+	return 0;
+}

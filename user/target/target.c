@@ -1,0 +1,73 @@
+// SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only
+#include "user/target/target.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+static int open_parts(struct target *t, pid_t pid, struct error *e)
+{
+	int err = target_process_open(pid, &t->process, e);
+
+	if (!err)
+		err = elf_file_open(&t->elf, t->process->exe_fd, t->process->exe, e);
+	/* what it is before where it is: "not a Go program" says more than an odd mapping */
+	if (!err)
+		err = buildinfo_read(&t->build, t->elf, e);
+	if (!err)
+		err = elf_load_bias(t->elf, t->process, &t->bias, e);
+	if (!err)
+		err = pclntab_open(&t->pcln, t->elf, t->build.go_minor, t->bias, e);
+	if (!err)
+		err = layout_read(&t->layout, t->elf, &t->build, t->pcln, t->bias, e);
+	if (!err)
+		err = sites_plan(&t->sites, t->elf, &t->build, t->pcln, t->bias, e);
+	if (!err && !target_process_same(t->process))
+		err = error_set(e, EXIT_TARGET, -ESRCH,
+				"pid %d ended, or started another program, while gscope looked at "
+				"it",
+				(int)pid);
+	return err;
+}
+
+/* Say which process a message about a file is for. */
+static void name_pid(struct error *e, pid_t pid)
+{
+	char text[sizeof(e->text)];
+
+	if (!e || !strncmp(e->text, "pid ", 4))
+		return;
+	memcpy(text, e->text, sizeof(text));
+	snprintf(e->text, sizeof(e->text), "pid %d: %.480s", (int)pid, text);
+}
+
+int target_open(pid_t pid, struct target **out, struct error *e)
+{
+	struct target *t = calloc(1, sizeof(*t));
+	int err;
+
+	*out = NULL;
+	if (!t)
+		return error_set(e, EXIT_FAILED, -ENOMEM, "out of memory");
+	err = open_parts(t, pid, e);
+	if (err) {
+		name_pid(e, pid);
+		target_close(t);
+		return err;
+	}
+	*out = t;
+	return 0;
+}
+
+void target_close(struct target *t)
+{
+	if (!t)
+		return;
+	sites_free(&t->sites);
+	pclntab_close(t->pcln);
+	buildinfo_free(&t->build);
+	elf_file_close(t->elf);
+	target_process_close(t->process);
+	free(t);
+}
