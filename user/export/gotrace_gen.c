@@ -98,8 +98,8 @@ static void tell_losses(struct gotrace *t, struct wire_m *m, uint64_t time)
 	for (int i = 0; i < LOSS_CLASSES; i++) {
 		if (!t->lost[i])
 			continue;
-		len += (size_t)snprintf(text + len, sizeof(text) - len, "%s %" PRIu64 " %s",
-					any ? "," : "", t->lost[i], what[i]);
+		len += (size_t)snprintf(text + len, sizeof(text) - len, "%s %s %" PRIu64,
+					any ? "," : "", what[i], t->lost[i]);
 		any = true;
 		t->lost[i] = 0;
 	}

@@ -9,6 +9,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "user/base/io.h"
+
 #define HEADER_LEN 16
 
 /* Whether bytes already written can be changed; pwrite() appends if the file is open for that. */
@@ -58,23 +60,6 @@ int out_open(struct trace_out *o, int fd, struct error *e)
 	return o->spool < 0 ? o->spool : 0;
 }
 
-static int write_all(int fd, const void *data, size_t n)
-{
-	const uint8_t *p = data;
-
-	while (n) {
-		ssize_t w = write(fd, p, n);
-
-		if (w < 0 && errno == EINTR)
-			continue;
-		if (w < 0)
-			return -errno;
-		p += w;
-		n -= (size_t)w;
-	}
-	return 0;
-}
-
 static int pwrite_all(int fd, const void *data, size_t n, off_t at)
 {
 	const uint8_t *p = data;
@@ -95,8 +80,8 @@ static int pwrite_all(int fd, const void *data, size_t n, off_t at)
 
 static int write_failed(struct error *e, int err)
 {
-	return error_set(e, EXIT_FAILED, err, "cannot write the Go trace: %s%s", strerror(-err),
-			 err == -ENOSPC ? "; free some space or write it elsewhere" : "");
+	return error_set(e, EXIT_FAILED, err, "cannot write the Go trace: %s",
+			 io_write_reason(err));
 }
 
 static int target(const struct trace_out *o)
@@ -127,7 +112,7 @@ int out_write(struct trace_out *o, int minor, const struct bytes *b, struct erro
 	if (minor > o->minor)
 		err = write_header(o, minor);
 	if (!err)
-		err = write_all(target(o), b->data, b->len);
+		err = io_write(target(o), b->data, b->len, NULL);
 	if (!err) {
 		o->len += b->len;
 		return 0;
@@ -154,7 +139,7 @@ int out_finish(struct trace_out *o, struct error *e)
 			continue;
 		if (n <= 0)
 			return write_failed(e, n ? -errno : -EIO);
-		err = write_all(o->fd, buf, (size_t)n);
+		err = io_write(o->fd, buf, (size_t)n, NULL);
 		if (err)
 			return write_failed(e, err);
 		done += (uint64_t)n;
