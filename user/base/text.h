@@ -1,0 +1,18 @@
+/* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
+/* Text from elsewhere (names of functions, of tasks) made fit for a terminal; UTF-8, any locale. */
+#ifndef GSCOPE_BASE_TEXT_H
+#define GSCOPE_BASE_TEXT_H
+
+#include <stddef.h>
+
+/* Columns a terminal needs for s. */
+size_t text_width(const char *s);
+
+/*
+ * A copy without control characters and bytes that are no UTF-8 (each becomes "?"), of at most
+ * `width` columns: if it is wider, its beginning is replaced by "…". The end of a Go name says more
+ * than its beginning. Width 0: as wide as it is. NULL: out of memory.
+ */
+char *text_fit(const char *s, size_t width);
+
+#endif
