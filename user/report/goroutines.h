@@ -1,0 +1,68 @@
+/* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
+/*
+ * The goroutines of one process. Each live one has a row; a finished one is added to the group of
+ * its start function and kept as a row only while it is among the top ones.
+ */
+#ifndef GSCOPE_REPORT_GOROUTINES_H
+#define GSCOPE_REPORT_GOROUTINES_H
+
+#include <uthash.h>
+
+#include "user/replay/sink.h"
+#include "user/report/account.h"
+#include "user/report/intern.h"
+#include "user/report/report.h"
+#include "user/report/top.h"
+
+/* Stands for the start of a C thread's goroutine, which has none. */
+#define START_C_THREAD 1
+
+/* All goroutines that start at one PC. */
+struct group {
+	uint64_t start_pc;
+	bool system;
+	uint64_t count;
+	uint64_t key; /* set by goroutines_close() */
+	struct account a;
+	UT_hash_handle hh;
+};
+
+struct goroutine_row {
+	uint64_t addr;
+	uint64_t serial;
+	uint64_t id;
+	struct group *group;
+	uint64_t begin;
+	uint64_t since; /* up to here the parts are complete */
+	enum part part; /* that it is in since then */
+	uint64_t runnable_since; /* 0: not known */
+	enum g_state state; /* G_DEAD: it ended */
+	const char *reason; /* while waiting */
+	uint64_t key; /* what it is sorted by, once it is finished */
+	struct account a;
+	UT_hash_handle hh;
+};
+
+struct goroutines {
+	enum report_sort sort;
+	struct interned **names; /* the report's */
+	struct goroutine_row *live; /* by addr */
+	struct group *groups; /* by start_pc */
+	struct top top; /* of struct goroutine_row */
+	uint64_t seen, at_start, at_end;
+};
+
+void goroutines_init(struct goroutines *gs, enum report_sort sort, unsigned int top,
+		     struct interned **names);
+
+/* Both: 0 or -ENOMEM. */
+int goroutines_change(struct goroutines *gs, const struct g_change *c);
+/* The thread of a running goroutine goes on or off a CPU. */
+int goroutines_thread(struct goroutines *gs, const struct t_change *c);
+
+/* The trace of the process ends: finish all rows and sort. */
+int goroutines_close(struct goroutines *gs, uint64_t time);
+
+void goroutines_free(struct goroutines *gs);
+
+#endif

@@ -1,0 +1,38 @@
+// SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only
+#include "user/report/intern.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include <uthash.h>
+
+struct interned {
+	UT_hash_handle hh;
+	char text[];
+};
+
+const char *intern(struct interned **set, const char *name)
+{
+	size_t n = strlen(name);
+	struct interned *e;
+
+	HASH_FIND(hh, *set, name, n, e);
+	if (e)
+		return e->text;
+	e = malloc(sizeof(*e) + n + 1);
+	if (!e)
+		return NULL;
+	memcpy(e->text, name, n + 1);
+	HASH_ADD_KEYPTR(hh, *set, e->text, n, e);
+	return e->text;
+}
+
+void interned_free(struct interned **set)
+{
+	struct interned *e, *tmp;
+
+	HASH_ITER(hh, *set, e, tmp) {
+		HASH_DELETE(hh, *set, e);
+		free(e);
+	}
+}

@@ -1,0 +1,52 @@
+/* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
+/*
+ * Inside of the report:
+ *
+ *   report.c      the sink: sorts what the replay tells to where it is counted
+ *   goroutines.c  goroutines of one process       (account.c: where one's time went)
+ *   tasks.c       threads and processes           (kernel.c: system calls, antagonists)
+ *   print.c       text
+ */
+#ifndef GSCOPE_REPORT_INTERNAL_H
+#define GSCOPE_REPORT_INTERNAL_H
+
+#include <uthash.h>
+
+#include "user/report/goroutines.h"
+#include "user/report/report.h"
+#include "user/report/tasks.h"
+
+/* One Go target. */
+struct report_process {
+	uint32_t tgid;
+	struct ev_target info;
+	uint64_t begin, end; /* of its trace */
+	bool gone;
+	enum gone_how how;
+	struct goroutines goroutines;
+	struct kernel_view view;
+	UT_hash_handle hh; /* in the order they came */
+};
+
+struct report_repair {
+	const char *what; /* a fixed text */
+	uint64_t count;
+};
+
+struct report {
+	struct report_options options;
+	const struct symbols *symbols;
+	struct interned *names;
+	struct report_process *processes; /* by tgid */
+	struct tasks tasks;
+	struct kernel_view system;
+	struct ev_site *sites; /* never hit, but for sure to be passed */
+	size_t nsites;
+	struct report_repair *repairs;
+	size_t nrepairs;
+	uint64_t first_loss_ns; /* 0: none */
+	struct replay_totals totals;
+	char *damage;
+};
+
+#endif

@@ -1,0 +1,224 @@
+// SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only
+#include "user/report/report.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "user/report/internal.h"
+
+/* More warnings than this help nobody, and a forged file could hold any number. */
+#define MAX_SITES 64
+
+int report_sort_parse(const char *text, enum report_sort *sort, struct error *e)
+{
+	static const char *const names[] = {
+		[REPORT_SORT_WAIT] = "wait",         [REPORT_SORT_TOTAL] = "total",
+		[REPORT_SORT_RUNNING] = "running",   [REPORT_SORT_OFF_CPU] = "offcpu",
+		[REPORT_SORT_RUNNABLE] = "runnable", [REPORT_SORT_SYSCALL] = "syscall",
+		[REPORT_SORT_BLOCKED] = "blocked",   [REPORT_SORT_DELAY] = "delay",
+		[REPORT_SORT_COUNT] = "count",
+	};
+
+	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
+		if (!strcmp(text, names[i])) {
+			*sort = (enum report_sort)i;
+			return 0;
+		}
+	}
+	return error_set(e, EXIT_USAGE, -EINVAL,
+			 "cannot sort by \"%s\": use wait, total, running, offcpu, runnable, "
+			 "syscall, blocked, delay or count",
+			 text);
+}
+
+int report_new(struct report **out, const struct report_options *options,
+	       const struct symbols *symbols, struct error *e)
+{
+	struct report *r = calloc(1, sizeof(*r));
+
+	if (!r)
+		return error_set(e, EXIT_FAILED, -ENOMEM, "report: out of memory");
+	r->options = *options;
+	r->symbols = symbols;
+	tasks_init(&r->tasks, options->top, options->system_wide ? &r->system : NULL, &r->names);
+	*out = r;
+	return 0;
+}
+
+static struct report_process *process_find(const struct report *r, const struct process *ps)
+{
+	struct report_process *rp;
+
+	HASH_FIND(hh, r->processes, &ps->tgid, sizeof(ps->tgid), rp);
+	return rp;
+}
+
+static int on_process(void *ctx, struct process *ps, uint64_t time)
+{
+	struct report *r = ctx;
+	struct report_process *rp = process_find(r, ps);
+
+	if (rp)
+		return 0;
+	rp = calloc(1, sizeof(*rp));
+	if (!rp)
+		return -ENOMEM;
+	rp->tgid = ps->tgid;
+	rp->info = ps->info;
+	rp->begin = time;
+	goroutines_init(&rp->goroutines, r->options.sort, r->options.top, &r->names);
+	HASH_ADD(hh, r->processes, tgid, sizeof(rp->tgid), rp);
+	return tasks_target(&r->tasks, ps->tgid, &rp->view);
+}
+
+static int on_goroutine(void *ctx, const struct g_change *c)
+{
+	struct report_process *rp = process_find(ctx, c->g->process);
+
+	return rp && !rp->end ? goroutines_change(&rp->goroutines, c) : 0;
+}
+
+static int on_thread(void *ctx, const struct t_change *c)
+{
+	struct report *r = ctx;
+	struct report_process *rp = c->t->process ? process_find(r, c->t->process) : NULL;
+	int err = 0;
+
+	if (rp && !rp->end)
+		err = goroutines_thread(&rp->goroutines, c);
+	return err ? err : tasks_change(&r->tasks, c);
+}
+
+static int on_syscall(void *ctx, const struct syscall_span *s)
+{
+	struct report *r = ctx;
+
+	return tasks_syscall(&r->tasks, s);
+}
+
+static int on_loss(void *ctx, const struct ev_loss *l)
+{
+	struct report *r = ctx;
+
+	if (l->count && (!r->first_loss_ns || l->since_ns < r->first_loss_ns))
+		r->first_loss_ns = l->since_ns ? l->since_ns : 1;
+	return 0;
+}
+
+static int on_repair(void *ctx, const struct repair *rep)
+{
+	struct report *r = ctx;
+	struct report_repair *p;
+
+	for (size_t i = 0; i < r->nrepairs; i++) {
+		if (r->repairs[i].what == rep->what) {
+			r->repairs[i].count++;
+			return 0;
+		}
+	}
+	p = realloc(r->repairs, (r->nrepairs + 1) * sizeof(*p));
+	if (!p)
+		return -ENOMEM;
+	r->repairs = p;
+	p[r->nrepairs++] = (struct report_repair){.what = rep->what, .count = 1};
+	return 0;
+}
+
+static int on_site(void *ctx, const struct ev_site *s)
+{
+	struct report *r = ctx;
+	struct ev_site *p;
+
+	if (!(s->flags & SITE_FINAL) || !(s->flags & SITE_MUST_HIT) || s->hits ||
+	    r->nsites == MAX_SITES)
+		return 0;
+	p = realloc(r->sites, (r->nsites + 1) * sizeof(*p));
+	if (!p)
+		return -ENOMEM;
+	r->sites = p;
+	p[r->nsites++] = *s;
+	return 0;
+}
+
+static int end_process(struct report *r, struct report_process *rp, uint64_t time)
+{
+	int err, err2;
+
+	rp->end = time > rp->begin ? time : rp->begin;
+	err = goroutines_close(&rp->goroutines, rp->end);
+	err2 = tasks_close_process(&r->tasks, rp->tgid, rp->end);
+	return err ? err : err2;
+}
+
+static int on_gone(void *ctx, struct process *ps, enum gone_how how, uint64_t time)
+{
+	struct report *r = ctx;
+	struct report_process *rp = process_find(r, ps);
+
+	if (!rp || rp->end)
+		return 0;
+	rp->gone = true;
+	rp->how = how;
+	return end_process(r, rp, time);
+}
+
+static int on_end(void *ctx, const struct replay_totals *t, struct error *e)
+{
+	struct report *r = ctx;
+	struct report_process *rp, *tmp;
+	int err = 0, err2;
+
+	r->totals = *t;
+	HASH_ITER(hh, r->processes, rp, tmp) {
+		err2 = rp->end ? 0 : end_process(r, rp, t->end_ns);
+		err = err ? err : err2;
+	}
+	err2 = tasks_close(&r->tasks, t->end_ns);
+	err = err ? err : err2;
+	return err ? error_set(e, EXIT_FAILED, err, "report: out of memory") : 0;
+}
+
+struct sink report_sink(struct report *r)
+{
+	static const struct sink_ops ops = {
+		.process = on_process,
+		.goroutine = on_goroutine,
+		.thread = on_thread,
+		.syscall = on_syscall,
+		.loss = on_loss,
+		.repair = on_repair,
+		.site = on_site,
+		.gone = on_gone,
+		.end = on_end,
+	};
+
+	return (struct sink){.ops = &ops, .ctx = r};
+}
+
+void report_set_damage(struct report *r, const char *damage)
+{
+	free(r->damage);
+	r->damage = damage ? strdup(damage) : NULL;
+}
+
+void report_free(struct report *r)
+{
+	struct report_process *rp, *tmp;
+
+	if (!r)
+		return;
+	tasks_free(&r->tasks);
+	HASH_ITER(hh, r->processes, rp, tmp) {
+		HASH_DELETE(hh, r->processes, rp);
+		goroutines_free(&rp->goroutines);
+		kernel_view_free(&rp->view);
+		free(rp);
+	}
+	kernel_view_free(&r->system);
+	interned_free(&r->names);
+	free(r->sites);
+	free(r->repairs);
+	free(r->damage);
+	free(r);
+}
