@@ -10,10 +10,10 @@
 #include "user/report/internal.h"
 #include "user/report/syscall_names.h"
 
-/* So that lines stay below 140 columns. */
+/* So that lines have 140 columns at most, as long as counts are below ten million. */
 #define NAME_WIDTH 45
-#define NAME_WIDTH_SINGLE 32
-#define STATE_WIDTH 16
+#define NAME_WIDTH_SINGLE 26
+#define STATE_WIDTH 15
 
 #define REASONS_PER_GROUP 5
 #define ANTAGONISTS 5
@@ -261,7 +261,7 @@ static int print_singles(const struct report *r, const struct report_process *rp
 	}
 	snprintf(title, sizeof(title), "Single goroutines, most %s first",
 		 r->options.sort == REPORT_SORT_COUNT ? "starts" : sort_text(r->options.sort));
-	return table_end(t, gs->seen - gs->top.n, title, out);
+	return table_end(t, gs->top.offered - gs->top.n, title, out);
 }
 
 /* --- kernel ------------------------------------------------------------------------------- */
@@ -399,7 +399,8 @@ static int print_tasks(const struct report *r, FILE *out)
 		table_count(t, ps->threads);
 		add_task(t, &ps->stats, ps->comm);
 	}
-	err = table_end(t, 0, "Processes, those that waited longest for a CPU first", out);
+	err = table_end(t, ts->top_processes.offered - ts->top_processes.n,
+			"Processes, those that waited longest for a CPU first", out);
 	if (err)
 		return err;
 	t = table_new(thread_columns, ARRAY_SIZE(thread_columns));
@@ -410,7 +411,8 @@ static int print_tasks(const struct report *r, FILE *out)
 		table_count(t, task->tid);
 		add_task(t, &task->stats, task->comm);
 	}
-	return table_end(t, 0, "Threads, those that waited longest for a CPU first", out);
+	return table_end(t, ts->top.offered - ts->top.n,
+			 "Threads, those that waited longest for a CPU first", out);
 }
 
 /* --- the whole ---------------------------------------------------------------------------- */
@@ -451,10 +453,12 @@ static void print_process_header(const struct report_process *rp, FILE *out)
 	fprintf(out, "%s waiting for one (p50 %s, p99 %s, ", time_text(s->runnable),
 		time_text(histogram_percentile(&s->latency, 500)),
 		time_text(histogram_percentile(&s->latency, 990)));
+	fprintf(out, "max %s)\n", time_text(s->latency.max));
 	fprintf(out,
-		"max %s); %" PRIu64 " switches, %" PRIu64 " of them preemptions; %" PRIu64
-		" wake-ups\n",
-		time_text(s->latency.max), s->switches, s->preempted, s->wakeups);
+		"%" PRIu64 " switch%s to another task, %" PRIu64 " of them by preemption; %" PRIu64
+		" wake-up%s\n",
+		s->switches, s->switches == 1 ? "" : "es", s->preempted, s->wakeups,
+		plural(s->wakeups));
 }
 
 static int print_process(const struct report *r, struct report_process *rp, FILE *out)

@@ -37,6 +37,7 @@ static void sift_down(struct top *t, size_t i, size_t n)
 int top_offer(struct top *t, void *item, void **out)
 {
 	*out = NULL;
+	t->offered++;
 	if (t->max && t->n == t->max) {
 		if (t->compare(item, t->items[0]) < 0) {
 			*out = item;

@@ -11,6 +11,7 @@ struct top {
 	size_t max; /* 0: no limit */
 	void **items; /* a heap until top_sort(), the smallest first */
 	size_t n, room;
+	size_t offered; /* so many were */
 };
 
 /*

@@ -1,0 +1,441 @@
+// SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only
+/* The text, against what it should be. */
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "tests/unit/unit.h"
+#include "user/report/report.h"
+
+#define MS 1000000ULL
+#define SECOND (1000 * MS)
+
+static struct report *report;
+static struct sink sink;
+static struct symbols *symbols;
+static struct process target;
+static struct thread m1, m2;
+static uint64_t now;
+
+static void add_symbol(uint64_t pc, const char *func)
+{
+	char room[512] __attribute__((aligned(8))) = {0};
+	struct ev_symbol *s = (void *)room;
+	struct ev_frame *f = (void *)(s + 1);
+
+	s->tgid = 42;
+	s->n = 1;
+	s->pc = pc;
+	f->func_len = (__u16)strlen(func);
+	memcpy(f + 1, func, strlen(func));
+	CU_ASSERT_EQUAL(symbols_add_symbol(symbols, s), 0);
+}
+
+static void thread_to(struct thread *t, enum t_state to, uint32_t by, const char *comm)
+{
+	struct t_change c = {.time = now,
+			     .since = t->since,
+			     .t = t,
+			     .from = t->state,
+			     .to = to,
+			     .by_tid = by,
+			     .by_comm = comm};
+
+	t->state = to;
+	t->since = now;
+	CU_ASSERT_EQUAL(sink.ops->thread(sink.ctx, &c), 0);
+}
+
+static void go(struct goroutine *g, enum g_cause cause, enum g_state to, struct thread *m,
+	       const char *reason)
+{
+	struct g_change c = {.time = now,
+			     .since = g->since,
+			     .g = g,
+			     .from = g->state,
+			     .to = to,
+			     .cause = cause,
+			     .m = m,
+			     .reason = reason,
+			     .block = ""};
+
+	if (m)
+		m->g = to == G_RUNNING || to == G_SYSCALL ? g : NULL;
+	g->state = to;
+	g->since = now;
+	CU_ASSERT_EQUAL(sink.ops->goroutine(sink.ctx, &c), 0);
+}
+
+static void syscall_took(struct thread *t, struct goroutine *g, int nr, uint64_t ns, int64_t ret)
+{
+	struct syscall_span s = {
+		.begin = now - ns, .end = now, .t = t, .g = g, .nr = nr, .ret = ret};
+
+	CU_ASSERT_EQUAL(sink.ops->syscall(sink.ctx, &s), 0);
+}
+
+static struct goroutine goroutine(uint64_t serial, uint64_t id, uint64_t start, bool system)
+{
+	return (struct goroutine){.addr = 0xc000000000 + serial * 512,
+				  .serial = serial,
+				  .id = id,
+				  .start_pc = start,
+				  .system = system,
+				  .process = &target};
+}
+
+static void begin(const struct report_options *options)
+{
+	symbols = symbols_new();
+	CU_ASSERT_PTR_NOT_NULL_FATAL(symbols);
+	add_symbol(0x400000, "main.main");
+	add_symbol(0x401000, "net/http.(*Server).Serve.gowrap3");
+	add_symbol(0x402000, "runtime.bgsweep");
+	add_symbol(0x403000, "example.com/a/module/with/a/long/path/größe.(*Arbeiter).läuft.func1");
+	target = (struct process){.tgid = 42};
+	strcpy(target.info.comm, "server");
+	strcpy(target.info.go_version, "go1.26.1");
+	strcpy(target.info.exe, "/srv/bin/\033[2Jserver");
+	m1 = (struct thread){.tid = 43, .tgid = 42, .process = &target, .comm = "server"};
+	m2 = (struct thread){.tid = 44, .tgid = 42, .process = &target, .comm = "server"};
+	CU_ASSERT_EQUAL_FATAL(report_new(&report, options, symbols, NULL), 0);
+	sink = report_sink(report);
+	now = 10 * SECOND;
+}
+
+/* Two seconds of a small server; every number of it can be followed by hand. */
+static void play(void)
+{
+	struct goroutine main_g = goroutine(1, 1, 0x400000, false);
+	struct goroutine sweeper = goroutine(2, 3, 0x402000, true);
+	struct goroutine conn = goroutine(3, 17, 0x401000, false);
+	struct goroutine conn2 = goroutine(4, 18, 0x401000, false);
+	struct goroutine worker = goroutine(5, 19, 0x403000, false);
+	struct goroutine from_c = goroutine(6, 20, 0, false);
+
+	CU_ASSERT_EQUAL(sink.ops->process(sink.ctx, &target, now), 0);
+	thread_to(&m1, T_RUNNING, 0, "");
+	thread_to(&m2, T_SLEEPING, 0, "");
+	go(&main_g, G_INIT, G_WAITING, NULL, "IO wait");
+	go(&sweeper, G_INIT, G_WAITING, NULL, "GC sweep wait");
+	go(&conn, G_INIT, G_RUNNING, &m1, "");
+
+	now += 100 * MS; /* conn ran 100ms; its thread loses the CPU for 20ms */
+	thread_to(&m1, T_RUNNABLE, 99, "stress");
+	now += 20 * MS;
+	thread_to(&m1, T_RUNNING, 0, "");
+	now += 80 * MS;
+	go(&conn, G_BLOCK, G_WAITING, &m1, "sync.Mutex.Lock");
+	go(&main_g, G_UNBLOCK, G_RUNNABLE, &m1, "");
+	now += 300 * MS; /* main_g waits 300ms for a P */
+	go(&main_g, G_START, G_RUNNING, &m1, "");
+	go(&conn2, G_CREATE, G_RUNNABLE, &m1, "");
+	go(&worker, G_CREATE, G_RUNNABLE, &m1, "");
+	go(&main_g, G_SYSCALL_ENTER, G_SYSCALL, &m1, "");
+	now += 500 * MS;
+	syscall_took(&m1, &main_g, 0, 500 * MS, -11);
+	go(&main_g, G_SYSCALL_RETURN, G_RUNNING, &m1, "");
+	go(&main_g, G_BLOCK, G_WAITING, &m1, "IO wait");
+	go(&conn2, G_START, G_RUNNING, &m1, "");
+	now += 250 * MS;
+	go(&conn2, G_EXIT, G_DEAD, &m1, "");
+	go(&from_c, G_EXTRA_ENTER, G_SYSCALL, &m1, "");
+	now += 750 * MS;
+	syscall_took(&m2, NULL, 202, 1500 * MS, 0);
+	go(&conn, G_UNBLOCK, G_RUNNABLE, &m1, "");
+}
+
+static void end(struct replay_totals totals)
+{
+	totals.begin_ns = 10 * SECOND;
+	totals.end_ns = now;
+	CU_ASSERT_EQUAL(sink.ops->end(sink.ctx, &totals, NULL), 0);
+}
+
+static char *print(void)
+{
+	char *text = NULL;
+	size_t n;
+	FILE *f = open_memstream(&text, &n);
+
+	CU_ASSERT_PTR_NOT_NULL_FATAL(f);
+	CU_ASSERT_EQUAL(report_print(report, f, NULL), 0);
+	fclose(f);
+	report_free(report);
+	symbols_free(symbols);
+	return text;
+}
+
+static void expect(const char *got, const char *want)
+{
+	CU_ASSERT_STRING_EQUAL(got, want);
+	if (strcmp(got, want))
+		printf("--- got\n%s--- want\n%s", got, want);
+}
+
+static void a_report_reads_like_this(void)
+{
+	static const char want[] =
+		"server (process 42), go1.26.1, traced for 2.00s\n"
+		"/srv/bin/?[2Jserver\n"
+		"6 goroutines seen: 3 at the start, 5 at the end\n"
+		"2 threads: 1.98s on CPUs, 20.0ms waiting for one (p50 20.0ms, p99 20.0ms, max 20.0ms)\n"
+		"1 switch to another task, 1 of them by preemption; 0 wake-ups\n"
+		"\n"
+		"Goroutines by start function, most time blocked or runnable first\n"
+		"  count  running  off CPU  runnable  syscall  blocked    total  delay p50      p99      max  start function\n"
+		"      2    430ms   20.0ms     500ms        -    1.80s    2.75s      500ms    500ms    500ms  net/http.(*Server).Serve.gowrap3\n"
+		"      1        -        -     300ms    500ms    1.20s    2.00s      300ms    300ms    300ms  main.main\n"
+		"      1        -        -     1.50s        -        -    1.50s          -        -        -  …th/a/long/path/größe.(*Arbeiter).läuft.func1\n"
+		"      1        -        -         -    750ms        -    750ms          -        -        -  (C threads in Go)\n"
+		"      1        -        -         -        -    2.00s    2.00s          -        -        -  runtime.bgsweep\n"
+		"\n"
+		"What they were blocked on\n"
+		"  blocked  times     mean  waiting for      start function\n"
+		"    1.80s      1    1.80s  sync.Mutex.Lock  net/http.(*Server).Serve.gowrap3\n"
+		"    1.20s      2    600ms  IO wait          main.main\n"
+		"    2.00s      1    2.00s  GC sweep wait    runtime.bgsweep\n"
+		"\n"
+		"How often they ran, blocked, and moved others\n"
+		"  starts  blocks  woke others  created others  start function\n"
+		"       1       1            0               0  net/http.(*Server).Serve.gowrap3\n"
+		"       1       1            0               0  main.main\n"
+		"       0       0            0               0  example.com/a/module/with/a/long/path/größe.(*Arbeiter).läuft.func1\n"
+		"       0       0            0               0  (C threads in Go)\n"
+		"       0       0            0               0  runtime.bgsweep\n"
+		"\n"
+		"Single goroutines, most time blocked or runnable first\n"
+		"  goroutine  at the end     running  off CPU  runnable  syscall  blocked    total  delay p50      p99      max  start function\n"
+		"         17  runnable         180ms   20.0ms         -        -    1.80s    2.00s          -        -        -  …p.(*Server).Serve.gowrap3\n"
+		"          1  IO wait              -        -     300ms    500ms    1.20s    2.00s      300ms    300ms    300ms  main.main\n"
+		"         19  runnable             -        -     1.50s        -        -    1.50s          -        -        -  …e.(*Arbeiter).läuft.func1\n"
+		"         18  ended            250ms        -     500ms        -        -    750ms      500ms    500ms    500ms  …p.(*Server).Serve.gowrap3\n"
+		"         20  syscall              -        -         -    750ms        -    750ms          -        -        -  (C threads in Go)\n"
+		"          3  GC sweep wait        -        -         -        -    2.00s    2.00s          -        -        -  runtime.bgsweep\n"
+		"\n"
+		"Who took the CPU while it was wanted, until it was given back\n"
+		"  off CPU  times     mean  the CPU went to\n"
+		"   20.0ms      1   20.0ms  stress\n"
+		"\n"
+		"System calls, those for goroutines first\n"
+		"  count  errors    total      p50      p99      max  name\n"
+		"      1       1    500ms    500ms    500ms    500ms  read\n"
+		"      1       0    1.50s    1.50s    1.50s    1.50s  futex (runtime)\n"
+		"\n"
+		"1234 events in 2.00s; the capture ended when the time was over.\n"
+		"No event was lost.\n"
+		"What tracing cost was not measured.\n";
+	struct report_options options = {.top = REPORT_TOP_DEFAULT};
+	char *text;
+
+	begin(&options);
+	play();
+	end((struct replay_totals){.events = 1234, .ended = true, .why = END_DURATION});
+	text = print();
+	expect(text, want);
+	free(text);
+}
+
+static int repaired(const char *what)
+{
+	struct repair rep = {.time = now, .process = &target, .what = what};
+
+	return sink.ops->repair(sink.ctx, &rep);
+}
+
+static void what_went_wrong_is_told(void)
+{
+	static const char want[] =
+		"The capture ended before tracing had begun: nothing to report.\n"
+		"\n"
+		"7 events in 2.00s; the capture ended without an end: gscope was killed, or the "
+		"file is cut.\n"
+		"WARNING: the capture is damaged at byte 12: ??.\n"
+		"WARNING: 30 events were lost (10 scheduling, 20 goroutine), the first after 500ms: "
+		"numbers may be off from there on. A larger --buffer helps.\n"
+		"3 contradictions were repaired:\n"
+		"  2 times: a goroutine's start was not seen\n"
+		"  1 times: a live goroutine was created\n"
+		"WARNING: the probe in runtime.park_m at 0x4321 was never hit: blocking of "
+		"goroutines may be missing (process 42).\n"
+		"Tracing cost 7.0ms of CPU time, 0.35% of one CPU: 10000 probe hits of 600ns, 8000 "
+		"tracepoint runs of 125ns.\n";
+	static const char *const texts[] = {"a goroutine's start was not seen",
+					    "a live goroutine was created"};
+	struct report_options options = {.top = 1};
+	struct ev_loss loss = {.count = 10, .since_ns = 10 * SECOND + 900 * MS};
+	struct ev_site site = {.tgid = 42,
+			       .kind = GO_PARK,
+			       .pc = 0x4321,
+			       .flags = SITE_MUST_HIT | SITE_FINAL,
+			       .func = "runtime.park_m"};
+	struct replay_totals totals = {
+		.events = 7,
+		.lost = 30,
+		.loss_by_class = {[LOSS_SCHED] = 10, [LOSS_GO] = 20},
+		.repairs = 3,
+		.cost = {.probe_hits = 10000,
+			 .trap_ns = 500,
+			 .probe_run_ns = 100,
+			 .trace_hits = 8000,
+			 .trace_run_ns = 125},
+	};
+	char *text;
+
+	begin(&options);
+	CU_ASSERT_EQUAL(sink.ops->loss(sink.ctx, &loss), 0);
+	loss.since_ns = 10 * SECOND + 500 * MS;
+	CU_ASSERT_EQUAL(sink.ops->loss(sink.ctx, &loss), 0);
+	CU_ASSERT_EQUAL(repaired(texts[0]), 0);
+	CU_ASSERT_EQUAL(repaired(texts[1]), 0);
+	CU_ASSERT_EQUAL(repaired(texts[0]), 0);
+	CU_ASSERT_EQUAL(sink.ops->site(sink.ctx, &site), 0);
+	/* none of these is worth a line */
+	site.flags = SITE_FINAL;
+	CU_ASSERT_EQUAL(sink.ops->site(sink.ctx, &site), 0);
+	site.flags = SITE_MUST_HIT;
+	CU_ASSERT_EQUAL(sink.ops->site(sink.ctx, &site), 0);
+	site.flags = SITE_MUST_HIT | SITE_FINAL;
+	site.hits = 1;
+	CU_ASSERT_EQUAL(sink.ops->site(sink.ctx, &site), 0);
+	report_set_damage(report, "damaged at byte 12: \033\n");
+	now += 2 * SECOND;
+	end(totals);
+	text = print();
+	expect(text, want);
+	free(text);
+}
+
+static void a_system_reads_like_this(void)
+{
+	static const char want[] =
+		"All processes, traced for 17.0ms\n"
+		"\n"
+		"Processes, those that waited longest for a CPU first\n"
+		"  process  threads   on CPU  runnable  delay p50      p99      max  switches  preempted  wake-ups  syscalls  in them  name\n"
+		"        7        2   14.0ms    5.00ms     5.00ms   5.00ms   5.00ms         1          1         0         3   13.0ms  sh\n"
+		"  1000000        1   5.00ms    1.00ms          -        -        -         1          0         1         2   3.00ms  größte-db\n"
+		"\n"
+		"Threads, those that waited longest for a CPU first\n"
+		"  process   thread   on CPU  runnable  delay p50      p99      max  switches  preempted  wake-ups  syscalls  in them  name\n"
+		"        7        7   12.0ms    5.00ms     5.00ms   5.00ms   5.00ms         1          1         0         3   13.0ms  sh\n"
+		"  1000000  1000000   5.00ms    1.00ms          -        -        -         1          0         1         2   3.00ms  größte-db\n"
+		"  ... and 1 more\n"
+		"\n"
+		"Who took the CPU while it was wanted, until it was given back\n"
+		"  off CPU  times     mean  the CPU went to\n"
+		"   5.00ms      1   5.00ms  größte-db\n"
+		"\n"
+		"System calls\n"
+		"  count  errors    total      p50      p99      max  name\n"
+		"      1       0   9.00ms   9.00ms   9.00ms   9.00ms  read\n"
+		"      2       1   3.00ms   1.02ms   2.00ms   2.00ms  write\n"
+		"  ... and 2 more\n"
+		"\n"
+		"99 events in 17.0ms; the capture ended when it was interrupted.\n"
+		"No event was lost.\n"
+		"What tracing cost was not measured.\n";
+	struct report_options options = {.top = 2, .system_wide = true};
+	struct thread shell = {.tid = 7, .tgid = 7, .comm = "sh"};
+	struct thread helper = {.tid = 8, .tgid = 7, .comm = "helper"};
+	struct thread db = {.tid = 1000000, .tgid = 1000000, .comm = "größte-db"};
+	char *text;
+
+	begin(&options);
+	thread_to(&shell, T_RUNNING, 0, "");
+	now += 10 * MS;
+	thread_to(&shell, T_RUNNABLE, 1000000, "größte-db");
+	thread_to(&db, T_RUNNING, 0, "");
+	now += 5 * MS;
+	syscall_took(&db, NULL, 1, 2 * MS, 100);
+	syscall_took(&db, NULL, 1, 1 * MS, -32);
+	syscall_took(&shell, NULL, 0, 9 * MS, 0);
+	syscall_took(&shell, NULL, 777, 3 * MS, 0);
+	syscall_took(&shell, NULL, 7777, 1 * MS, 0);
+	thread_to(&db, T_SLEEPING, 7, "sh");
+	thread_to(&shell, T_RUNNING, 0, "");
+	thread_to(&helper, T_RUNNING, 0, "");
+	now += 1 * MS;
+	thread_to(&db, T_RUNNABLE, 7, "sh");
+	now += 1 * MS;
+	end((struct replay_totals){.events = 99, .ended = true, .why = END_INTERRUPT});
+	text = print();
+	expect(text, want);
+	free(text);
+}
+
+static const char *first_of(enum report_sort sort)
+{
+	static char line[256];
+	struct report_options options = {.sort = sort, .top = 1};
+	char *text, *p, *name;
+
+	begin(&options);
+	play();
+	end((struct replay_totals){.ended = true});
+	text = print();
+	p = strstr(text, "Goroutines by start function");
+	CU_ASSERT_PTR_NOT_NULL_FATAL(p);
+	CU_ASSERT_PTR_NOT_NULL(strstr(p, "  ... and 4 more\n"));
+	p = strchr(strchr(p, '\n') + 1, '\n') + 1;
+	*strchr(p, '\n') = 0;
+	name = strrchr(p, ' ');
+	snprintf(line, sizeof(line), "%s", name + 1);
+	free(text);
+	return line;
+}
+
+static void sorting_decides_what_comes_first(void)
+{
+	CU_ASSERT_STRING_EQUAL(first_of(REPORT_SORT_WAIT), "net/http.(*Server).Serve.gowrap3");
+	CU_ASSERT_STRING_EQUAL(first_of(REPORT_SORT_TOTAL), "net/http.(*Server).Serve.gowrap3");
+	CU_ASSERT_STRING_EQUAL(first_of(REPORT_SORT_RUNNING), "net/http.(*Server).Serve.gowrap3");
+	CU_ASSERT_STRING_EQUAL(first_of(REPORT_SORT_OFF_CPU), "net/http.(*Server).Serve.gowrap3");
+	CU_ASSERT_PTR_NOT_NULL(strstr(first_of(REPORT_SORT_RUNNABLE), "größe.(*Arbeiter)"));
+	CU_ASSERT_STRING_EQUAL(first_of(REPORT_SORT_SYSCALL), "Go)"); /* C threads in Go */
+	CU_ASSERT_STRING_EQUAL(first_of(REPORT_SORT_BLOCKED), "net/http.(*Server).Serve.gowrap3");
+	CU_ASSERT_STRING_EQUAL(first_of(REPORT_SORT_DELAY), "net/http.(*Server).Serve.gowrap3");
+	CU_ASSERT_STRING_EQUAL(first_of(REPORT_SORT_COUNT), "net/http.(*Server).Serve.gowrap3");
+}
+
+static void sort_keys_are_parsed(void)
+{
+	enum report_sort sort = REPORT_SORT_WAIT;
+	struct error e = {0};
+
+	CU_ASSERT_EQUAL(report_sort_parse("offcpu", &sort, NULL), 0);
+	CU_ASSERT_EQUAL(sort, REPORT_SORT_OFF_CPU);
+	CU_ASSERT_EQUAL(report_sort_parse("count", &sort, NULL), 0);
+	CU_ASSERT_EQUAL(sort, REPORT_SORT_COUNT);
+	CU_ASSERT_EQUAL(report_sort_parse("cpu", &sort, &e), -EINVAL);
+	CU_ASSERT_EQUAL(e.status, EXIT_USAGE);
+	CU_ASSERT_PTR_NOT_NULL(strstr(e.text, "offcpu"));
+}
+
+static void a_full_disk_is_an_error(void)
+{
+	struct report_options options = {.top = 1};
+	struct error e = {0};
+	FILE *f = fopen("/dev/full", "w");
+
+	CU_ASSERT_PTR_NOT_NULL_FATAL(f);
+	begin(&options);
+	end((struct replay_totals){.ended = true});
+	CU_ASSERT_EQUAL(report_print(report, f, &e), -EIO);
+	CU_ASSERT_PTR_NOT_NULL(strstr(e.text, "cannot write the report"));
+	fclose(f);
+	report_free(report);
+	symbols_free(symbols);
+}
+
+static CU_TestInfo tests[] = {
+	{"a report reads like this", a_report_reads_like_this},
+	{"what went wrong is told", what_went_wrong_is_told},
+	{"a system reads like this", a_system_reads_like_this},
+	{"sorting decides what comes first", sorting_decides_what_comes_first},
+	{"sort keys are parsed", sort_keys_are_parsed},
+	{"a full disk is an error", a_full_disk_is_an_error},
+	CU_TEST_INFO_NULL,
+};
+UNIT_SUITE("report/print", tests);
