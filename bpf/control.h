@@ -40,15 +40,36 @@ struct target_cfg {
 	__u16 pad;
 };
 
-/* The attach cookie of a probe: its site, what it means, where on the stack `skip` is. */
+/* Of every CPU, the value of map `cpu_state`. */
+struct cpu_state {
+	__u64 lost[LOSS_CLASSES]; /* records that found no room */
+	__u64 unannounced; /* bytes since the last wake-up of the collector */
+};
+
+/* How a probe's program reads a hit; what is in which register: user/target/sites.h. */
+enum probe_reading {
+	READ_PLAIN = 1, /* old and new status say all */
+	READ_PARK,
+	READ_READY,
+	READ_YIELD,
+	READ_PREEMPT_PARK,
+	READ_SYSBLOCK,
+	READ_SYSEXIT_NEWP,
+	READ_CREATE_CAS,
+	READ_CREATE_CORO,
+	READ_CREATE_RUNQPUT,
+	READ_SWITCH,
+};
+
+/* The attach cookie of a probe: its site, enum go_kind, how to read it, and where `skip` is. */
 #define COOKIE_NO_SLOT 0xffffU
 
-static inline __u64 cookie_make(__u32 site, __u32 kind, int skip_slot)
+static inline __u64 cookie_make(__u32 site, __u32 kind, enum probe_reading reading, int skip_slot)
 {
 	__u64 slot = skip_slot >= 0 && skip_slot < (int)COOKIE_NO_SLOT ? (__u64)skip_slot :
 									 COOKIE_NO_SLOT;
 
-	return (site & 0xffffU) | (__u64)(kind & 0xffU) << 16 | slot << 32;
+	return (site & 0xffffU) | (kind & 0xffU) << 16 | (__u64)reading << 24 | slot << 32;
 }
 
 static inline __u32 cookie_site(__u64 cookie)
@@ -59,6 +80,11 @@ static inline __u32 cookie_site(__u64 cookie)
 static inline __u32 cookie_kind(__u64 cookie)
 {
 	return cookie >> 16 & 0xffU;
+}
+
+static inline __u32 cookie_reading(__u64 cookie)
+{
+	return cookie >> 24 & 0xffU;
 }
 
 static inline __u32 cookie_slot(__u64 cookie)

@@ -105,8 +105,7 @@ static __always_inline int go_emit(const struct hit *h, __u8 old_status, __u8 ne
 }
 
 /* Kinds that say all by themselves. */
-SEC("uprobe.multi")
-int go_plain(struct pt_regs *ctx)
+static __noinline int go_plain(struct pt_regs *ctx)
 {
 	struct hit h;
 
@@ -116,8 +115,7 @@ int go_plain(struct pt_regs *ctx)
 }
 
 /* GO_YIELD, GO_YIELD_PREEMPTED: the goroutine may have been stopped in a function's prologue. */
-SEC("uprobe.multi")
-int go_yield(struct pt_regs *ctx)
+static __noinline int go_yield(struct pt_regs *ctx)
 {
 	struct hit h;
 
@@ -127,8 +125,7 @@ int go_yield(struct pt_regs *ctx)
 }
 
 /* At `call casGToPreemptScan`: AX = gp. */
-SEC("uprobe.multi")
-int go_preempt_park(struct pt_regs *ctx)
+static __noinline int go_preempt_park(struct pt_regs *ctx)
 {
 	struct hit h;
 
@@ -138,8 +135,7 @@ int go_preempt_park(struct pt_regs *ctx)
 }
 
 /* entersyscallblock runs on the goroutine's own stack and has filled in g.syscall*. */
-SEC("uprobe.multi")
-int go_sysblock(struct pt_regs *ctx)
+static __noinline int go_sysblock(struct pt_regs *ctx)
 {
 	struct hit h;
 
@@ -148,9 +144,8 @@ int go_sysblock(struct pt_regs *ctx)
 	return go_emit(&h, ctx->bx, ctx->cx, syscall_stack(h.cfg, &h.g, ctx->bp, h.id));
 }
 
-/* AX = the new P; the goroutine is m.curg. */
-SEC("uprobe.multi")
-int go_sysexit_newp(struct pt_regs *ctx)
+/* AX = the new P, m.p is 0 still; the goroutine is m.curg, by its status running from 1.26 on. */
+static __noinline int go_sysexit_newp(struct pt_regs *ctx)
 {
 	__u32 tgid = bpf_get_current_pid_tgid() >> 32;
 	struct target_cfg *cfg = bpf_map_lookup_elem(&targets, &tgid);
@@ -167,7 +162,7 @@ int go_sysexit_newp(struct pt_regs *ctx)
 	if (!ev)
 		return 0;
 	ev->p = ctx->ax;
-	ev->old_status = GO_SYSCALL;
+	ev->old_status = g_status(&h.g, h.cfg);
 	ev->new_status = GO_RUNNING;
 	event_submit(ev, sizeof(*ev));
 	return 0;
@@ -178,8 +173,7 @@ static __always_inline __s8 small_skip(__u64 skip)
 	return skip <= 127 ? (__s8)skip : -1;
 }
 
-SEC("uprobe.multi")
-int go_park(struct pt_regs *ctx)
+static __noinline int go_park(struct pt_regs *ctx)
 {
 	__u64 wait[2] = {};
 	struct ev_go *ev;
@@ -231,8 +225,7 @@ static __always_inline __u64 actor_stack(struct hit *h, struct pt_regs *ctx)
 	return sched_stack(h->cfg, &h->g, h->id, false);
 }
 
-SEC("uprobe.multi")
-int go_ready(struct pt_regs *ctx)
+static __noinline int go_ready(struct pt_regs *ctx)
 {
 	struct ev_go *ev;
 	__u64 goid, stack, skip = -1;
@@ -287,22 +280,27 @@ static __always_inline int on_create(struct pt_regs *ctx, __u64 gp, __u8 old_sta
 }
 
 /* newproc1's `call casgstatus`. */
-SEC("uprobe.multi")
-int go_create_cas(struct pt_regs *ctx)
+static __noinline int go_create_cas(struct pt_regs *ctx)
 {
 	return on_create(ctx, ctx->ax, ctx->bx, ctx->cx);
 }
 
+/* The same where go_create_runqput sees all but those created for a coroutine. */
+static __noinline int go_create_coro(struct pt_regs *ctx)
+{
+	if ((__u32)ctx->cx != GO_WAITING)
+		return 0;
+	return on_create(ctx, ctx->ax, ctx->bx, ctx->cx);
+}
+
 /* newproc's `call runqput`: BX = the new g, whose id is known by now. */
-SEC("uprobe.multi")
-int go_create_runqput(struct pt_regs *ctx)
+static __noinline int go_create_runqput(struct pt_regs *ctx)
 {
 	return on_create(ctx, ctx->bx, GO_DEAD, GO_RUNNABLE);
 }
 
 /* coroswitch_m: AX = gp, gp.coroarg.gp runs next, on this thread. */
-SEC("uprobe.multi")
-int go_switch(struct pt_regs *ctx)
+static __noinline int go_switch(struct pt_regs *ctx)
 {
 	struct ev_go *ev;
 	__u64 stack, coro, next;
@@ -323,6 +321,36 @@ int go_switch(struct pt_regs *ctx)
 	ev->old_status = GO_RUNNING;
 	ev->new_status = exits ? GO_DEAD : GO_WAITING;
 	event_submit(ev, sizeof(*ev));
+	return 0;
+}
+
+SEC("uprobe.multi")
+int go_probe(struct pt_regs *ctx)
+{
+	switch (cookie_reading(bpf_get_attach_cookie(ctx))) {
+	case READ_PLAIN:
+		return go_plain(ctx);
+	case READ_PARK:
+		return go_park(ctx);
+	case READ_READY:
+		return go_ready(ctx);
+	case READ_YIELD:
+		return go_yield(ctx);
+	case READ_PREEMPT_PARK:
+		return go_preempt_park(ctx);
+	case READ_SYSBLOCK:
+		return go_sysblock(ctx);
+	case READ_SYSEXIT_NEWP:
+		return go_sysexit_newp(ctx);
+	case READ_CREATE_CAS:
+		return go_create_cas(ctx);
+	case READ_CREATE_CORO:
+		return go_create_coro(ctx);
+	case READ_CREATE_RUNQPUT:
+		return go_create_runqput(ctx);
+	case READ_SWITCH:
+		return go_switch(ctx);
+	}
 	return 0;
 }
 

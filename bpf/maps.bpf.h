@@ -42,11 +42,6 @@ struct {
 	__array(values, struct ring);
 } rings __weak SEC(".maps");
 
-struct cpu_state {
-	__u64 lost[LOSS_CLASSES];
-	__u64 unannounced; /* bytes since the last wake-up of the collector */
-};
-
 struct {
 	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
 	__uint(max_entries, 1);
