@@ -1,0 +1,227 @@
+// SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only
+#include "user/capture/attach.h"
+
+#include <errno.h>
+#include <stdbool.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include <bpf/libbpf.h>
+
+#include "bpf/control.h"
+#include "gscope.skel.h"
+
+static int keep(struct links *l, struct bpf_link *link)
+{
+	if (l->n == l->room) {
+		size_t room = l->room ? 2 * l->room : 16;
+		struct bpf_link **v = realloc(l->v, room * sizeof(*v));
+
+		if (!v) {
+			bpf_link__destroy(link);
+			return -ENOMEM;
+		}
+		l->v = v;
+		l->room = room;
+	}
+	l->v[l->n++] = link;
+	return 0;
+}
+
+void links_close(struct links *l)
+{
+	while (l->n)
+		bpf_link__destroy(l->v[--l->n]);
+	free(l->v);
+	*l = (struct links){0};
+}
+
+int attach_tracepoints(struct links *l, const struct programs *p, struct error *e)
+{
+	struct bpf_program *prog;
+
+	bpf_object__for_each_program(prog, p->skel->obj) {
+		struct bpf_link *link;
+		int err;
+
+		if (!bpf_program__autoload(prog) || bpf_program__type(prog) == BPF_PROG_TYPE_KPROBE)
+			continue;
+		link = bpf_program__attach(prog);
+		err = link ? keep(l, link) : -errno;
+		if (err)
+			return error_set(e, EXIT_FAILED, err, "cannot attach to %s: %s",
+					 strchr(bpf_program__section_name(prog), '/') + 1,
+					 strerror(-err));
+	}
+	return 0;
+}
+
+/* What becomes of a site: the record it yields, how it is read, and what is missing without it. */
+struct site_use {
+	uint8_t kind; /* enum go_kind */
+	enum probe_reading reading;
+	const char *missing;
+};
+
+/* clang-format off */
+static const struct site_use uses[SITE_KINDS] = {
+	[SITE_START] = {GO_START, READ_PLAIN, "starts of goroutines"},
+	[SITE_PARK] = {GO_PARK, READ_PARK, "goroutines blocking"},
+	[SITE_PARK_REFUSED] = {GO_PARK_REFUSED, READ_PLAIN, "blocking that is called off at once"},
+	[SITE_READY] = {GO_READY, READ_READY, "wake-ups of goroutines"},
+	[SITE_YIELD] = {GO_YIELD, READ_YIELD, "yields and preemptions"},
+	[SITE_YIELD_PREEMPTED] = {GO_YIELD_PREEMPTED, READ_YIELD, "yields in sync primitives"},
+	[SITE_PREEMPT_PARK] = {GO_PREEMPT_PARK, READ_PREEMPT_PARK, "stops asked for by the GC"},
+	[SITE_EXIT] = {GO_EXIT, READ_PLAIN, "ends of goroutines"},
+	[SITE_SYSBLOCK] = {GO_SYSBLOCK, READ_SYSBLOCK, "blocking waits of the runtime itself"},
+	[SITE_SYSEXIT_NOP] = {GO_SYSEXIT_NOP, READ_PLAIN, "waits for a P after a system call"},
+	[SITE_SYSEXIT_NEWP] = {GO_SYSEXIT_NEWP, READ_SYSEXIT_NEWP, "changes of the P in system calls"},
+	[SITE_CREATE_CAS] = {GO_CREATE, READ_CREATE_CAS, "creations of goroutines"},
+	[SITE_CREATE_CORO] = {GO_CREATE_BLOCKED, READ_CREATE_CORO, "creations of coroutines"},
+	[SITE_CREATE_RUNQPUT] = {GO_CREATE, READ_CREATE_RUNQPUT, "creations of goroutines"},
+	[SITE_SWITCH] = {GO_SWITCH, READ_SWITCH, "switches between coroutines"},
+	[SITE_NEEDM] = {GO_NEEDM, READ_PLAIN, "C threads entering Go"},
+	[SITE_DROPM] = {GO_DROPM, READ_PLAIN, "C threads leaving Go"},
+};
+/* clang-format on */
+
+uint8_t site_go_kind(enum site_kind kind)
+{
+	return uses[kind].kind;
+}
+
+/* Sites of one file in one process. */
+struct batch {
+	const char *path;
+	pid_t pid;
+	unsigned long *offsets;
+	__u64 *cookies;
+	size_t n;
+};
+
+static int attach_some(struct links *l, const struct programs *p, struct bpf_program *prog,
+		       const struct batch *b, size_t first, size_t n)
+{
+	struct bpf_link *link;
+
+	if (p->multi) {
+		LIBBPF_OPTS(bpf_uprobe_multi_opts, opts, .offsets = b->offsets + first,
+			    .cookies = b->cookies + first, .cnt = n);
+
+		link = bpf_program__attach_uprobe_multi(prog, b->pid, b->path, NULL, &opts);
+	} else {
+		LIBBPF_OPTS(bpf_uprobe_opts, opts, .bpf_cookie = b->cookies[first]);
+
+		link = bpf_program__attach_uprobe_opts(prog, b->pid, b->path, b->offsets[first],
+						       &opts);
+	}
+	return link ? keep(l, link) : -errno;
+}
+
+/*
+ * All at once where the kernel can. If it refuses, one by one: errors[i] is 0 or why it refused
+ * that site.
+ */
+static int attach_batch(struct links *l, const struct programs *p, const struct batch *b,
+			int *errors)
+{
+	struct bpf_program *prog = p->skel->progs.go_probe;
+	int err;
+
+	if (p->multi) {
+		err = attach_some(l, p, prog, b, 0, b->n);
+		if (!err || err == -ENOMEM)
+			return err;
+	}
+	for (size_t i = 0; i < b->n; i++) {
+		errors[i] = attach_some(l, p, prog, b, i, 1);
+		if (errors[i] == -ENOMEM)
+			return -ENOMEM;
+	}
+	return 0;
+}
+
+static bool is_vital(enum site_kind kind)
+{
+	return kind == SITE_START || kind == SITE_PARK || kind == SITE_READY;
+}
+
+/* Name what was refused. A vital kind of which no site is left is an error. */
+static int report_refused(const struct target *t, const int *errors, FILE *messages,
+			  struct error *e)
+{
+	const struct sites *s = &t->sites;
+	size_t good[SITE_KINDS] = {0};
+
+	for (size_t i = 0; i < s->n; i++)
+		if (!errors[i])
+			good[s->v[i].kind]++;
+	for (size_t i = 0; i < s->n; i++) {
+		const struct site *site = &s->v[i];
+
+		if (!errors[i])
+			continue;
+		if (is_vital(site->kind) && !good[site->kind])
+			return error_set(e, EXIT_TARGET, errors[i],
+					 "the kernel refuses a probe in %s of process %d: %s; "
+					 "gscope doctor says what this kernel can do",
+					 site->func, (int)t->process->pid, strerror(-errors[i]));
+		if (messages)
+			fprintf(messages,
+				"gscope: no probe in %s at 0x%llx (%s): some or all %s will not be seen\n",
+				site->func, (unsigned long long)site->pc, strerror(-errors[i]),
+				uses[site->kind].missing);
+	}
+	return 0;
+}
+
+int attach_probes(struct links *l, const struct programs *p, const struct target *t,
+		  uint32_t first_site, FILE *messages, struct error *e)
+{
+	const struct sites *s = &t->sites;
+	struct batch b = {.pid = t->process->pid, .n = s->n};
+	int err = -ENOMEM, *errors = calloc(s->n + 1, sizeof(*errors));
+	char path[64];
+
+	/* whatever the mount namespace, and even if the file was replaced since */
+	snprintf(path, sizeof(path), "/proc/%d/exe", (int)b.pid);
+	b.path = path;
+	b.offsets = calloc(s->n + 1, sizeof(*b.offsets));
+	b.cookies = calloc(s->n + 1, sizeof(*b.cookies));
+	if (errors && b.offsets && b.cookies) {
+		for (size_t i = 0; i < s->n; i++) {
+			const struct site *site = &s->v[i];
+			const struct site_use *use = &uses[site->kind];
+
+			b.offsets[i] = site->file_off;
+			b.cookies[i] = cookie_make(first_site + (uint32_t)i, use->kind,
+						   use->reading, site->skip_slot);
+		}
+		err = attach_batch(l, p, &b, errors);
+	}
+	if (err)
+		error_set(e, EXIT_FAILED, err, "cannot attach probes to process %d: %s", (int)b.pid,
+			  strerror(-err));
+	else
+		err = report_refused(t, errors, messages, e);
+	free(errors);
+	free(b.offsets);
+	free(b.cookies);
+	return err;
+}
+
+int attach_empty(struct links *l, const struct programs *p, uint64_t file_off)
+{
+	unsigned long offset = file_off;
+	__u64 cookie = 0;
+	struct batch b = {
+		.path = "/proc/self/exe",
+		.pid = getpid(),
+		.offsets = &offset,
+		.cookies = &cookie,
+		.n = 1,
+	};
+
+	return attach_some(l, p, p->skel->progs.probe_empty, &b, 0, 1);
+}

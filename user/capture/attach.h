@@ -1,0 +1,42 @@
+/* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
+/* Attaching the loaded programs: to the kernel's tracepoints and to the targets' probe sites. */
+#ifndef GSCOPE_CAPTURE_ATTACH_H
+#define GSCOPE_CAPTURE_ATTACH_H
+
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+
+#include "user/base/error.h"
+#include "user/capture/load.h"
+#include "user/target/target.h"
+
+struct bpf_link;
+
+/* Links in order of attaching. */
+struct links {
+	struct bpf_link **v;
+	size_t n, room;
+};
+
+/* All tracepoint programs. On an error what was attached stays in *l. */
+int attach_tracepoints(struct links *l, const struct programs *p, struct error *e);
+
+/*
+ * The probes of target `t`, whose sites are numbered from `first_site` on. A site that cannot be
+ * probed is named on `messages` (may be NULL), with what will be missing. EXIT_TARGET errors:
+ * nothing can be probed, or what there is to trace at all cannot.
+ */
+int attach_probes(struct links *l, const struct programs *p, const struct target *t,
+		  uint32_t first_site, FILE *messages, struct error *e);
+
+/* The empty program at one instruction of our own process; its file offset in /proc/self/exe. */
+int attach_empty(struct links *l, const struct programs *p, uint64_t file_off);
+
+/* Detach everything, in reverse order. */
+void links_close(struct links *l);
+
+/* enum go_kind of a site, as its records have it. */
+uint8_t site_go_kind(enum site_kind kind);
+
+#endif
