@@ -1,0 +1,33 @@
+/* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
+/* Records the collector itself makes of what it knows and reads of a target. */
+#ifndef GSCOPE_CAPTURE_RECORDS_H
+#define GSCOPE_CAPTURE_RECORDS_H
+
+#include <stdint.h>
+
+#include "user/base/error.h"
+#include "user/capture/merge.h"
+#include "user/target/target.h"
+
+/* Where they go: one source of a merge. */
+struct record_sink {
+	struct merge *m;
+	size_t source;
+};
+
+int record_add(const struct record_sink *to, const struct event_head *ev, struct error *e);
+
+/* EV_TARGET and the runtime's strings. */
+int record_target(const struct record_sink *to, const struct target *t, uint64_t time_ns,
+		  struct error *e);
+
+/* EV_TASK for its threads. */
+int record_threads(const struct record_sink *to, const struct target *t, struct error *e);
+
+/* EV_TASK for all threads of the machine. */
+int record_all_threads(const struct record_sink *to, struct error *e);
+
+/* Take the snapshot: EV_SNAP_P, EV_SNAP_M, EV_STACK and EV_SNAP_G. -ESRCH: the target is gone. */
+int record_snapshot(const struct record_sink *to, struct target *t, struct error *e);
+
+#endif

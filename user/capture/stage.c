@@ -1,0 +1,205 @@
+// SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only
+#include "user/capture/stage.h"
+
+#include <errno.h>
+#include <string.h>
+
+#include "user/target/snapshot.h"
+
+int stage_write(struct stage *st, const struct event_head *ev)
+{
+	return capture_writer_add(st->w, ev, st->e);
+}
+
+static int write_symbol(void *ctx, const struct event_head *ev)
+{
+	return stage_write(ctx, ev);
+}
+
+int stage_init(struct stage *st)
+{
+	for (size_t i = 0; i < st->n; i++) {
+		struct symbol_source source = symbol_source_pclntab(st->v[i].t->pcln);
+
+		st->v[i].symbolizer = symbolizer_new(st->v[i].tgid, &source, write_symbol, st);
+		if (!st->v[i].symbolizer)
+			return -ENOMEM;
+	}
+	return 0;
+}
+
+void stage_free(struct stage *st)
+{
+	for (size_t i = 0; i < st->n; i++) {
+		symbolizer_free(st->v[i].symbolizer);
+		pcset_free(&st->v[i].procs);
+	}
+}
+
+struct traced *stage_find(struct stage *st, uint32_t tgid)
+{
+	if (st->last && st->last->tgid == tgid)
+		return st->last;
+	for (size_t i = 0; i < st->n; i++)
+		if (st->v[i].tgid == tgid)
+			return st->last = &st->v[i];
+	return NULL;
+}
+
+int stage_gone(struct stage *st, struct traced *t, uint64_t time_ns, enum gone_how how)
+{
+	struct ev_gone ev = {
+		.h = {.time_ns = time_ns, .tid = t->tgid, .type = EV_GONE, .size = sizeof(ev)},
+		.tgid = t->tgid,
+		.how = how,
+	};
+
+	if (t->gone)
+		return 0;
+	t->gone = true;
+	st->gone++;
+	return stage_write(st, &ev.h);
+}
+
+/* A P that is named for the first time: GOMAXPROCS was raised since the snapshot. */
+static int need_proc(struct stage *st, uint32_t tgid, uint64_t p, uint64_t time_ns)
+{
+	struct traced *t;
+	struct snapshot_p snap;
+	struct ev_snap_p ev;
+	int err;
+
+	if (!p)
+		return 0;
+	t = stage_find(st, tgid);
+	if (!t || t->last_proc == p)
+		return 0;
+	t->last_proc = p;
+	if (pcset_find(&t->procs, p))
+		return 0;
+	err = pcset_add(&t->procs, p, 0);
+	if (err)
+		return error_set(st->e, EXIT_FAILED, err, "out of memory");
+	if (t->gone || snapshot_read_p(t->t, p, &snap))
+		return 0; /* the process has ended: nobody can tell any more */
+	ev = (struct ev_snap_p){
+		.h = {.time_ns = time_ns, .type = EV_SNAP_P, .size = sizeof(ev)},
+		.tgid = tgid,
+		.id = snap.id,
+		.p = p,
+		.m = snap.m,
+		.status = snap.status,
+	};
+	return stage_write(st, &ev.h);
+}
+
+static int no_memory(struct stage *st, int err)
+{
+	return err == -ENOMEM ? error_set(st->e, EXIT_FAILED, err, "out of memory") : err;
+}
+
+static int need_start(struct stage *st, uint32_t tgid, uint64_t time_ns, uint64_t start_pc,
+		      uint64_t go_pc)
+{
+	struct traced *t = stage_find(st, tgid);
+
+	if (!t)
+		return 0;
+	return no_memory(st, symbolize_start(t->symbolizer, time_ns, start_pc, go_pc));
+}
+
+static int before(struct stage *st, struct event_head *ev)
+{
+	const struct ev_go_create *create = (const void *)ev;
+	const struct ev_sys_enter *enter = (const void *)ev;
+	const struct ev_switch *sw = (const void *)ev;
+	const struct ev_sys_exit *leave = (const void *)ev;
+	const struct ev_wakeup *wakeup = (const void *)ev;
+	const struct ev_snap_g *g = (const void *)ev;
+	const struct ev_go *go = (const void *)ev;
+	struct ev_stack *stack = (void *)ev;
+	struct traced *t;
+	int err;
+
+	switch (ev->type) {
+	case EV_SWITCH:
+		return need_proc(st, sw->tgid, sw->ctx.p, ev->time_ns);
+	case EV_WAKEUP:
+		return need_proc(st, wakeup->tgid, wakeup->ctx.p, ev->time_ns);
+	case EV_SYS_ENTER:
+		return need_proc(st, enter->tgid, enter->ctx.p, ev->time_ns);
+	case EV_SYS_EXIT:
+		return need_proc(st, leave->tgid, leave->ctx.p, ev->time_ns);
+	case EV_GO:
+		return need_proc(st, go->tgid, go->p, ev->time_ns);
+	case EV_GO_CREATE:
+		err = need_proc(st, go->tgid, go->p, ev->time_ns);
+		return err ? err :
+			     need_start(st, go->tgid, ev->time_ns, create->start_pc, create->go_pc);
+	case EV_SNAP_G:
+		return need_start(st, g->tgid, ev->time_ns, g->start_pc, g->go_pc);
+	case EV_STACK:
+		t = stage_find(st, stack->tgid);
+		return t ? no_memory(st, symbolize_stack(t->symbolizer, stack)) : 0;
+	default:
+		return 0;
+	}
+}
+
+static void count(struct stage *st, const struct event_head *ev)
+{
+	const struct ev_loss *loss = (const void *)ev;
+
+	if (ev->type < EV_USER_FIRST) {
+		st->events++;
+		st->traces += ev->type <= EV_SYS_EXIT;
+	} else if (ev->type == EV_LOSS) {
+		st->lost += loss->count;
+		if (loss->loss_class == LOSS_SCHED || loss->loss_class == LOSS_SYSCALL)
+			st->lost_traces += loss->count;
+	}
+}
+
+static int after(struct stage *st, const struct event_head *ev)
+{
+	const struct ev_snap_p *p = (const void *)ev;
+	const struct ev_task *task = (const void *)ev;
+	struct traced *t;
+
+	switch (ev->type) {
+	case EV_EXIT:
+		t = task->flags & TASK_LAST_THREAD ? stage_find(st, task->tgid) : NULL;
+		return t ? stage_gone(st, t, ev->time_ns, GONE_EXIT) : 0;
+	case EV_EXEC:
+		t = stage_find(st, task->tgid);
+		return t ? stage_gone(st, t, ev->time_ns, GONE_EXEC) : 0;
+	case EV_SNAP_P:
+		t = stage_find(st, p->tgid);
+		if (t && p->p && !pcset_find(&t->procs, p->p) && pcset_add(&t->procs, p->p, 0))
+			return error_set(st->e, EXIT_FAILED, -ENOMEM, "out of memory");
+		return 0;
+	default:
+		return 0;
+	}
+}
+
+int stage_record(void *ctx, struct event_head *ev)
+{
+	struct stage *st = ctx;
+	int err;
+
+	if (ev->type < EV_USER_FIRST && ev->time_ns >= st->until_ns)
+		return 0;
+	count(st, ev);
+	if (ev->type == EV_GONE) {
+		struct traced *t = stage_find(st, ((struct ev_gone *)ev)->tgid);
+
+		return t ? stage_gone(st, t, ev->time_ns, GONE_EXIT) : 0;
+	}
+	err = before(st, ev);
+	if (!err)
+		err = stage_write(st, ev);
+	if (!err)
+		err = after(st, ev);
+	return err;
+}
