@@ -263,8 +263,9 @@ static int g_create(struct gotrace *t, const struct g_change *c)
 	g->gen = t->gen;
 	if (blocked)
 		t->minor = 23;
+	/* viewers name a goroutine by the first stack they see of it: rather none than a made-up one */
 	WIRE_EMIT(t, m, c->time, blocked ? WIRE_GO_CREATE_BLOCKED : WIRE_GO_CREATE, g->id,
-		  stack_of_start(t, g), doers_stack(t, c));
+		  g->start_pc ? stack_of_start(t, g) : 0, doers_stack(t, c));
 	return 0;
 }
 

@@ -18,7 +18,8 @@
  * Readers before Go 1.26 leave a state out of their profiles if it begins or ends without a stack,
  * so every event that may have a stack has one. Where the capture has none, it is the last one
  * known of that goroutine; else one frame, the function it started with; else one made-up frame:
- * gscope.unknownStack, or gscope.scheduler for a wake-up that no goroutine did.
+ * gscope.unknownStack, or gscope.scheduler for a wake-up that no goroutine did. Only the stack of a
+ * new goroutine, which gives it its name, is left out if it is not known where it starts.
  */
 #ifndef GSCOPE_EXPORT_GOTRACE_H
 #define GSCOPE_EXPORT_GOTRACE_H

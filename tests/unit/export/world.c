@@ -95,11 +95,13 @@ void world_begin(struct world *w)
 			.to = w->g[i].state,
 			.cause = G_INIT,
 			.m = w->g[i].m,
+			.p = w->g[i].m ? w->g[i].m->p : NULL,
 			.reason = w->g[i].reason,
 			.block = "",
 			.stack = w->g[i].stack,
 		};
 
+		w->g[i].since = w->now;
 		TELL(w, goroutine, &c);
 	}
 	w->now += WORLD_STEP;
@@ -133,6 +135,7 @@ static void step_g(struct world *w, enum g_cause cause, struct goroutine *g, str
 {
 	struct g_change c = {
 		.time = w->now,
+		.since = g->since,
 		.g = g,
 		.from = g->state,
 		.to = state_after(cause, g->state),
@@ -154,6 +157,7 @@ static void step_g(struct world *w, enum g_cause cause, struct goroutine *g, str
 		m->g = g;
 	}
 	g->state = c.to;
+	g->since = c.time;
 	if (cause == G_SYSCALL_ENTER)
 		m->p->state = P_SYSCALL;
 	if (cause == G_SYSCALL_RETURN)

@@ -1,0 +1,60 @@
+/* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
+#ifndef GSCOPE_EXPORT_DUMP_INTERNAL_H
+#define GSCOPE_EXPORT_DUMP_INTERNAL_H
+
+#include <uthash.h>
+
+#include "user/export/dump.h"
+
+/* What an address in a process stands for. */
+struct dump_name {
+	struct dump_key {
+		uint64_t addr;
+		uint32_t tgid;
+		uint32_t what; /* 'G' or 'P' */
+	} key;
+	int64_t id;
+	UT_hash_handle hh;
+};
+
+/* A numbered string of a process's runtime. */
+struct dump_string {
+	struct dump_string_key {
+		uint32_t tgid;
+		uint16_t kind, number;
+	} key;
+	UT_hash_handle hh;
+	char text[];
+};
+
+struct dump {
+	FILE *out;
+	struct dump_options options;
+	const struct symbols *symbols;
+	bool begun;
+	uint64_t begin;
+	struct dump_name *names;
+	struct dump_string *strings;
+};
+
+/* Begin a line. */
+void dump_time(struct dump *d, uint64_t time);
+
+/* " stack=innermost<caller<...", nothing if the stack is 0. */
+void dump_stack(struct dump *d, uint32_t tgid, uint64_t stack, int skip);
+
+/* " key=function", nothing if pc is 0. */
+void dump_func(struct dump *d, const char *key, uint32_t tgid, uint64_t pc);
+
+/* --- dump_names.c: learn from records, look up; out of memory means to forget --- */
+void names_learn(struct dump *d, const struct event_head *ev);
+void names_free(struct dump *d);
+
+/* " G17"; "G?" for an unknown address, nothing for 0. what: 'G' or 'P'. */
+void names_print(struct dump *d, char what, uint32_t tgid, uint64_t addr);
+
+/* A string of the runtime, NULL if it is not known. */
+const char *names_string(const struct dump *d, uint32_t tgid, enum string_kind kind,
+			 unsigned int number);
+
+#endif
