@@ -1,0 +1,22 @@
+/* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
+#include "user/cmd/cmd.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+
+int cmd_fail(const struct error *e)
+{
+	fprintf(stderr, "gscope: %s\n", e->text);
+	return e->status;
+}
+
+void cmd_warn(const char *fmt, ...)
+{
+	va_list ap;
+
+	fputs("gscope: ", stderr);
+	va_start(ap, fmt);
+	vfprintf(stderr, fmt, ap);
+	va_end(ap);
+	fputc('\n', stderr);
+}

@@ -1,0 +1,156 @@
+/* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
+#include "user/cmd/live.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/utsname.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "user/base/duration.h"
+#include "user/base/version.h"
+#include "user/capture/file.h"
+#include "user/capture/session.h"
+#include "user/cmd/cmd.h"
+#include "user/target/target.h"
+
+static const struct argp_option options[] = {
+	{"pid", 'p', "PID", 0, "Go process to trace", 0},
+	{"duration", 'd', "DURATION", 0, "how long: 500ms, 5s, 2m (default 5s)", 0},
+	{"buffer", 'B', "SIZE", 0,
+	 "memory for events under way, all CPUs together: 64M, 1G (default: one second at 500,000 "
+	 "events/s)",
+	 0},
+	{0},
+};
+
+static error_t parse(int key, char *arg, struct argp_state *state)
+{
+	struct live_options *o = state->input;
+	struct error e;
+	char *end;
+	long pid;
+
+	switch (key) {
+	case 'p':
+		errno = 0;
+		pid = strtol(arg, &end, 10);
+		if (errno || *end || end == arg || pid <= 0 || pid > INT32_MAX)
+			argp_error(state, "'%s' is not a process id; give a number, -p 1234", arg);
+		if (o->npids == LIVE_MAX_TARGETS)
+			argp_error(state, "at most %d processes at once", LIVE_MAX_TARGETS);
+		for (size_t i = 0; i < o->npids; i++)
+			if (o->pids[i] == pid)
+				return 0;
+		o->pids[o->npids++] = (pid_t)pid;
+		return 0;
+	case 'd':
+		if (duration_parse(arg, &o->duration_ns, &e))
+			argp_error(state, "%s", e.text);
+		return 0;
+	case 'B':
+		if (size_parse(arg, &o->buffer_bytes, &e))
+			argp_error(state, "%s", e.text);
+		return 0;
+	}
+	return ARGP_ERR_UNKNOWN;
+}
+
+const struct argp live_argp = {.options = options, .parser = parse};
+
+/* Signal handlers can reach nothing else. */
+static volatile sig_atomic_t stop;
+
+static void on_signal(int sig)
+{
+	(void)sig;
+	stop = 1;
+}
+
+/* The first Ctrl-C ends the tracing, a second one the program: every probe goes with it. */
+static void catch_signals(void)
+{
+	struct sigaction sa = {.sa_handler = on_signal, .sa_flags = (int)SA_RESETHAND};
+
+	sigaction(SIGINT, &sa, NULL);
+	sigaction(SIGTERM, &sa, NULL);
+	sigaction(SIGHUP, &sa, NULL);
+	signal(SIGPIPE, SIG_IGN);
+}
+
+static uint64_t clock_ns(clockid_t clock)
+{
+	struct timespec ts;
+
+	clock_gettime(clock, &ts);
+	return (uint64_t)ts.tv_sec * 1000000000U + (uint64_t)ts.tv_nsec;
+}
+
+static struct capture_info info_now(bool system_wide)
+{
+	struct capture_info info = {
+		.features = system_wide ? CAPTURE_SYSTEM_WIDE : 0,
+		.mono_ns = clock_ns(CLOCK_MONOTONIC),
+		.wall_ns = clock_ns(CLOCK_REALTIME),
+		.cpus = (uint32_t)sysconf(_SC_NPROCESSORS_CONF),
+		.gscope = GSCOPE_VERSION,
+	};
+	struct utsname u;
+
+	if (!uname(&u)) {
+		snprintf(info.host, sizeof(info.host), "%.63s", u.nodename);
+		snprintf(info.kernel, sizeof(info.kernel), "%.63s %.63s", u.release, u.version);
+	}
+	return info;
+}
+
+static int capture_targets(const struct live_options *o, struct target **targets, int fd,
+			   struct error *e)
+{
+	struct capture_options co = {
+		.targets = targets,
+		.ntargets = o->npids,
+		.system_wide = o->system_wide,
+		.duration_ns = o->duration_ns,
+		.buffer_bytes = o->buffer_bytes,
+		.stop = &stop,
+		.messages = stderr,
+		.progress = isatty(STDERR_FILENO) ? stderr : NULL,
+	};
+	struct capture_info info = info_now(o->system_wide);
+	struct capture_session *session = NULL;
+	struct capture_writer *writer = NULL;
+	int err, err2;
+
+	err = capture_session_open(&session, &co, e);
+	if (!err)
+		err = capture_writer_open(&writer, fd, &info, e);
+	if (!err)
+		err = capture_session_run(session, writer, e);
+	err2 = capture_writer_close(writer, err ? NULL : e);
+	capture_session_close(session);
+	return err ? err : err2;
+}
+
+int live_capture(const struct live_options *o, int fd, bool *interrupted, struct error *e)
+{
+	struct target *targets[LIVE_MAX_TARGETS] = {NULL};
+	int err = 0;
+
+	for (size_t i = 0; i < o->npids && !err; i++) {
+		err = target_open(o->pids[i], &targets[i], e);
+		for (size_t k = 0; !err && k < targets[i]->sites.nwarnings; k++)
+			cmd_warn("pid %d: %s", o->pids[i], targets[i]->sites.warnings[k].text);
+	}
+	if (!err) {
+		catch_signals();
+		err = capture_targets(o, targets, fd, e);
+	}
+	*interrupted = stop;
+	for (size_t i = 0; i < o->npids; i++)
+		target_close(targets[i]);
+	return err;
+}

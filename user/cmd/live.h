@@ -1,0 +1,33 @@
+/* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
+/* What `trace` and `record` share: whom to trace, for how long, and the tracing itself. */
+#ifndef GSCOPE_CMD_LIVE_H
+#define GSCOPE_CMD_LIVE_H
+
+#include <argp.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+#include "user/base/error.h"
+
+#define LIVE_MAX_TARGETS 64
+
+struct live_options {
+	pid_t pids[LIVE_MAX_TARGETS];
+	size_t npids;
+	bool system_wide;
+	uint64_t duration_ns;
+	uint64_t buffer_bytes; /* 0: the default */
+};
+
+/* -p, -d and --buffer, to be a child of the command's own options; input: struct live_options. */
+extern const struct argp live_argp;
+
+/*
+ * Trace as asked and write the capture to fd. Returns 0, or a negative errno with *e filled.
+ * After 0 *interrupted tells whether Ctrl-C ended it early.
+ */
+int live_capture(const struct live_options *o, int fd, bool *interrupted, struct error *e);
+
+#endif

@@ -1,0 +1,92 @@
+/* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
+/* gscope record: capture only, to a file that report, export and dump read. */
+#include <argp.h>
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "user/base/outfile.h"
+#include "user/cmd/cmd.h"
+#include "user/cmd/live.h"
+
+struct record_options {
+	struct live_options live;
+	const char *output;
+};
+
+static const struct argp_option options[] = {
+	{"all", 'a', NULL, 0, "switches, wake-ups and syscalls of every task of the system", 0},
+	{"output", 'o', "FILE", 0,
+	 "the capture file (default capture.gscope); - is standard output", 0},
+	{0},
+};
+
+static error_t parse(int key, char *arg, struct argp_state *state)
+{
+	struct record_options *o = state->input;
+
+	switch (key) {
+	case ARGP_KEY_INIT:
+		state->child_inputs[0] = &o->live;
+		return 0;
+	case 'a':
+		o->live.system_wide = true;
+		return 0;
+	case 'o':
+		o->output = arg;
+		return 0;
+	case ARGP_KEY_ARG:
+		argp_error(state, "unexpected argument '%s'; processes are given by -p PID", arg);
+		return EINVAL;
+	case ARGP_KEY_END:
+		if (!o->live.npids && !o->live.system_wide)
+			argp_error(state, "record what? give -p PID, or -a for the whole system");
+		return 0;
+	}
+	return ARGP_ERR_UNKNOWN;
+}
+
+static const struct argp_child children[] = {{.argp = &live_argp}, {0}};
+
+static const struct argp argp = {
+	.options = options,
+	.parser = parse,
+	.doc = "Record Go processes (-p, any number), the whole system (-a), or both, into a "
+	       "capture file."
+	       "\vNo program is stopped, restarted or changed. Needs root; reading the file later "
+	       "does not.",
+	.children = children,
+};
+
+int cmd_record(int argc, char **argv)
+{
+	struct record_options o = {
+		.live = {.duration_ns = 5000000000U},
+		.output = "capture.gscope",
+	};
+	struct outfile *out = NULL;
+	bool interrupted = false;
+	struct error e, e2;
+	int err;
+
+	argp_parse(&argp, argc, argv, 0, NULL, &o);
+	if (!strcmp(o.output, "-") && isatty(STDOUT_FILENO)) {
+		cmd_warn("a capture file is binary: redirect standard output, or give -o FILE");
+		return EXIT_USAGE;
+	}
+	if (outfile_create(&out, o.output, OUTFILE_GROWS, &e))
+		return cmd_fail(&e);
+	err = live_capture(&o.live, outfile_fd(out), &interrupted, &e);
+	/* A capture that ended early, by a full disk say, is still worth having. */
+	if (err && lseek(outfile_fd(out), 0, SEEK_CUR) <= 0)
+		outfile_discard(out);
+	else if (outfile_commit(out, err ? &e2 : &e) && !err)
+		err = -EIO;
+	if (err)
+		return cmd_fail(&e);
+	if (strcmp(o.output, "-") != 0)
+		fprintf(stderr, "gscope: wrote %s; read it with: gscope report %s\n", o.output,
+			o.output);
+	return interrupted ? EXIT_INTERRUPTED : EXIT_DONE;
+}

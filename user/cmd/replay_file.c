@@ -1,0 +1,41 @@
+/* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
+#include "user/cmd/replay_file.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "user/cmd/cmd.h"
+
+int replay_file_open(const char *path, struct error *e)
+{
+	int fd;
+
+	if (!strcmp(path, "-"))
+		return STDIN_FILENO;
+	fd = open(path, O_RDONLY | O_CLOEXEC);
+	if (fd < 0)
+		return error_set(e, EXIT_FAILED, -errno, "cannot open the capture file %s: %s",
+				 path, strerror(errno));
+	return fd;
+}
+
+int replay_file(struct capture_reader *reader, const char *name, struct replay *replay,
+		int (*raw)(void *ctx, const struct event_head *ev), void *raw_ctx, struct error *e)
+{
+	const struct event_head *ev;
+	int err, err2;
+
+	while ((err = capture_reader_next(reader, &ev, e)) > 0) {
+		err = raw ? raw(raw_ctx, ev) : 0;
+		if (!err)
+			err = replay_event(replay, ev, e);
+		if (err)
+			break;
+	}
+	if (capture_reader_damage(reader))
+		cmd_warn("%s: %s", name, capture_reader_damage(reader));
+	err2 = replay_finish(replay, err ? NULL : e);
+	return err ? err : err2;
+}

@@ -1,0 +1,19 @@
+/* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
+#ifndef GSCOPE_CMD_REPLAY_FILE_H
+#define GSCOPE_CMD_REPLAY_FILE_H
+
+#include "user/capture/file.h"
+#include "user/replay/replay.h"
+
+/* Open a capture file for reading; "-" is standard input. Returns the fd or a negative errno. */
+int replay_file_open(const char *path, struct error *e);
+
+/*
+ * Send all records of `reader` through `replay`, each of them to `raw` (may be NULL) first, and
+ * finish the replay. What is damaged is named on standard error, under `name`; what was read up
+ * to there counts.
+ */
+int replay_file(struct capture_reader *reader, const char *name, struct replay *replay,
+		int (*raw)(void *ctx, const struct event_head *ev), void *raw_ctx, struct error *e);
+
+#endif

@@ -1,0 +1,142 @@
+/* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
+/* gscope trace: attach to a process, trace it, write a Go trace, print the report. */
+#include <argp.h>
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include "user/base/outfile.h"
+#include "user/cmd/cmd.h"
+#include "user/cmd/live.h"
+#include "user/cmd/replay_file.h"
+#include "user/cmd/report_args.h"
+#include "user/export/export.h"
+#include "user/report/report.h"
+
+struct trace_options {
+	struct live_options live;
+	struct report_options report;
+	const char *output;
+};
+
+static const struct argp_option options[] = {
+	{"output", 'o', "FILE", 0, "the Go trace (default trace.out); - is standard output", 0},
+	{0},
+};
+
+static error_t parse(int key, char *arg, struct argp_state *state)
+{
+	struct trace_options *o = state->input;
+
+	switch (key) {
+	case ARGP_KEY_INIT:
+		state->child_inputs[0] = &o->live;
+		state->child_inputs[1] = &o->report;
+		return 0;
+	case 'o':
+		o->output = arg;
+		return 0;
+	case ARGP_KEY_ARG:
+		argp_error(state, "unexpected argument '%s'; the process is given by -p PID", arg);
+		return EINVAL;
+	case ARGP_KEY_END:
+		if (o->live.npids != 1)
+			argp_error(state, "%s",
+				   o->live.npids ? "trace takes one -p PID; record takes several" :
+						   "which process? give its id: -p PID");
+		return 0;
+	}
+	return ARGP_ERR_UNKNOWN;
+}
+
+static const struct argp_child children[] = {{.argp = &live_argp}, {.argp = &report_argp}, {0}};
+
+static const struct argp argp = {
+	.options = options,
+	.parser = parse,
+	.doc = "Attach to a running Go process, trace it for a while, write a trace that `go tool "
+	       "trace` opens, and print what its goroutines did and waited for."
+	       "\vThe program is not stopped, restarted or changed. Needs root.",
+	.children = children,
+};
+
+/* The capture is read back from memory: the same road as a file's. */
+static int finish(const struct trace_options *o, int capture_fd, struct outfile *out,
+		  struct error *e)
+{
+	struct export_options eo = {.tgid = (uint32_t)o->live.pids[0]};
+	const struct exporter *x = exporter_find("go");
+	struct capture_reader *reader = NULL;
+	struct replay *replay = NULL;
+	struct report *report = NULL;
+	void *trace = NULL;
+	int err, err2;
+
+	err = capture_reader_open(&reader, capture_fd, e);
+	if (!err)
+		err = replay_new(&replay, e);
+	if (!err)
+		err = report_new(&report, &o->report, replay_symbols(replay), e);
+	if (!err)
+		err = x->open(&trace, outfile_fd(out), &eo, e);
+	if (!err) {
+		x->symbols(trace, replay_symbols(replay));
+		replay_add_sink(replay, report_sink(report));
+		replay_add_sink(replay, x->sink(trace));
+		err = replay_file(reader, "capture", replay, NULL, NULL, e);
+		report_set_damage(report, capture_reader_damage(reader));
+		err2 = x->finish(trace, err ? NULL : e);
+		err = err ? err : err2;
+		/* What was seen is worth telling even if the trace could not be written. */
+		err2 = report_print(report, strcmp(o->output, "-") != 0 ? stdout : stderr,
+				    err ? NULL : e);
+		err = err ? err : err2;
+	}
+	x->free(trace);
+	report_free(report);
+	replay_free(replay);
+	capture_reader_close(reader);
+	return err;
+}
+
+int cmd_trace(int argc, char **argv)
+{
+	struct trace_options o = {
+		.live = {.duration_ns = 5000000000U},
+		.report = {.top = REPORT_TOP_DEFAULT},
+		.output = "trace.out",
+	};
+	struct outfile *out = NULL;
+	bool interrupted = false;
+	struct error e;
+	int fd, err;
+
+	argp_parse(&argp, argc, argv, 0, NULL, &o);
+	/* What cannot be written is known before anything is attached. */
+	if (outfile_create(&out, o.output, OUTFILE_WHOLE, &e))
+		return cmd_fail(&e);
+	fd = memfd_create("gscope-capture", MFD_CLOEXEC);
+	if (fd < 0) {
+		err = error_set(&e, EXIT_FAILED, -errno, "no memory for the capture: %s",
+				strerror(errno));
+	} else {
+		err = live_capture(&o.live, fd, &interrupted, &e);
+		if (!err && lseek(fd, 0, SEEK_SET) < 0)
+			err = error_set(&e, EXIT_FAILED, -errno, "cannot read the capture back");
+		if (!err)
+			err = finish(&o, fd, out, &e);
+		close(fd);
+	}
+	if (err)
+		outfile_discard(out);
+	else
+		err = outfile_commit(out, &e);
+	if (err)
+		return cmd_fail(&e);
+	if (strcmp(o.output, "-") != 0)
+		printf("\nThe Go trace is in %s; open it with: go tool trace %s\n", o.output,
+		       o.output);
+	return interrupted ? EXIT_INTERRUPTED : EXIT_DONE;
+}
