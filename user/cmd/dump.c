@@ -11,14 +11,14 @@
 #include "user/cmd/replay_file.h"
 
 struct options {
-	bool events;
-	bool transitions;
+	struct dump_options dump;
 	const char *path;
 };
 
 static const struct argp_option options[] = {
 	{"events", 'e', NULL, 0, "only what was recorded", 0},
 	{"transitions", 't', NULL, 0, "only what it means", 0},
+	{"verbose", 'v', NULL, 0, "also addresses, whole stacks and processes", 0},
 	{0},
 };
 
@@ -28,10 +28,13 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 
 	switch (key) {
 	case 'e':
-		o->events = true;
+		o->dump.events = true;
 		return 0;
 	case 't':
-		o->transitions = true;
+		o->dump.transitions = true;
+		return 0;
+	case 'v':
+		o->dump.verbose = true;
 		return 0;
 	case ARGP_KEY_ARG:
 		if (o->path)
@@ -41,11 +44,6 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 	case ARGP_KEY_NO_ARGS:
 		argp_error(state, "which capture file? gscope record writes one");
 		return EINVAL;
-	case ARGP_KEY_END:
-		/* Neither asked for means both. */
-		if (!o->events && !o->transitions)
-			o->events = o->transitions = true;
-		return 0;
 	}
 	return ARGP_ERR_UNKNOWN;
 }
@@ -58,9 +56,9 @@ static const struct argp argp = {
 	       "each, with times since the beginning.",
 };
 
-static int raw(void *ctx, const struct event_head *ev)
+static int raw(void *ctx, const struct event_head *ev, struct error *e)
 {
-	return dump_event(ctx, ev);
+	return dump_event(ctx, ev, e);
 }
 
 int cmd_dump(int argc, char **argv)
@@ -70,7 +68,7 @@ int cmd_dump(int argc, char **argv)
 	struct replay *replay = NULL;
 	struct dump *dump = NULL;
 	struct error e;
-	int fd, err;
+	int fd, err, err2;
 
 	argp_parse(&argp, argc, argv, 0, NULL, &o);
 	fd = replay_file_open(o.path, &e);
@@ -80,11 +78,13 @@ int cmd_dump(int argc, char **argv)
 	if (!err)
 		err = replay_new(&replay, &e);
 	if (!err)
-		err = dump_new(&dump, stdout, replay_symbols(replay), &e);
+		err = dump_new(&dump, stdout, &o.dump, &e);
 	if (!err) {
-		if (o.transitions)
-			replay_add_sink(replay, dump_sink(dump));
-		err = replay_file(reader, o.path, replay, o.events ? raw : NULL, dump, &e);
+		dump_set_symbols(dump, replay_symbols(replay));
+		replay_add_sink(replay, dump_sink(dump));
+		err = replay_file(reader, o.path, replay, raw, dump, &e);
+		err2 = dump_finish(dump, err ? NULL : &e);
+		err = err ? err : err2;
 	}
 	dump_free(dump);
 	replay_free(replay);

@@ -22,13 +22,14 @@ int replay_file_open(const char *path, struct error *e)
 }
 
 int replay_file(struct capture_reader *reader, const char *name, struct replay *replay,
-		int (*raw)(void *ctx, const struct event_head *ev), void *raw_ctx, struct error *e)
+		int (*raw)(void *ctx, const struct event_head *ev, struct error *e), void *raw_ctx,
+		struct error *e)
 {
 	const struct event_head *ev;
 	int err, err2;
 
 	while ((err = capture_reader_next(reader, &ev, e)) > 0) {
-		err = raw ? raw(raw_ctx, ev) : 0;
+		err = raw ? raw(raw_ctx, ev, e) : 0;
 		if (!err)
 			err = replay_event(replay, ev, e);
 		if (err)

@@ -14,6 +14,7 @@ int replay_file_open(const char *path, struct error *e);
  * to there counts.
  */
 int replay_file(struct capture_reader *reader, const char *name, struct replay *replay,
-		int (*raw)(void *ctx, const struct event_head *ev), void *raw_ctx, struct error *e);
+		int (*raw)(void *ctx, const struct event_head *ev, struct error *e), void *raw_ctx,
+		struct error *e);
 
 #endif
