@@ -23,8 +23,8 @@ struct dump_options {
 	uint64_t begin_ns; /* what times are relative to; 0: the first record or transition */
 };
 
-/* *out stays the caller's. Returns 0 or -ENOMEM. */
-int dump_new(struct dump **d, FILE *out, const struct dump_options *options, struct error *e);
+/* *f stays the caller's. Returns 0 or -ENOMEM. */
+int dump_new(struct dump **out, FILE *f, const struct dump_options *options, struct error *e);
 
 /* *symbols outlives the dump; without, stacks are numbers. */
 void dump_set_symbols(struct dump *d, const struct symbols *symbols);

@@ -75,6 +75,39 @@ struct gotrace {
 	struct trace_out file;
 };
 
+/* --- objects (gotrace_objects.c) ------------------------------------------------------------- */
+
+/* The reader would refuse this: set t->error, return -EPROTO. */
+int wire_contradiction(struct gotrace *t, uint64_t time, const char *what, int64_t id,
+		       const char *why);
+int wire_no_memory(struct gotrace *t);
+
+struct wire_m *wire_get_m(struct gotrace *t, const struct thread *thread); /* NULL: no memory */
+struct wire_p *wire_find_p(struct gotrace *t, const struct proc *proc);
+struct wire_g *wire_find_g(struct gotrace *t, const struct goroutine *goroutine);
+
+/* A goroutine of the trace, bound to m unless that is NULL. NULL: no memory. */
+struct wire_g *wire_new_g(struct gotrace *t, const struct goroutine *goroutine,
+			  enum wire_g_status status, struct wire_m *m);
+void wire_del_g(struct gotrace *t, struct wire_g *g);
+void wire_unbind(struct wire_g *g, enum wire_g_status status);
+void wire_bind(struct wire_g *g, struct wire_m *m, enum wire_g_status status);
+
+/* Stack ids of this generation, never 0: see gotrace.h for what stands in. g may be NULL. */
+uint64_t stack_of(struct gotrace *t, const struct wire_g *g, uint64_t stack, int skip);
+uint64_t stack_of_start(struct gotrace *t, const struct wire_g *g);
+uint64_t stack_of_scheduler(struct gotrace *t);
+
+/* --- transitions (gotrace_go.c, gotrace_proc.c): 0, -EPROTO or -ENOMEM --------------------- */
+
+int wire_change_g(struct gotrace *t, const struct g_change *c);
+int wire_change_p(struct gotrace *t, const struct p_change *c);
+bool wire_is_running(const struct wire_g *g);
+void wire_steal(struct gotrace *t, struct wire_p *p, struct wire_m *thief, uint64_t time);
+void wire_start_p(struct gotrace *t, struct wire_p *p, struct wire_m *m, uint64_t time);
+
+/* --- generations (gotrace_gen.c) ------------------------------------------------------------ */
+
 #define WIRE_EMIT(t, m, time, type, ...)                                           \
 	wire_emit(t, m, time, type,                                                \
 		  (sizeof((uint64_t[]){0, ##__VA_ARGS__}) / sizeof(uint64_t)) - 1, \
@@ -96,9 +129,5 @@ int gen_end(struct gotrace *t, uint64_t time, bool last);
 
 /* A goroutine runs on m with a P: write what waits for such a moment. */
 void gen_running(struct gotrace *t, struct wire_m *m, uint64_t time);
-
-uint64_t stack_of(struct gotrace *t, const struct wire_g *g, uint64_t stack, int skip);
-uint64_t stack_of_start(struct gotrace *t, const struct wire_g *g);
-uint64_t stack_of_scheduler(struct gotrace *t);
 
 #endif
