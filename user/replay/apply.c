@@ -172,8 +172,11 @@ bool g_apply(struct replay *r, struct goroutine *g, enum g_cause cause, struct t
 	} else {
 		g->since = r->now;
 	}
-	if (c.to == G_DEAD)
+	if (c.to == G_DEAD) {
+		if (!ps->ready)
+			process_note_end(r, ps, g->id);
 		goroutine_drop(g);
+	}
 	return true;
 }
 
@@ -302,6 +305,7 @@ void tell_ready(struct replay *r, struct process *ps)
 	struct thread *t, *ttmp;
 
 	ps->ready = true;
+	process_forget_ends(ps);
 	time = stamp(r);
 	ps->ready_ns = time;
 	TELL(r, process, ps, time);

@@ -178,6 +178,7 @@ static void go_create(struct replay *r, struct go_event *e)
 		r->status = -ENOMEM;
 		return;
 	}
+	g->seen = true;
 	g->start_pc = cr->start_pc;
 	g->go_pc = cr->go_pc;
 	g->parent_id = e->other ? e->other->id : 0;
@@ -258,6 +259,7 @@ void on_go(struct replay *r, const struct ev_go *ev)
 			e.g = goroutine_introduce(r, e.ps, e.t, ev->gp, ev->goid);
 		if (!e.g)
 			return;
+		e.g->seen = true;
 	}
 	e.other = ev->other && ev->other != ev->gp ? goroutine_find(e.ps, ev->other) : NULL;
 	e.why.other = e.other;

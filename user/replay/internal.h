@@ -58,6 +58,9 @@ struct proc *proc_find(struct process *ps, uint64_t addr);
 struct proc *proc_get(struct process *ps, uint64_t addr, int id);
 int process_set_string(struct process *ps, unsigned int kind, unsigned int n, const char *text);
 const char *process_string(const struct process *ps, unsigned int kind, unsigned int n);
+void process_note_end(struct replay *r, struct process *ps, uint64_t id);
+bool process_knows_end(const struct process *ps, uint64_t id);
+void process_forget_ends(struct process *ps);
 void model_free(struct replay *r);
 
 /* --- apply.c --- */

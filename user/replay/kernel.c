@@ -152,6 +152,7 @@ void on_sys_enter(struct replay *r, const struct ev_sys_enter *ev)
 	p = ev->ctx.p ? proc_find(t->process, ev->ctx.p) : t->p;
 	if (!p || !ensure_running(r, g, t, p))
 		return;
+	g->seen = true;
 	g_apply(r, g, G_SYSCALL_ENTER, t, &w);
 }
 

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -142,11 +143,45 @@ const char *process_string(const struct process *ps, unsigned int kind, unsigned
 	return n < ps->nstrings[kind] && ps->strings[kind][n] ? ps->strings[kind][n] : "";
 }
 
+void process_note_end(struct replay *r, struct process *ps, uint64_t id)
+{
+	struct ended *e;
+
+	if (process_knows_end(ps, id))
+		return;
+	e = calloc(1, sizeof(*e));
+	if (!e) {
+		r->status = -ENOMEM;
+		return;
+	}
+	e->id = id;
+	HASH_ADD(hh, ps->ended, id, sizeof(e->id), e);
+}
+
+bool process_knows_end(const struct process *ps, uint64_t id)
+{
+	struct ended *e;
+
+	HASH_FIND(hh, ps->ended, &id, sizeof(id), e);
+	return e;
+}
+
+void process_forget_ends(struct process *ps)
+{
+	struct ended *e, *tmp;
+
+	HASH_ITER(hh, ps->ended, e, tmp) {
+		HASH_DELETE(hh, ps->ended, e);
+		free(e);
+	}
+}
+
 static void process_free(struct process *ps)
 {
 	struct goroutine *g, *gtmp;
 	struct proc *p, *ptmp;
 
+	process_forget_ends(ps);
 	HASH_ITER(hh, ps->goroutines, g, gtmp)
 		goroutine_drop(g);
 	HASH_ITER(hh, ps->procs, p, ptmp) {

@@ -52,6 +52,7 @@ struct goroutine {
 	uint64_t go_pc;
 	uint64_t parent_id;
 	bool system; /* the runtime's own: starts in package runtime, but not runtime.main */
+	bool seen; /* a record of its own was seen: the snapshot has nothing to add */
 	const char *reason; /* while waiting: as the runtime names it, "" if unknown */
 	uint64_t stack; /* last known stack id */
 	UT_hash_handle hh;
@@ -74,6 +75,12 @@ struct thread {
 	UT_hash_handle hh;
 };
 
+/* A goroutine that ended while the snapshot was read; see user/replay/snapshot.c. */
+struct ended {
+	uint64_t id;
+	UT_hash_handle hh;
+};
+
 /* A traced Go process. */
 struct process {
 	uint32_t tgid;
@@ -83,6 +90,7 @@ struct process {
 	uint64_t ready_ns;
 	struct goroutine *goroutines; /* by addr; live ones */
 	struct proc *procs; /* by addr */
+	struct ended *ended; /* by id; only until ready */
 	UT_hash_handle hh;
 	char **strings[3]; /* by enum string_kind, then number; NULL where not known */
 	unsigned int nstrings[3];

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
 /*
  * The first state of a process. Probes are attached before the snapshot is read, so records of
- * both mix; each is true for its own moment and the later one wins. Nothing is told before
- * EV_READY.
+ * both mix. A goroutine's own record is written just before the change it tells of, and every change
+ * has one: once there is a record, the snapshot can only be older news, whatever its time. Nothing is
+ * told before EV_READY.
  */
 #include <errno.h>
 #include <string.h>
@@ -131,7 +132,7 @@ static bool bind(struct replay *r, struct goroutine *g, enum g_state state, stru
 	struct process *ps = g->process;
 	struct proc *oldp;
 
-	if (!t)
+	if (!t || (t->g && t->g->seen))
 		return false;
 	if (t->g)
 		unbind(t->g);
@@ -159,28 +160,31 @@ void on_snap_g(struct replay *r, const struct ev_snap_g *ev)
 	if (!ps || ps->ready)
 		return;
 	state = snap_state(ps, ev);
+	if (state == G_DEAD || process_knows_end(ps, ev->goid))
+		return;
 	g = goroutine_find(ps, ev->gp);
-	if (g && g->id && g->id != ev->goid) {
+	if (g && g->id != ev->goid) {
+		if (g->seen)
+			return;
 		unbind(g);
 		goroutine_drop(g);
 		g = NULL;
 	}
-	if (state == G_DEAD)
-		return;
 	if (!g)
 		g = goroutine_new(r, ps, ev->gp, ev->goid);
 	if (!g) {
 		r->status = -ENOMEM;
 		return;
 	}
-	unbind(g);
-	g->id = ev->goid;
 	g->start_pc = ev->start_pc;
 	g->go_pc = ev->go_pc;
 	g->parent_id = ev->parent_goid;
+	goroutine_classify(r, g);
+	if (g->seen)
+		return;
+	unbind(g);
 	g->stack = ev->stack;
 	g->reason = "";
-	goroutine_classify(r, g);
 	if ((state == G_RUNNING || state == G_SYSCALL) &&
 	    !bind(r, g, state, thread_of_m(r, ps, ev->m)))
 		state = G_RUNNABLE; /* read in between: its next event tells */

@@ -219,9 +219,16 @@ static void event_corrects_snapshot(void)
 	stream_go(&s, GO_PARK, 1, 0, 1, -1);
 	stream_go(&s, GO_START, 1, 0, 2, -1);
 	stream_go(&s, GO_CREATE, 1, 0, 4, 2);
+	/* read before the change its record told of: older news */
+	stream_snap_g(&s, 1, 2, 1);
+	stream_go(&s, GO_READY, 1, 0, 5, 2);
+	stream_go(&s, GO_START, 2, 1, 5, -1);
+	stream_go(&s, GO_EXIT, 2, 1, 5, -1);
+	stream_snap_g(&s, 5, 2, 2);
 	CU_ASSERT(stream_expect(&s, ""));
 	stream_ready(&s);
 	CU_ASSERT(stream_expect(&s, "P0 init M1\n"
+				    "P1 init M2\n"
 				    "G1 init waiting 'chan receive' (chan receive)\n"
 				    "G2 init running M1\n"
 				    "G4 init runnable\n"));
