@@ -5,3 +5,4 @@
 #define DL_FOREACH_SAFE(head, el, tmp) for (el = tmp = head; el; el = tmp)
 #define LL_FOREACH(head, el) for (el = head; el; el = el->next)
 #define LL_FOREACH_SAFE(head, el, tmp) for (el = tmp = head; el; el = tmp)
+#define LIBBPF_OPTS(TYPE, NAME, ...) struct TYPE NAME = {__VA_ARGS__}
