@@ -71,12 +71,10 @@ int cmd_dump(int argc, char **argv)
 	int fd, err, err2;
 
 	argp_parse(&argp, argc, argv, 0, NULL, &o);
-	fd = replay_file_open(o.path, &e);
+	fd = replay_file_open(o.path, &reader, &e);
 	if (fd < 0)
 		return cmd_fail(&e);
-	err = capture_reader_open(&reader, fd, &e);
-	if (!err)
-		err = replay_new(&replay, &e);
+	err = replay_new(&replay, &e);
 	if (!err)
 		err = dump_new(&dump, stdout, &o.dump, &e);
 	if (!err) {

@@ -140,8 +140,8 @@ int cmd_export(int argc, char **argv)
 		free(output);
 		return EXIT_USAGE;
 	}
-	fd = replay_file_open(o.path, &e);
-	err = fd < 0 ? fd : capture_reader_open(&reader, fd, &e);
+	fd = replay_file_open(o.path, &reader, &e);
+	err = fd < 0 ? fd : 0;
 	if (!err)
 		err = outfile_create(&out, output, OUTFILE_WHOLE, &e);
 	if (!err)

@@ -8,16 +8,22 @@
 
 #include "user/cmd/cmd.h"
 
-int replay_file_open(const char *path, struct error *e)
+int replay_file_open(const char *path, struct capture_reader **reader, struct error *e)
 {
-	int fd;
+	bool standard = !strcmp(path, "-");
+	struct error why;
+	int fd, err;
 
-	if (!strcmp(path, "-"))
-		return STDIN_FILENO;
-	fd = open(path, O_RDONLY | O_CLOEXEC);
+	fd = standard ? dup(STDIN_FILENO) : open(path, O_RDONLY | O_CLOEXEC);
 	if (fd < 0)
 		return error_set(e, EXIT_FAILED, -errno, "cannot open the capture file %s: %s",
 				 path, strerror(errno));
+	err = capture_reader_open(reader, fd, &why);
+	if (err) {
+		close(fd);
+		return error_set(e, why.status, err, "%s: %s", standard ? "standard input" : path,
+				 why.text);
+	}
 	return fd;
 }
 

@@ -5,8 +5,11 @@
 #include "user/capture/file.h"
 #include "user/replay/replay.h"
 
-/* Open a capture file for reading; "-" is standard input. Returns the fd or a negative errno. */
-int replay_file_open(const char *path, struct error *e);
+/*
+ * Open a capture file for reading; "-" is standard input. Returns the fd, to be closed after the
+ * reader, or a negative errno.
+ */
+int replay_file_open(const char *path, struct capture_reader **reader, struct error *e);
 
 /*
  * Send all records of `reader` through `replay`, each of them to `raw` (may be NULL) first, and

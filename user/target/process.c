@@ -97,10 +97,13 @@ static pid_t read_tgid(int dir)
 
 static int not_allowed(struct error *e, pid_t pid, const char *what, int err)
 {
-	return error_set(e, EXIT_FAILED, err,
-			 "pid %d: /proc/%d/%s cannot be read: %s; run gscope as root, or give it "
-			 "CAP_SYS_PTRACE, CAP_BPF and CAP_PERFMON",
-			 (int)pid, (int)pid, what, strerror(-err));
+	const char *advice = geteuid() ? "run gscope as root, or give it CAP_SYS_PTRACE, CAP_BPF "
+					 "and CAP_PERFMON" :
+					 "a security module or a container's missing "
+					 "CAP_SYS_PTRACE keeps even root from this process";
+
+	return error_set(e, EXIT_FAILED, err, "pid %d: /proc/%d/%s cannot be read: %s; %s",
+			 (int)pid, (int)pid, what, strerror(-err), advice);
 }
 
 static int gone(struct error *e, pid_t pid)
