@@ -17,10 +17,11 @@
 struct outfile {
 	char *path; /* as the user gave it; NULL for standard output */
 	const char *base; /* last component, within path */
-	char *temp; /* name in dir, while not in place; NULL otherwise */
+	char *temp; /* name in dir of the new file or, once that is in place, of the old one; or NULL */
 	int dir;
 	int fd;
 	bool replaces; /* a regular file was at path */
+	bool in_place; /* OUTFILE_GROWS: the new file is at path */
 };
 
 static void outfile_free(struct outfile *o)
@@ -155,13 +156,37 @@ static int open_special(struct outfile *o)
 
 static int put_in_place(struct outfile *o)
 {
-	if (!o->temp)
-		return 0;
 	if (renameat(o->dir, o->temp, o->dir, o->base))
 		return -errno;
 	free(o->temp);
 	o->temp = NULL;
 	return 0;
+}
+
+/* Put the empty file in place, but keep an old one until there is something to replace it with. */
+static int begin_growing(struct outfile *o)
+{
+	int err = 0;
+
+	/* not every file system can (EINVAL) */
+	if (!o->replaces || renameat2(o->dir, o->temp, o->dir, o->base, RENAME_EXCHANGE))
+		err = put_in_place(o);
+	o->in_place = !err;
+	return err;
+}
+
+/* Nothing was written: make it as it was before. */
+static void undo_growing(struct outfile *o)
+{
+	struct stat st, at;
+
+	if (fstat(o->fd, &st) || st.st_size || fstatat(o->dir, o->base, &at, AT_SYMLINK_NOFOLLOW) ||
+	    st.st_ino != at.st_ino || st.st_dev != at.st_dev)
+		return;
+	if (!o->temp)
+		unlinkat(o->dir, o->base, 0);
+	else
+		put_in_place(o);
 }
 
 static int create_at_path(struct outfile *o, enum outfile_mode mode, struct error *e)
@@ -194,7 +219,7 @@ static int create_at_path(struct outfile *o, enum outfile_mode mode, struct erro
 		return create_error(o, err, e);
 	give_to_invoker(o->fd);
 	if (mode == OUTFILE_GROWS)
-		err = put_in_place(o);
+		err = begin_growing(o);
 	return err ? create_error(o, err, e) : 0;
 }
 
@@ -254,18 +279,20 @@ int outfile_commit(struct outfile *o, struct error *e)
 		 * Without it a power failure may leave the new name with no data behind it: the
 		 * rename can reach the disk first.
 		 */
-		if (o->temp && o->replaces && fsync(o->fd))
+		if (o->temp && o->replaces && !o->in_place && fsync(o->fd))
 			err = -errno;
 		fd = o->fd;
 		o->fd = -1;
 		if (close(fd) && !err)
 			err = -errno;
-		if (!err)
+		if (!err && o->temp && !o->in_place)
 			err = put_in_place(o);
 		if (err)
 			err = outfile_write_error(o, err, e);
+		if (o->temp)
+			unlinkat(o->dir, o->temp, 0);
 	}
-	outfile_discard(o);
+	outfile_free(o);
 	return err;
 }
 
@@ -273,6 +300,8 @@ void outfile_discard(struct outfile *o)
 {
 	if (!o)
 		return;
+	if (o->in_place)
+		undo_growing(o);
 	if (o->temp)
 		unlinkat(o->dir, o->temp, 0);
 	outfile_free(o);

@@ -12,7 +12,8 @@
 
 enum outfile_mode {
 	OUTFILE_WHOLE, /* appears at outfile_commit(), whole; an old file stays until then */
-	OUTFILE_GROWS, /* is there, empty, from the start: what is written survives a crash */
+	OUTFILE_GROWS, /* is there, empty, from the start: what is written survives a crash. An old
+			  file is kept aside, and put back if nothing is written. */
 };
 
 struct outfile;
@@ -39,7 +40,10 @@ int outfile_write_error(const struct outfile *o, int err, struct error *e);
  */
 int outfile_commit(struct outfile *o, struct error *e);
 
-/* Close, remove what is not in its place yet, free. o may be NULL. */
+/*
+ * Close and free; no trace is left of a file that is not in its place yet, or has nothing in it.
+ * o may be NULL.
+ */
 void outfile_discard(struct outfile *o);
 
 #endif

@@ -118,6 +118,36 @@ static void growing_file_is_there_at_once(void)
 	leave();
 }
 
+/* A capture that fails before its first byte leaves all as it was. */
+static void nothing_written_changes_nothing(void)
+{
+	struct outfile *o;
+
+	enter();
+	CU_ASSERT_EQUAL_FATAL(outfile_create(&o, in_dir("g"), OUTFILE_GROWS, NULL), 0);
+	CU_ASSERT_EQUAL(entries(), 1);
+	outfile_discard(o);
+	CU_ASSERT_EQUAL(entries(), 0);
+	put(in_dir("f"), "old");
+	CU_ASSERT_EQUAL_FATAL(outfile_create(&o, in_dir("f"), OUTFILE_GROWS, NULL), 0);
+	outfile_discard(o);
+	CU_ASSERT_STRING_EQUAL(get(in_dir("f")), "old");
+	CU_ASSERT_EQUAL(entries(), 1);
+	/* an empty file that was wanted stays */
+	CU_ASSERT_EQUAL_FATAL(outfile_create(&o, in_dir("f"), OUTFILE_GROWS, NULL), 0);
+	CU_ASSERT_EQUAL(outfile_commit(o, NULL), 0);
+	CU_ASSERT_STRING_EQUAL(get(in_dir("f")), "");
+	CU_ASSERT_EQUAL(entries(), 1);
+	/* somebody else's file that has taken the place is left alone */
+	CU_ASSERT_EQUAL_FATAL(outfile_create(&o, in_dir("f"), OUTFILE_GROWS, NULL), 0);
+	CU_ASSERT_EQUAL(unlink(in_dir("f")), 0);
+	put(in_dir("f"), "theirs");
+	outfile_discard(o);
+	CU_ASSERT_STRING_EQUAL(get(in_dir("f")), "theirs");
+	CU_ASSERT_EQUAL(entries(), 1);
+	leave();
+}
+
 static void expect_refusal(const char *path, int err, const char *why)
 {
 	struct outfile *o = NULL;
@@ -248,6 +278,7 @@ static void says_why_a_write_failed(void)
 static CU_TestInfo tests[] = {
 	{"whole file appears at commit", whole_file_appears_at_commit},
 	{"growing file is there at once", growing_file_is_there_at_once},
+	{"nothing written changes nothing", nothing_written_changes_nothing},
 	{"refuses with a reason", refuses_with_a_reason},
 	{"makes nothing through a dangling link", makes_nothing_through_a_dangling_link},
 	{"opens devices and pipes as they are", opens_devices_and_pipes_as_they_are},
