@@ -442,7 +442,7 @@ static bool inlined_at(const struct pclntab *t, const struct func *f, uint64_t o
 int pclntab_frames(struct pclntab *t, uint64_t pc, struct pcln_frame *out, size_t max)
 {
 	struct inlined_call call;
-	bool inlined = true;
+	bool inlined = true, start;
 	struct func f;
 	uint64_t off;
 	size_t index;
@@ -451,6 +451,8 @@ int pclntab_frames(struct pclntab *t, uint64_t pc, struct pcln_frame *out, size_
 	if (!find_index(t, pc - 1, &index) || !read_func(t, index, &f))
 		return -ENOENT;
 	off = pc - 1 - t->text;
+	/* no call is so short that it returns here: it is where a goroutine starts */
+	start = off == f.entry_off;
 	for (int depth = 0; inlined && (size_t)n < max && depth < MAX_INLINE_DEPTH; depth++) {
 		unsigned int id = f.func_id;
 		uint32_t name_off = f.name_off;
@@ -462,7 +464,7 @@ int pclntab_frames(struct pclntab *t, uint64_t pc, struct pcln_frame *out, size_
 			name_off = call.name_off;
 		}
 		/* runtime.elideWrapperCalling; whether the wrapper panicked is not known here */
-		if (id != t->wrapper_id) {
+		if (id != t->wrapper_id || start) {
 			line = pc_value(t, f.pcln, f.entry_off, off);
 			out[n++] = (struct pcln_frame){
 				.pc = t->text + off,

@@ -53,7 +53,8 @@ bool pclntab_at(const struct pclntab *t, size_t index, struct pcln_func *out);
 /*
  * Expand the return address `pc` (looked up as pc - 1) into at most `max` logical frames,
  * innermost first, as runtime.CallersFrames does. Returns their number; 0 for a PC in a wrapper
- * function, which Go hides; -ENOENT for a PC that is in no known function.
+ * function, which Go hides; -ENOENT for a PC that is in no known function. Nothing is hidden when
+ * pc - 1 is a function's entry, as for pclntab_start_pc().
  */
 int pclntab_frames(struct pclntab *t, uint64_t pc, struct pcln_frame *out, size_t max);
 
@@ -65,7 +66,8 @@ bool pclntab_inlined(const struct pclntab *t, uint64_t pc, const char *name);
 
 /*
  * The function a `go` statement started, from g.startpc: looks through the wrapper the compiler
- * made for its arguments (runtime.startPCForTrace). To be symbolised as the value + 1.
+ * made for its arguments (runtime.startPCForTrace), not through that of a method value (f-fm).
+ * To be symbolised as the value + 1.
  */
 uint64_t pclntab_start_pc(const struct pclntab *t, uint64_t startpc);
 

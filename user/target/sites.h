@@ -57,7 +57,7 @@ struct site {
 	bool must_hit; /* a busy program passes here */
 	/*
 	 * SITE_READY: ready()'s traceskip, an i64, is at SP + skip_slot when the site is reached;
-	 * -1: not known.
+	 * -1: not known, so at all other sites and in Go 1.21, which does not keep it.
 	 */
 	int skip_slot;
 };

@@ -142,6 +142,30 @@ static int read_threads(struct snapshot *s, const struct target *t, struct error
 	return err;
 }
 
+/*
+ * An extra M keeps the tid of the C thread it last served (unminit leaves m.procid alone): forget
+ * tids of threads that are not there.
+ */
+static int forget_ended(struct snapshot *s, const struct target *t, struct error *e)
+{
+	struct target_thread *threads;
+	size_t n;
+	int err = target_process_threads(t->process, &threads, &n, e);
+
+	if (err)
+		return err;
+	for (size_t i = 0; i < s->nm; i++) {
+		bool there = false;
+
+		for (size_t k = 0; k < n && !there; k++)
+			there = threads[k].tid == (pid_t)s->m[i].tid;
+		if (!there)
+			s->m[i].tid = 0;
+	}
+	free(threads);
+	return 0;
+}
+
 static void parse_p(const struct layout *l, uint64_t addr, const uint8_t *p, struct snapshot_p *out)
 {
 	*out = (struct snapshot_p){
@@ -215,6 +239,7 @@ struct pending {
 	uint64_t pcs[SNAPSHOT_MAX_FRAMES];
 	unsigned int npcs;
 	bool truncated;
+	bool broken; /* it led somewhere it cannot go: it changed under us */
 	bool live, settled;
 };
 
@@ -327,10 +352,16 @@ static bool stack_word(const struct pending *p, uint64_t addr, uint64_t *v)
 	return true;
 }
 
-static bool add_pc(struct pending *p, uint64_t pc)
+static bool add_pc(const struct target *t, struct pending *p, uint64_t pc)
 {
+	struct pcln_func func;
+
 	if (p->npcs == SNAPSHOT_MAX_FRAMES) {
 		p->truncated = true;
+		return false;
+	}
+	if (!pclntab_func(t->pcln, p->npcs ? pc - 1 : pc, &func)) {
+		p->truncated = p->broken = true;
 		return false;
 	}
 	p->pcs[p->npcs++] = pc;
@@ -347,25 +378,23 @@ static void walk_stack(const struct target *t, struct pending *p)
 	uint64_t bp = p->bp, ret;
 
 	p->npcs = 0;
-	p->truncated = false;
-	if (!p->pc)
+	p->truncated = p->broken = false;
+	if (!p->pc || !add_pc(t, p, p->pc))
 		return;
-	add_pc(p, p->pc);
-	if (pclntab_pcsp(t->pcln, p->pc) == 0 && stack_word(p, p->sp, &ret))
-		add_pc(p, ret);
+	if (pclntab_pcsp(t->pcln, p->pc) == 0 && stack_word(p, p->sp, &ret) && !add_pc(t, p, ret))
+		return;
 	while (bp) {
 		uint64_t next;
 
 		if (!stack_word(p, bp, &next) || !stack_word(p, bp + 8, &ret)) {
 			p->truncated = true;
+			p->broken = bp % 8 || bp < p->sp || bp >= p->hi;
 			return;
 		}
-		if (!ret)
-			return;
-		if (!add_pc(p, ret))
+		if (!ret || !add_pc(t, p, ret))
 			return;
 		if (next && next <= bp) { /* frames only go up */
-			p->truncated = true;
+			p->truncated = p->broken = true;
 			return;
 		}
 		bp = next;
@@ -424,7 +453,7 @@ static void walk_deep(struct reader *r, struct pending *p)
 {
 	size_t size = p->hi - p->sp < MAX_STACK_READ ? p->hi - p->sp : MAX_STACK_READ;
 
-	if (size <= p->size || p->npcs == SNAPSHOT_MAX_FRAMES ||
+	if (size <= p->size || p->broken || p->npcs == SNAPSHOT_MAX_FRAMES ||
 	    target_process_read(r->t->process, p->sp, r->deep, size))
 		return;
 	p->stack = r->deep;
@@ -444,7 +473,7 @@ static bool same_place(const struct layout *l, const uint8_t *a, const uint8_t *
 }
 
 /* One attempt at the unsettled ones of a batch. */
-static void attempt(struct reader *r, size_t n)
+static void attempt(struct reader *r, size_t n, bool last)
 {
 	const struct layout *l = &r->t->layout;
 	uint64_t time_ns = now_ns();
@@ -475,8 +504,12 @@ static void attempt(struct reader *r, size_t n)
 	for (size_t i = 0; i < n; i++) {
 		struct pending *p = &r->v[i];
 
-		if (!p->settled)
-			p->settled = !p->live || same_place(l, p->g, r->g_again + i * r->g_size);
+		if (p->settled)
+			continue;
+		p->settled = !p->live || same_place(l, p->g, r->g_again + i * r->g_size);
+		/* it may have run and come back to the same place while its stack was read */
+		if (p->broken && p->live && !last)
+			p->settled = false;
 	}
 }
 
@@ -534,7 +567,7 @@ static int read_batch(struct reader *r, const uint64_t *addrs, size_t n)
 		r->v[i].settled = false;
 	}
 	for (int i = 0; i < ATTEMPTS; i++)
-		attempt(r, n);
+		attempt(r, n, i == ATTEMPTS - 1);
 	for (size_t i = 0; i < n; i++) {
 		struct pending *p = &r->v[i];
 		int err;
@@ -610,6 +643,8 @@ int snapshot_take(struct snapshot *s, struct target *t, struct error *e)
 	err = read_processors(s, t, e);
 	if (!err)
 		err = read_threads(s, t, e);
+	if (!err)
+		err = forget_ended(s, t, e);
 	if (!err)
 		err = read_goroutines(s, t, e);
 	if (!err && !target_process_alive(t->process))

@@ -43,6 +43,13 @@ func main() {
 
 // --- frames
 
+// base prints where a function was loaded: "entry HEX main.base".
+func base() {
+	pc, _, _, _ := runtime.Caller(0)
+	f := runtime.FuncForPC(pc)
+	fmt.Printf("entry %x %s\n", f.Entry(), f.Name())
+}
+
 // dump prints "stack", then "pc HEX" for every return address, and for the whole stack one
 // "frame HEX LINE FUNC FILE" per logical frame.
 func dump() {
@@ -100,6 +107,7 @@ func (l *list[T]) each(f func(T)) {
 func call(s shape) int { return s.area() }
 
 func frames() {
+	base()
 	outer(1)
 	func() {
 		defer dump()

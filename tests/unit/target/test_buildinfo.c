@@ -1,0 +1,179 @@
+// SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include "tests/unit/target/progs.h"
+#include "tests/unit/unit.h"
+
+static void parses_versions(void)
+{
+	static const struct {
+		const char *text;
+		int minor, patch; /* -1: not a version */
+	} cases[] = {
+		{"go1.22.3", 22, 3},
+		{"go1.22", 22, 0},
+		{"go1.22.3 X:rangefunc,arenas", 22, 3},
+		{"go1.23.1 vendor-suffix", 23, 1},
+		{"go1.23.1-vendor.5", 23, 1},
+		{"go1.23rc1", 23, 0},
+		{"go1.25.0-20250101 +abcdef", 25, 0},
+		{"devel go1.24-3f2a1b Tue Sep 3 2024 linux/amd64", 24, 0},
+		{"vendor go1.21.13 (Red Hat 1.21.13-1.el9)", 21, 13},
+		{"go1.9", 9, 0},
+		{"cargo1.77 go1.26.1", 26, 1},
+		{"devel +a1b2c3 Mon Jan 1", -1, -1},
+		{"go1.", -1, -1},
+		{"go1.x", -1, -1},
+		{"go2.1", -1, -1},
+		{"go1.99999999999999999999", -1, -1},
+		{"", -1, -1},
+	};
+
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		unsigned int minor = 0, patch = 0;
+		bool ok = go_version_parse(cases[i].text, &minor, &patch);
+
+		CU_ASSERT_EQUAL(ok, cases[i].minor >= 0);
+		if (ok) {
+			CU_ASSERT_EQUAL(minor, (unsigned int)cases[i].minor);
+			CU_ASSERT_EQUAL(patch, (unsigned int)cases[i].patch);
+		}
+	}
+}
+
+static void reads_settings(void)
+{
+	char text[] =
+		"path\tx\nbuild\t-buildmode=pie\nbuild\tCGO_ENABLED=0\nbuild\t-ldflags=\"-X a=b\"";
+	struct buildinfo b = {.settings = text};
+	char value[32];
+
+	CU_ASSERT_TRUE(buildinfo_setting(&b, "-buildmode", value, sizeof(value)));
+	CU_ASSERT_STRING_EQUAL(value, "pie");
+	CU_ASSERT_TRUE(buildinfo_setting(&b, "CGO_ENABLED", value, sizeof(value)));
+	CU_ASSERT_STRING_EQUAL(value, "0");
+	CU_ASSERT_TRUE(buildinfo_setting(&b, "-ldflags", value, sizeof(value)));
+	CU_ASSERT_STRING_EQUAL(value, "\"-X a=b\"");
+	CU_ASSERT_FALSE(buildinfo_setting(&b, "-build", value, sizeof(value)));
+	CU_ASSERT_FALSE(buildinfo_setting(&b, "-pgo", value, sizeof(value)));
+	CU_ASSERT_FALSE(buildinfo_setting(&b, "-ldflags", value, 4));
+}
+
+static void reads_programs(void)
+{
+	for (const char *const *r = prog_releases; *r; r++) {
+		for (const char *const *m = prog_modes; *m; m++) {
+			const char *path = prog_path(*r, *m);
+			struct prog_file f;
+			char value[32];
+
+			if (!path || !prog_open(&f, path, 0))
+				continue;
+			CU_ASSERT_EQUAL(f.build.go_minor, (unsigned int)atoi(*r + 2));
+			CU_ASSERT_FALSE(strncmp(f.build.version, "go1.", 4));
+			CU_ASSERT_TRUE(strlen(f.build.build_id) > 20);
+			CU_ASSERT_TRUE(buildinfo_setting(&f.build, "CGO_ENABLED", value, 32));
+			CU_ASSERT_STRING_EQUAL(value, strstr(*m, "cgo") ? "1" : "0");
+			CU_ASSERT_TRUE(buildinfo_setting(&f.build, "-buildmode", value, 32));
+			CU_ASSERT_STRING_EQUAL(value, strstr(*m, "pie") ? "pie" : "exe");
+			CU_ASSERT_EQUAL(elf_is_pie(f.elf), !!strstr(*m, "pie"));
+			prog_close(&f);
+		}
+	}
+}
+
+/* A copy of a program in memory, to be damaged: its descriptor. */
+static int copy_of(const char *path, char **bytes, size_t *size)
+{
+	FILE *in = fopen(path, "r");
+	int fd = memfd_create("prog", MFD_CLOEXEC);
+
+	fseek(in, 0, SEEK_END);
+	*size = ftell(in);
+	rewind(in);
+	*bytes = malloc(*size);
+	if (fread(*bytes, 1, *size, in) != *size)
+		CU_FAIL("read");
+	fclose(in);
+	return fd;
+}
+
+/* Replace a version string by one of the same length: what buildinfo_read() says to it. */
+static int with_version(const char *version, struct error *e)
+{
+	const char *path = prog_path("1.26", "plain");
+	char *bytes, *at = NULL, *from;
+	struct elf_file *elf;
+	struct buildinfo b;
+	size_t size;
+	int fd, err;
+
+	if (!path)
+		return -ENOTSUP;
+	fd = copy_of(path, &bytes, &size);
+	for (from = bytes; (from = memchr(from, 0xff, size - (from - bytes))); from++) {
+		if (size - (from - bytes) > 64 && !memcmp(from, "\xff Go buildinf:", 14))
+			at = from;
+	}
+	CU_ASSERT_PTR_NOT_NULL_FATAL(at);
+	CU_ASSERT_FATAL((size_t)at[32] >= strlen(version));
+	memset(at + 33, ' ', at[32]);
+	memcpy(at + 33, version, strlen(version));
+	if (write(fd, bytes, size) != (ssize_t)size)
+		CU_FAIL("write");
+	free(bytes);
+	CU_ASSERT_EQUAL_FATAL(elf_file_open(&elf, fd, "prog", e), 0);
+	err = buildinfo_read(&b, elf, e);
+	if (!err)
+		buildinfo_free(&b);
+	elf_file_close(elf);
+	close(fd);
+	return err;
+}
+
+static void refuses_other_versions(void)
+{
+	static const char *const refused[] = {"go1.20.5", "go1.28", "go1.9", "devel +ab"};
+	struct error e;
+
+	for (size_t i = 0; i < sizeof(refused) / sizeof(refused[0]); i++) {
+		e = (struct error){0};
+		CU_ASSERT_EQUAL(with_version(refused[i], &e), -ENOTSUP);
+		if (!prog_path("1.26", "plain"))
+			return;
+		CU_ASSERT_EQUAL(e.status, EXIT_TARGET);
+		CU_ASSERT_PTR_NOT_NULL(strstr(e.text, refused[i]));
+	}
+	CU_ASSERT_EQUAL(with_version("go1.21.0", &e), 0);
+	CU_ASSERT_EQUAL(with_version("go1.27", &e), 0);
+}
+
+static void refuses_what_is_not_go(void)
+{
+	struct error e = {0};
+	struct elf_file *elf;
+	struct buildinfo b;
+	int fd = open("/proc/self/exe", O_RDONLY | O_CLOEXEC);
+
+	CU_ASSERT_EQUAL_FATAL(elf_file_open(&elf, fd, "unit", &e), 0);
+	CU_ASSERT_EQUAL(buildinfo_read(&b, elf, &e), -ENOEXEC);
+	CU_ASSERT_EQUAL(e.status, EXIT_TARGET);
+	CU_ASSERT_PTR_NOT_NULL(strstr(e.text, "not a Go program"));
+	elf_file_close(elf);
+	close(fd);
+}
+
+static CU_TestInfo tests[] = {
+	{"parses versions, odd ones too", parses_versions},
+	{"finds build settings", reads_settings},
+	{"reads programs of every release", reads_programs},
+	{"refuses other versions by name", refuses_other_versions},
+	{"refuses what is not Go", refuses_what_is_not_go},
+	CU_TEST_INFO_NULL,
+};
+UNIT_SUITE("target/buildinfo", tests);

@@ -1,0 +1,178 @@
+// SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only
+/* Damaged programs: errors and unknown PCs, no crash. Meant to be run with the sanitizers, too. */
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include "tests/unit/target/progs.h"
+#include "tests/unit/unit.h"
+#include "user/target/layout.h"
+#include "user/target/sites.h"
+
+#define MAX_FRAMES 32
+
+struct image {
+	uint8_t *bytes;
+	size_t size;
+};
+
+static bool read_image(struct image *im, const char *path)
+{
+	FILE *in = fopen(path, "r");
+
+	CU_ASSERT_PTR_NOT_NULL_FATAL(in);
+	fseek(in, 0, SEEK_END);
+	im->size = ftell(in);
+	rewind(in);
+	im->bytes = malloc(im->size);
+	CU_ASSERT_EQUAL(fread(im->bytes, 1, im->size, in), im->size);
+	fclose(in);
+	return true;
+}
+
+/* Ask for everything at many PCs; what comes out must at least be readable. */
+static size_t use_table(struct pclntab *t)
+{
+	struct pcln_frame frames[MAX_FRAMES];
+	struct pcln_func func;
+	size_t known = 0;
+
+	for (size_t i = 0; pclntab_at(t, i, &func); i += 7) {
+		for (uint64_t pc = func.entry; pc < func.entry + 64; pc += 13) {
+			int n = pclntab_frames(t, pc, frames, MAX_FRAMES);
+
+			for (int k = 0; k < n; k++)
+				known += strlen(frames[k].func) + strlen(frames[k].file) > 0;
+			pclntab_pcsp(t, pc);
+			pclntab_inlined(t, pc, "runtime.casgstatus");
+			pclntab_start_pc(t, pc);
+			CU_ASSERT(n <= MAX_FRAMES);
+		}
+	}
+	pclntab_find(t, "no such function", &func);
+	return known;
+}
+
+/* Read `size` bytes of a program in all ways: every failure has a message for the user. */
+static void read_program(const uint8_t *bytes, size_t size, size_t *good)
+{
+	int fd = memfd_create("prog", MFD_CLOEXEC);
+	struct elf_file *elf = NULL;
+	struct pclntab *t = NULL;
+	struct buildinfo b = {0};
+	struct error e = {0};
+	struct layout l;
+	struct sites s;
+	int err;
+
+	CU_ASSERT_EQUAL(write(fd, bytes, size), (ssize_t)size);
+	err = elf_file_open(&elf, fd, "prog", &e);
+	if (!err)
+		err = buildinfo_read(&b, elf, &e);
+	if (!err)
+		err = pclntab_open(&t, elf, b.go_minor, 0, &e);
+	if (!err) {
+		use_table(t);
+		err = layout_read(&l, elf, &b, t, 0, &e);
+	}
+	if (!err)
+		err = sites_plan(&s, elf, &b, t, 0, &e);
+	if (!err) {
+		sites_free(&s);
+		(*good)++;
+	} else {
+		CU_ASSERT(err < 0);
+		CU_ASSERT_NOT_EQUAL(e.text[0], 0);
+		CU_ASSERT_EQUAL(e.status, EXIT_TARGET);
+	}
+	pclntab_close(t);
+	buildinfo_free(&b);
+	elf_file_close(elf);
+	close(fd);
+}
+
+static const char *const modes[] = {"plain", "cgopie", NULL};
+
+static void stands_truncation(void)
+{
+	for (const char *const *m = modes; *m; m++) {
+		const char *path = prog_path(**m == 'p' ? "1.26" : "1.22", *m);
+		size_t good = 0, whole = 0;
+		struct image im;
+
+		if (!path || !read_image(&im, path))
+			continue;
+		for (size_t i = 0; i < 60; i++)
+			read_program(im.bytes, im.size * i / 60, &good);
+		for (size_t i = 0; i < 200; i += 9)
+			read_program(im.bytes, i, &good);
+		read_program(im.bytes, im.size, &whole);
+		CU_ASSERT_EQUAL(whole, 1);
+		CU_ASSERT_EQUAL(good, 0);
+		free(im.bytes);
+	}
+}
+
+/* Overwrite `n` bytes somewhere in [from, from + len). */
+static void damage(struct image *im, size_t from, size_t len, unsigned int *seed, int n)
+{
+	if (from >= im->size)
+		return;
+	if (len > im->size - from)
+		len = im->size - from;
+	for (int i = 0; i < n; i++)
+		im->bytes[from + rand_r(seed) % len] = rand_r(seed);
+}
+
+/* Flip bytes where they matter: headers, function table, funcdata, DWARF, symbols, code. */
+static void stands_flips(void)
+{
+	static const char *const sections[] = {".gopclntab", ".debug_info", ".debug_abbrev",
+					       ".symtab",    ".strtab",     ".go.buildinfo",
+					       ".text",      ".data.rel.ro"};
+	unsigned int seed = 20240607;
+
+	for (const char *const *m = modes; *m; m++) {
+		const char *path = prog_path(**m == 'p' ? "1.26" : "1.22", *m);
+		struct image im, copy;
+		struct prog_file f;
+		size_t good = 0;
+
+		if (!path || !read_image(&im, path) || !prog_open(&f, path, 0))
+			continue;
+		copy = (struct image){malloc(im.size), im.size};
+		for (int i = 0; i < 240; i++) {
+			struct elf_bytes sec = {0};
+			size_t at;
+
+			memcpy(copy.bytes, im.bytes, im.size);
+			if (i % 10 == 8) { /* ELF and program headers */
+				damage(&copy, 0, 0x200, &seed, 1 + i / 10);
+			} else if (i % 10 == 9) { /* section headers are at the end */
+				damage(&copy, im.size - 0xa00, 0xa00, &seed, 1 + i / 10);
+			} else if (elf_section(f.elf, sections[i % 10], &sec)) {
+				const uint8_t *p = memmem(im.bytes, im.size, sec.data, sec.size);
+
+				at = p - im.bytes;
+				/* the head of a table alone, then all of it */
+				damage(&copy, at, i % 20 < 10 ? 128 : sec.size, &seed,
+				       i % 20 < 10 ? 3 : 500);
+			}
+			read_program(copy.bytes, copy.size, &good);
+		}
+		/* some damage is to what is never looked at */
+		CU_ASSERT(good > 0 && good < 240);
+		free(copy.bytes);
+		free(im.bytes);
+		prog_close(&f);
+	}
+}
+
+static CU_TestInfo tests[] = {
+	{"a program cut anywhere", stands_truncation},
+	{"a program with damaged bytes", stands_flips},
+	CU_TEST_INFO_NULL,
+};
+UNIT_SUITE("target/damage", tests);

@@ -1,0 +1,188 @@
+// SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only
+#include <errno.h>
+#include <stddef.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "tests/unit/target/progs.h"
+#include "tests/unit/unit.h"
+#include "user/target/layout.h"
+
+#define NONE (-1)
+
+/* As gdb shows them for Go 1.21.13, 1.22.12, 1.23.5, 1.24.4, 1.25.12, 1.26.11 and 1.27.4. */
+static const struct {
+	size_t at;
+	const char *name;
+	int32_t offset[7];
+} expected[] = {
+#define ROW(field, ...)                                 \
+	{                                               \
+		offsetof(struct layout, field), #field, \
+		{                                       \
+			__VA_ARGS__                     \
+		}                                       \
+	}
+	ROW(g.size, 408, 424, 432, 440, 440, 456, 456),
+	ROW(g.stack_lo, 0, 0, 0, 0, 0, 0, 0),
+	ROW(g.stack_hi, 8, 8, 8, 8, 8, 8, 8),
+	ROW(g.m, 48, 48, 48, 48, 48, 48, 48),
+	ROW(g.sched_sp, 56, 56, 56, 56, 56, 56, 56),
+	ROW(g.sched_pc, 64, 64, 64, 64, 64, 64, 64),
+	ROW(g.sched_bp, 104, 104, 104, 104, 96, 96, 96),
+	ROW(g.syscallsp, 112, 112, 112, 112, 104, 104, 104),
+	ROW(g.syscallpc, 120, 120, 120, 120, 112, 112, 112),
+	ROW(g.syscallbp, NONE, NONE, 128, 128, 120, 120, 120),
+	ROW(g.atomicstatus, 144, 144, 152, 152, 144, 144, 144),
+	ROW(g.goid, 152, 152, 160, 160, 152, 152, 152),
+	ROW(g.waitsince, 168, 168, 176, 176, 168, 168, 168),
+	ROW(g.waitreason, 176, 176, 184, 184, 176, 176, 176),
+	ROW(g.parent_goid, 272, 272, 280, 280, 272, 280, 280),
+	ROW(g.gopc, 280, 280, 288, 288, 280, 288, 288),
+	ROW(g.startpc, 296, 296, 304, 304, 296, 304, 304),
+	ROW(g.coroarg, NONE, 368, 384, 384, 376, 384, 384),
+	ROW(g.coroexit, NONE, 187, 195, 195, 187, 187, 187),
+	ROW(g.sync_safe_point, NONE, NONE, NONE, NONE, 217, 219, 219),
+	ROW(m.size, 1008, 2024, 1760, 1808, 1816, 1824, 1832),
+	ROW(m.g0, 0, 0, 0, 0, 0, 0, 0),
+	ROW(m.procid, 72, 72, 72, 72, 64, 64, 64),
+	ROW(m.gsignal, 80, 80, 80, 80, 72, 72, 72),
+	ROW(m.curg, 192, 192, 192, 192, 184, 184, 184),
+	ROW(m.p, 208, 208, 208, 208, 200, 208, 208),
+	ROW(m.oldp, 224, 224, 224, 224, 216, 224, 224),
+	ROW(m.id, 232, 232, 232, 232, 224, 232, 232),
+	ROW(m.incgo, 280, 280, 280, 280, 272, 280, 280),
+	ROW(m.alllink, 336, 328, 328, 328, 344, 352, 352),
+	ROW(m.wait_block_reason, 648, 936, 736, 736, 752, 784, 784),
+	ROW(m.wait_skip, 656, 944, 728, 728, 744, 776, 776),
+	ROW(p.size, 8912, 8944, 8944, 8952, 9512, 15920, 15920),
+	ROW(p.id, 0, 0, 0, 0, 0, 0, 0),
+	ROW(p.status, 4, 4, 4, 4, 4, 4, 4),
+	ROW(p.m, 56, 56, 48, 48, 48, 48, 48),
+	ROW(p.goidcache, 384, 384, 376, 376, 376, 384, 384),
+	ROW(p.goidcacheend, 392, 392, 384, 384, 384, 392, 392),
+	ROW(coro.gp, NONE, 0, 0, 0, 0, 0, 0),
+#undef ROW
+};
+
+/* Later patches of 1.24 have another runtime.m: allpSnapshot came with 1.24.9 at the latest. */
+static bool comparable(const struct buildinfo *b, const char *name)
+{
+	return b->go_minor != 24 || b->go_patch <= 4 || name[0] != 'm';
+}
+
+static double now_ms(void)
+{
+	struct timespec ts;
+
+	clock_gettime(CLOCK_MONOTONIC, &ts);
+	return ts.tv_sec * 1e3 + ts.tv_nsec / 1e6;
+}
+
+static void equals_tables(void)
+{
+	double worst = 0;
+
+	for (const char *const *r = prog_releases; *r; r++) {
+		for (const char *const *m = prog_modes; *m; m++) {
+			const char *path = prog_path(*r, *m);
+			struct error e = {0};
+			struct prog_file f;
+			struct layout l;
+			double begin;
+			int err;
+
+			if (!path || !prog_open(&f, path, 0))
+				continue;
+			begin = now_ms();
+			err = layout_read(&l, f.elf, &f.build, f.pcln, 0, &e);
+			worst = now_ms() - begin > worst ? now_ms() - begin : worst;
+			CU_ASSERT_EQUAL(err, 0);
+			if (err)
+				printf("\n    %s: %s", path, e.text);
+			for (size_t i = 0; !err && i < sizeof(expected) / sizeof(expected[0]);
+			     i++) {
+				int32_t want = expected[i].offset[r - prog_releases];
+				int32_t have = *(int32_t *)((char *)&l + expected[i].at);
+
+				if (!comparable(&f.build, expected[i].name))
+					continue;
+				CU_ASSERT_EQUAL(have, want);
+				if (have != want)
+					printf("\n    %s: %s is %d, not %d", path, expected[i].name,
+					       have, want);
+			}
+			CU_ASSERT_EQUAL(l.tls_g, -8);
+			CU_ASSERT_STRING_EQUAL(l.rung, "dwarf");
+			prog_close(&f);
+		}
+	}
+	printf("\n    slowest: %.1f ms ", worst);
+	CU_ASSERT(worst < 500);
+}
+
+static void refuses_stripped(void)
+{
+	const char *path = prog_path("1.26", "stripped");
+	struct error e = {0};
+	struct prog_file f;
+	struct layout l;
+
+	if (!path || !prog_open(&f, path, 0))
+		return;
+	CU_ASSERT_EQUAL(layout_read(&l, f.elf, &f.build, f.pcln, 0, &e), -ENODATA);
+	CU_ASSERT_EQUAL(e.status, EXIT_TARGET);
+	CU_ASSERT_PTR_NOT_NULL(strstr(e.text, "no DWARF"));
+	CU_ASSERT_PTR_NOT_NULL(strstr(e.text, "rebuild without -w"));
+	prog_close(&f);
+}
+
+/* DWARF of one release with the version of another: what is missing is named, nothing guessed. */
+static void names_what_is_missing(void)
+{
+	const char *path = prog_path("1.22", "plain");
+	struct error e = {0};
+	struct prog_file f;
+	struct layout l;
+
+	if (!path || !prog_open(&f, path, 0))
+		return;
+	f.build.go_minor = 25;
+	CU_ASSERT_EQUAL(layout_read(&l, f.elf, &f.build, f.pcln, 0, &e), -ENOENT);
+	CU_ASSERT_EQUAL(e.status, EXIT_TARGET);
+	CU_ASSERT_PTR_NOT_NULL(strstr(e.text, "runtime.g.syscallbp"));
+	prog_close(&f);
+}
+
+/* The DWARF of one program, the code of another: the field they disagree on is named. */
+static void code_must_agree(void)
+{
+	const char *path = prog_path("1.22", "plain");
+	struct prog_file dwarf, code;
+	struct error e = {0};
+	struct layout l;
+	bool both;
+
+	if (!path || !prog_open(&dwarf, path, 0))
+		return;
+	path = prog_path("1.24", "plain");
+	both = path && prog_open(&code, path, 0);
+	if (both) {
+		/* casgstatus of 1.24, where the other file has some other code */
+		CU_ASSERT(layout_read(&l, dwarf.elf, &dwarf.build, code.pcln, 0, &e) < 0);
+		CU_ASSERT_EQUAL(e.status, EXIT_TARGET);
+		CU_ASSERT_NOT_EQUAL(e.text[0], 0);
+		prog_close(&code);
+	}
+	prog_close(&dwarf);
+}
+
+static CU_TestInfo tests[] = {
+	{"equals the tables of every release", equals_tables},
+	{"refuses programs without DWARF", refuses_stripped},
+	{"names a missing field", names_what_is_missing},
+	{"refuses DWARF the code contradicts", code_must_agree},
+	CU_TEST_INFO_NULL,
+};
+UNIT_SUITE("target/layout", tests);

@@ -1,0 +1,203 @@
+// SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only
+#include <errno.h>
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "tests/unit/target/progs.h"
+#include "tests/unit/unit.h"
+
+#define MAX 128
+
+/* What the program printed about one stack: runtime.Callers and runtime.CallersFrames. */
+struct printed {
+	uint64_t pcs[MAX];
+	size_t npcs;
+	struct {
+		uint64_t pc;
+		unsigned int line;
+		char func[256], file[256];
+	} frames[MAX];
+	size_t nframes;
+};
+
+static void function_names(void)
+{
+	static const struct {
+		const char *raw, *nice;
+	} cases[] = {
+		{"main.main", "main.main"},
+		{"main.f[go.shape.int]", "main.f[...]"},
+		{"main.(*list[go.shape.map[string]int]).each", "main.(*list[...]).each"},
+		{"main.f[a].func1[b]", "main.f[...]"},
+		{"a]b[c", "a]b[c"},
+		{"", ""},
+	};
+	char out[64], tiny[8];
+
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		pcln_func_name(cases[i].raw, out, sizeof(out));
+		CU_ASSERT_STRING_EQUAL(out, cases[i].nice);
+	}
+	pcln_func_name("main.f[go.shape.int]", tiny, sizeof(tiny));
+	CU_ASSERT_STRING_EQUAL(tiny, "main.f[");
+}
+
+/* The load bias, from the "entry" line. */
+static bool read_bias(FILE *in, const char *path, uint64_t *bias)
+{
+	struct pcln_func func;
+	struct prog_file f;
+	uint64_t entry;
+	bool ok;
+
+	if (fscanf(in, "entry %" SCNx64 " main.base\n", &entry) != 1 || !prog_open(&f, path, 0))
+		return false;
+	ok = pclntab_find(f.pcln, "main.base", &func);
+	*bias = entry - func.entry;
+	prog_close(&f);
+	return ok;
+}
+
+/* Next stack: false at the end. The line "stack" has been read. */
+static bool read_stack(FILE *in, struct printed *s)
+{
+	char line[1024];
+
+	memset(s, 0, sizeof(*s));
+	while (fgets(line, sizeof(line), in) && strcmp(line, "stack\n")) {
+		if (sscanf(line, "pc %" SCNx64, &s->pcs[s->npcs]) == 1)
+			s->npcs++;
+		else if (sscanf(line, "frame %" SCNx64 " %u %255s %255s", &s->frames[s->nframes].pc,
+				&s->frames[s->nframes].line, s->frames[s->nframes].func,
+				s->frames[s->nframes].file) == 4)
+			s->nframes++;
+		else
+			CU_FAIL("the program printed something unexpected");
+		if (s->npcs == MAX || s->nframes == MAX)
+			return false;
+	}
+	return s->nframes;
+}
+
+static bool same_frame(const struct printed *s, size_t i, const struct pcln_frame *f)
+{
+	bool same = i < s->nframes && s->frames[i].pc == f->pc && s->frames[i].line == f->line &&
+		    !strcmp(s->frames[i].func, f->func) && !strcmp(s->frames[i].file, f->file);
+
+	if (!same && i < s->nframes)
+		printf("\n    Go: %" PRIx64 " %s %s:%u, gscope: %" PRIx64 " %s %s:%u",
+		       s->frames[i].pc, s->frames[i].func, s->frames[i].file, s->frames[i].line,
+		       f->pc, f->func, f->file, f->line);
+	return same;
+}
+
+/*
+ * runtime.Callers gives one PC for every logical frame; expanding the i-th must give the i-th
+ * frame and those it was inlined into, which are the next ones.
+ */
+static void compare(struct pclntab *t, const struct printed *s, size_t *inlined, size_t *hidden)
+{
+	CU_ASSERT_EQUAL(s->npcs, s->nframes);
+	for (size_t i = 0; i < s->npcs; i++) {
+		struct pcln_frame frames[MAX];
+		int n = pclntab_frames(t, s->pcs[i], frames, MAX);
+
+		CU_ASSERT(n >= 0);
+		for (int k = 0; k < n; k++)
+			CU_ASSERT_TRUE(same_frame(s, i + k, &frames[k]));
+		*inlined += n > 1;
+		/* Go shows a wrapper only if it is what panicked */
+		if (n == 0) {
+			CU_ASSERT(i > 0 && !strcmp(s->frames[i - 1].func, "runtime.panicwrap"));
+			(*hidden)++;
+		}
+	}
+}
+
+static void frames_of(const char *path)
+{
+	size_t inlined = 0, hidden = 0, stacks = 0;
+	struct printed *s = malloc(sizeof(*s));
+	struct prog_file f;
+	uint64_t bias = 0;
+	struct prog p;
+
+	if (prog_start(&p, path, "frames", NULL, false)) {
+		if (read_bias(p.out, path, &bias) && prog_open(&f, path, bias)) {
+			char line[16];
+
+			CU_ASSERT_PTR_NOT_NULL(fgets(line, sizeof(line), p.out));
+			while (read_stack(p.out, s)) {
+				compare(f.pcln, s, &inlined, &hidden);
+				stacks++;
+			}
+			prog_close(&f);
+		}
+		prog_stop(&p);
+	}
+	free(s);
+	CU_ASSERT_EQUAL(stacks, 13);
+	CU_ASSERT(inlined > 13);
+	CU_ASSERT_EQUAL(hidden, 1);
+	CU_ASSERT_EQUAL(bias != 0, !!strstr(path, "pie"));
+}
+
+static void frames_like_go(void)
+{
+	for (const char *const *r = prog_releases; *r; r++) {
+		for (const char *const *m = prog_modes; *m; m++) {
+			const char *path = prog_path(*r, *m);
+
+			if (path)
+				frames_of(path);
+		}
+	}
+}
+
+static void finds_functions(void)
+{
+	for (const char *const *r = prog_releases; *r; r++) {
+		const char *path = prog_path(*r, "plain");
+		struct pcln_func func, same;
+		struct pcln_frame frame;
+		struct prog_file f;
+		struct elf_symbol sym;
+
+		if (!path || !prog_open(&f, path, 0))
+			continue;
+		CU_ASSERT_TRUE(pclntab_find(f.pcln, "runtime.casgstatus", &func));
+		CU_ASSERT_TRUE(elf_symbol(f.elf, "runtime.casgstatus", &sym));
+		CU_ASSERT_EQUAL(func.entry, sym.vaddr);
+		/* up to the next function, padding included */
+		CU_ASSERT(func.end - func.entry >= sym.size);
+		CU_ASSERT(func.end - func.entry < sym.size + 64);
+		CU_ASSERT_TRUE(pclntab_func(f.pcln, func.end - 1, &same));
+		CU_ASSERT_EQUAL(same.entry, func.entry);
+		/* newproc has an ABI wrapper of the same name: not that one */
+		CU_ASSERT_TRUE(pclntab_find(f.pcln, "runtime.newproc", &func));
+		CU_ASSERT_TRUE(elf_symbol(f.elf, "runtime.newproc", &sym));
+		CU_ASSERT_EQUAL(func.entry, sym.vaddr);
+		CU_ASSERT_FALSE(func.wrapper);
+		CU_ASSERT_FALSE(pclntab_find(f.pcln, "runtime.nosuch", &func));
+		/* no frame at its first instruction, one after the prologue */
+		CU_ASSERT_TRUE(pclntab_find(f.pcln, "runtime.gopark", &func));
+		CU_ASSERT_EQUAL(pclntab_pcsp(f.pcln, func.entry), 0);
+		CU_ASSERT(pclntab_pcsp(f.pcln, func.entry + 32) >= 8);
+		CU_ASSERT_EQUAL(pclntab_pcsp(f.pcln, 0), -1);
+		CU_ASSERT_EQUAL(pclntab_frames(f.pcln, 0, &frame, 1), -ENOENT);
+		CU_ASSERT_EQUAL(pclntab_frames(f.pcln, ~0ULL, &frame, 1), -ENOENT);
+		CU_ASSERT_EQUAL(pclntab_frames(f.pcln, func.entry + 1, &frame, 1), 1);
+		CU_ASSERT_STRING_EQUAL(frame.func, "runtime.gopark");
+		CU_ASSERT_EQUAL(pclntab_start_pc(f.pcln, func.entry), func.entry);
+		prog_close(&f);
+	}
+}
+
+static CU_TestInfo tests[] = {
+	{"prints names as Go does", function_names},
+	{"finds functions, not their wrappers", finds_functions},
+	{"expands frames like runtime.CallersFrames", frames_like_go},
+	CU_TEST_INFO_NULL,
+};
+UNIT_SUITE("target/pclntab", tests);
