@@ -34,7 +34,7 @@ struct hit {
  * Fill in what all kinds need. False: not our process (one that shares the text, like a vfork
  * child), or its memory cannot be read.
  */
-static __always_inline bool hit_begin(struct hit *h, struct pt_regs *ctx, __u64 gp)
+static __always_inline bool hit_begin(struct hit *h, struct pt_regs *ctx, __u64 cookie, __u64 gp)
 {
 	__u32 tgid, site;
 	__u64 *hits;
@@ -44,8 +44,8 @@ static __always_inline bool hit_begin(struct hit *h, struct pt_regs *ctx, __u64 
 	h->cfg = bpf_map_lookup_elem(&targets, &tgid);
 	if (!h->cfg || !(h->cfg->flags & TARGET_GO))
 		return false;
-	h->cookie = bpf_get_attach_cookie(ctx);
-	site = cookie_site(h->cookie);
+	h->cookie = cookie;
+	site = cookie_site(cookie);
 	hits = bpf_map_lookup_elem(&site_hits, &site);
 	if (hits)
 		__sync_fetch_and_add(hits, 1);
@@ -105,47 +105,47 @@ static __always_inline int go_emit(const struct hit *h, __u8 old_status, __u8 ne
 }
 
 /* Kinds that say all by themselves. */
-static __noinline int go_plain(struct pt_regs *ctx)
+static __noinline int go_plain(struct pt_regs *ctx, __u64 cookie)
 {
 	struct hit h;
 
-	if (!hit_begin(&h, ctx, ctx->ax))
+	if (!hit_begin(&h, ctx, cookie, ctx->ax))
 		return 0;
 	return go_emit(&h, ctx->bx, ctx->cx, 0);
 }
 
 /* GO_YIELD, GO_YIELD_PREEMPTED: the goroutine may have been stopped in a function's prologue. */
-static __noinline int go_yield(struct pt_regs *ctx)
+static __noinline int go_yield(struct pt_regs *ctx, __u64 cookie)
 {
 	struct hit h;
 
-	if (!hit_begin(&h, ctx, ctx->ax))
+	if (!hit_begin(&h, ctx, cookie, ctx->ax))
 		return 0;
 	return go_emit(&h, ctx->bx, ctx->cx, sched_stack(h.cfg, &h.g, h.id, true));
 }
 
 /* At `call casGToPreemptScan`: AX = gp. */
-static __noinline int go_preempt_park(struct pt_regs *ctx)
+static __noinline int go_preempt_park(struct pt_regs *ctx, __u64 cookie)
 {
 	struct hit h;
 
-	if (!hit_begin(&h, ctx, ctx->ax))
+	if (!hit_begin(&h, ctx, cookie, ctx->ax))
 		return 0;
 	return go_emit(&h, GO_RUNNING, GO_PREEMPTED, sched_stack(h.cfg, &h.g, h.id, true));
 }
 
 /* entersyscallblock runs on the goroutine's own stack and has filled in g.syscall*. */
-static __noinline int go_sysblock(struct pt_regs *ctx)
+static __noinline int go_sysblock(struct pt_regs *ctx, __u64 cookie)
 {
 	struct hit h;
 
-	if (!hit_begin(&h, ctx, ctx->ax))
+	if (!hit_begin(&h, ctx, cookie, ctx->ax))
 		return 0;
 	return go_emit(&h, ctx->bx, ctx->cx, syscall_stack(h.cfg, &h.g, ctx->bp, h.id));
 }
 
 /* AX = the new P, m.p is 0 still; the goroutine is m.curg, by its status running from 1.26 on. */
-static __noinline int go_sysexit_newp(struct pt_regs *ctx)
+static __noinline int go_sysexit_newp(struct pt_regs *ctx, __u64 cookie)
 {
 	__u32 tgid = bpf_get_current_pid_tgid() >> 32;
 	struct target_cfg *cfg = bpf_map_lookup_elem(&targets, &tgid);
@@ -156,7 +156,7 @@ static __noinline int go_sysexit_newp(struct pt_regs *ctx)
 	if (!cfg || !(cfg->flags & TARGET_GO))
 		return 0;
 	mp = read_word(ctx->r14 + cfg->g_m);
-	if (!hit_begin(&h, ctx, read_word(mp + cfg->m_curg)))
+	if (!hit_begin(&h, ctx, cookie, read_word(mp + cfg->m_curg)))
 		return 0;
 	ev = go_reserve(&h, sizeof(*ev));
 	if (!ev)
@@ -173,7 +173,7 @@ static __always_inline __s8 small_skip(__u64 skip)
 	return skip <= 127 ? (__s8)skip : -1;
 }
 
-static __noinline int go_park(struct pt_regs *ctx)
+static __noinline int go_park(struct pt_regs *ctx, __u64 cookie)
 {
 	__u64 wait[2] = {};
 	struct ev_go *ev;
@@ -181,7 +181,7 @@ static __noinline int go_park(struct pt_regs *ctx)
 	struct hit h;
 	__u32 reason, skip, first;
 
-	if (!hit_begin(&h, ctx, ctx->ax))
+	if (!hit_begin(&h, ctx, cookie, ctx->ax))
 		return 0;
 	stack = sched_stack(h.cfg, &h.g, h.id, false);
 	/* waitTraceBlockReason and waitTraceSkip are neighbours in this or that order */
@@ -225,14 +225,14 @@ static __always_inline __u64 actor_stack(struct hit *h, struct pt_regs *ctx)
 	return sched_stack(h->cfg, &h->g, h->id, false);
 }
 
-static __noinline int go_ready(struct pt_regs *ctx)
+static __noinline int go_ready(struct pt_regs *ctx, __u64 cookie)
 {
 	struct ev_go *ev;
 	__u64 goid, stack, skip = -1;
 	struct hit h;
 	__u32 slot;
 
-	if (!hit_begin(&h, ctx, ctx->ax))
+	if (!hit_begin(&h, ctx, cookie, ctx->ax))
 		return 0;
 	goid = g_word(&h.g, h.cfg->g_goid);
 	stack = actor_stack(&h, ctx);
@@ -253,14 +253,14 @@ static __noinline int go_ready(struct pt_regs *ctx)
 	return 0;
 }
 
-static __always_inline int on_create(struct pt_regs *ctx, __u64 gp, __u8 old_status,
+static __always_inline int on_create(struct pt_regs *ctx, __u64 cookie, __u64 gp, __u8 old_status,
 				     __u8 new_status)
 {
 	struct ev_go_create *ev;
 	__u64 goid, stack;
 	struct hit h;
 
-	if (!hit_begin(&h, ctx, gp))
+	if (!hit_begin(&h, ctx, cookie, gp))
 		return 0;
 	goid = g_word(&h.g, h.cfg->g_goid);
 	stack = actor_stack(&h, ctx);
@@ -280,34 +280,34 @@ static __always_inline int on_create(struct pt_regs *ctx, __u64 gp, __u8 old_sta
 }
 
 /* newproc1's `call casgstatus`. */
-static __noinline int go_create_cas(struct pt_regs *ctx)
+static __noinline int go_create_cas(struct pt_regs *ctx, __u64 cookie)
 {
-	return on_create(ctx, ctx->ax, ctx->bx, ctx->cx);
+	return on_create(ctx, cookie, ctx->ax, ctx->bx, ctx->cx);
 }
 
 /* The same where go_create_runqput sees all but those created for a coroutine. */
-static __noinline int go_create_coro(struct pt_regs *ctx)
+static __noinline int go_create_coro(struct pt_regs *ctx, __u64 cookie)
 {
 	if ((__u32)ctx->cx != GO_WAITING)
 		return 0;
-	return on_create(ctx, ctx->ax, ctx->bx, ctx->cx);
+	return on_create(ctx, cookie, ctx->ax, ctx->bx, ctx->cx);
 }
 
 /* newproc's `call runqput`: BX = the new g, whose id is known by now. */
-static __noinline int go_create_runqput(struct pt_regs *ctx)
+static __noinline int go_create_runqput(struct pt_regs *ctx, __u64 cookie)
 {
-	return on_create(ctx, ctx->bx, GO_DEAD, GO_RUNNABLE);
+	return on_create(ctx, cookie, ctx->bx, GO_DEAD, GO_RUNNABLE);
 }
 
 /* coroswitch_m: AX = gp, gp.coroarg.gp runs next, on this thread. */
-static __noinline int go_switch(struct pt_regs *ctx)
+static __noinline int go_switch(struct pt_regs *ctx, __u64 cookie)
 {
 	struct ev_go *ev;
 	__u64 stack, coro, next;
 	struct hit h;
 	bool exits;
 
-	if (!hit_begin(&h, ctx, ctx->ax))
+	if (!hit_begin(&h, ctx, cookie, ctx->ax))
 		return 0;
 	coro = read_word(h.gp + h.cfg->g_coroarg);
 	next = read_word(coro + h.cfg->coro_gp);
@@ -327,29 +327,31 @@ static __noinline int go_switch(struct pt_regs *ctx)
 SEC("uprobe.multi")
 int go_probe(struct pt_regs *ctx)
 {
-	switch (cookie_reading(bpf_get_attach_cookie(ctx))) {
+	__u64 cookie = bpf_get_attach_cookie(ctx);
+
+	switch (cookie_reading(cookie)) {
 	case READ_PLAIN:
-		return go_plain(ctx);
+		return go_plain(ctx, cookie);
 	case READ_PARK:
-		return go_park(ctx);
+		return go_park(ctx, cookie);
 	case READ_READY:
-		return go_ready(ctx);
+		return go_ready(ctx, cookie);
 	case READ_YIELD:
-		return go_yield(ctx);
+		return go_yield(ctx, cookie);
 	case READ_PREEMPT_PARK:
-		return go_preempt_park(ctx);
+		return go_preempt_park(ctx, cookie);
 	case READ_SYSBLOCK:
-		return go_sysblock(ctx);
+		return go_sysblock(ctx, cookie);
 	case READ_SYSEXIT_NEWP:
-		return go_sysexit_newp(ctx);
+		return go_sysexit_newp(ctx, cookie);
 	case READ_CREATE_CAS:
-		return go_create_cas(ctx);
+		return go_create_cas(ctx, cookie);
 	case READ_CREATE_CORO:
-		return go_create_coro(ctx);
+		return go_create_coro(ctx, cookie);
 	case READ_CREATE_RUNQPUT:
-		return go_create_runqput(ctx);
+		return go_create_runqput(ctx, cookie);
 	case READ_SWITCH:
-		return go_switch(ctx);
+		return go_switch(ctx, cookie);
 	}
 	return 0;
 }
