@@ -8,6 +8,7 @@
 #include <time.h>
 
 #include "bpf/control.h"
+#include "user/capture/pcset.h"
 #include "user/capture/tasks.h"
 #include "user/target/snapshot.h"
 
@@ -140,8 +141,9 @@ int record_all_threads(const struct record_sink *to, struct error *e)
 	return err;
 }
 
+/* `known`: ids of those that were recorded; most goroutines of a program are somebody's twins. */
 static int record_stack(const struct record_sink *to, uint32_t tgid, const struct snapshot_g *g,
-			uint64_t *id, struct error *e)
+			struct pcset *known, uint64_t *id, struct error *e)
 {
 	union {
 		struct ev_stack ev;
@@ -164,11 +166,15 @@ static int record_stack(const struct record_sink *to, uint32_t tgid, const struc
 	for (uint16_t i = 0; i < n; i++)
 		hash = stack_id_add(hash, g->pcs[i]);
 	u.ev.id = *id = stack_id_end(stack_id_add(hash, u.ev.flags));
+	if (pcset_find(known, *id))
+		return 0;
+	if (pcset_add(known, *id, 0))
+		return error_set(e, EXIT_FAILED, -ENOMEM, "out of memory");
 	return record_add(to, &u.ev.h, e);
 }
 
 static int record_goroutine(const struct record_sink *to, uint32_t tgid, const struct snapshot_g *g,
-			    struct error *e)
+			    struct pcset *known, struct error *e)
 {
 	struct ev_snap_g ev = {
 		.h = {.time_ns = g->time_ns, .type = EV_SNAP_G, .size = sizeof(ev)},
@@ -184,7 +190,7 @@ static int record_goroutine(const struct record_sink *to, uint32_t tgid, const s
 		.go_pc = g->gopc,
 	};
 	uint64_t stack;
-	int err = record_stack(to, tgid, g, &stack, e);
+	int err = record_stack(to, tgid, g, known, &stack, e);
 
 	ev.stack = stack;
 	return err ? err : record_add(to, &ev.h, e);
@@ -193,6 +199,7 @@ static int record_goroutine(const struct record_sink *to, uint32_t tgid, const s
 int record_snapshot(const struct record_sink *to, struct target *t, struct error *e)
 {
 	uint32_t tgid = (uint32_t)t->process->pid;
+	struct pcset known = {0};
 	struct snapshot s;
 	int err = snapshot_take(&s, t, e);
 
@@ -227,7 +234,8 @@ int record_snapshot(const struct record_sink *to, struct target *t, struct error
 		err = record_add(to, &ev.h, e);
 	}
 	for (size_t i = 0; i < s.ng && !err; i++)
-		err = record_goroutine(to, tgid, &s.g[i], e);
+		err = record_goroutine(to, tgid, &s.g[i], &known, e);
+	pcset_free(&known);
 	snapshot_free(&s);
 	return err;
 }
