@@ -455,7 +455,7 @@ static int loop(struct capture_session *s, struct error *e)
 			s->result.why = END_INTERRUPT;
 			return 0;
 		}
-		if (s->opt.ntargets && s->stage.gone == s->opt.ntargets) {
+		if (!s->opt.system_wide && s->stage.gone == s->opt.ntargets) {
 			s->result.why = END_TARGETS_GONE;
 			return 0;
 		}
@@ -484,7 +484,8 @@ static int write_end(struct capture_session *s, struct error *e)
 {
 	struct ev_cost cost = {.h = {.type = EV_COST, .size = sizeof(cost)}};
 	struct ev_end end = {.h = {.type = EV_END, .size = sizeof(end)}};
-	uint64_t now = now_ns();
+	/* not now: no later record of the targets is in the file */
+	uint64_t now = s->result.end_ns;
 	int err = 0;
 
 	for (size_t i = 0; i < s->opt.ntargets; i++) {
