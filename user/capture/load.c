@@ -82,10 +82,10 @@ static int try_program(enum bpf_prog_type type, struct bpf_prog_load_opts *opts)
 }
 
 /* BPF_TRACE_RAW_TP programs: ac4414b5ca47 ("bpf: Attach raw_tp to BTF"), v5.5 */
-static bool can_type_tracepoints(void)
+static bool can_type_tracepoints(const struct btf *btf)
 {
 	LIBBPF_OPTS(bpf_prog_load_opts, opts, .expected_attach_type = BPF_TRACE_RAW_TP);
-	int fd, id = libbpf_find_vmlinux_btf_id("sched_switch", BPF_TRACE_RAW_TP);
+	int fd, id = btf__find_by_name_kind(btf, "btf_trace_sched_switch", BTF_KIND_TYPEDEF);
 
 	if (id < 0)
 		return false;
@@ -139,7 +139,7 @@ static unsigned int tracepoint_args(const struct btf *btf, const char *name)
 	int id;
 
 	snprintf(type, sizeof(type), "btf_trace_%s", name);
-	id = btf ? btf__find_by_name_kind(btf, type, BTF_KIND_TYPEDEF) : -1;
+	id = btf__find_by_name_kind(btf, type, BTF_KIND_TYPEDEF);
 	if (id < 0)
 		return 0;
 	t = btf__type_by_id(btf, btf__type_by_id(btf, (uint32_t)id)->type);
@@ -192,11 +192,13 @@ static int prepare(struct programs *p, const struct load_options *opt, struct er
 	if (!p->skel)
 		return error_set(e, EXIT_FAILED, -errno, "cannot open the BPF programs: %s",
 				 strerror(errno));
-	p->typed = can_type_tracepoints();
+	btf = btf__load_vmlinux_btf();
+	if (!btf)
+		return error_set(e, EXIT_FAILED, -errno, "cannot read /sys/kernel/btf/vmlinux: %s",
+				 strerror(errno));
+	p->typed = can_type_tracepoints(btf);
 	p->multi = can_link_many_uprobes();
 	choose_programs(p);
-
-	btf = btf__load_vmlinux_btf();
 	p->skel->rodata->switch_has_state = tracepoint_args(btf, "sched_switch") >= 4;
 	p->skel->rodata->exit_has_last = tracepoint_args(btf, "sched_process_exit") >= 2;
 	btf__free(btf);
