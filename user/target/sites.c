@@ -453,7 +453,8 @@ static int make_plan(struct plan *p, struct error *e)
 	err = check_rules(p, e);
 	if (p->failed)
 		err = error_set(e, EXIT_FAILED, -ENOMEM, "out of memory");
-	qsort(p->out->v, p->out->n, sizeof(*p->out->v), compare_sites);
+	if (p->out->n)
+		qsort(p->out->v, p->out->n, sizeof(*p->out->v), compare_sites);
 	return err;
 }
 

@@ -144,7 +144,8 @@ static int read_threads(struct snapshot *s, const struct target *t, struct error
 
 /*
  * An extra M keeps the tid of the C thread it last served (unminit leaves m.procid alone): forget
- * tids of threads that are not there.
+ * tids of threads that are not there, or that are another M's by now, one nearer to the head of
+ * allm, where new ones are put.
  */
 static int forget_ended(struct snapshot *s, const struct target *t, struct error *e)
 {
@@ -159,6 +160,8 @@ static int forget_ended(struct snapshot *s, const struct target *t, struct error
 
 		for (size_t k = 0; k < n && !there; k++)
 			there = threads[k].tid == (pid_t)s->m[i].tid;
+		for (size_t k = 0; k < i && there; k++)
+			there = s->m[k].tid != s->m[i].tid;
 		if (!there)
 			s->m[i].tid = 0;
 	}
