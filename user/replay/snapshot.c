@@ -188,7 +188,10 @@ void on_snap_g(struct replay *r, const struct ev_snap_g *ev)
 	if ((state == G_RUNNING || state == G_SYSCALL) &&
 	    !bind(r, g, state, thread_of_m(r, ps, ev->m)))
 		state = G_RUNNABLE; /* read in between: its next event tells */
-	if (state == G_WAITING)
+	/* Stopped by suspendG, it still has the reason of an earlier wait. */
+	if (ev->status == GST_PREEMPTED)
+		g->reason = "preempted";
+	else if (state == G_WAITING)
 		g->reason = process_string(ps, STRING_WAIT_REASON, ev->wait_reason);
 	g->state = state;
 }
