@@ -113,16 +113,25 @@ static size_t column_width(const struct table *t, size_t column)
 }
 
 static void print_cell(const struct table *t, size_t column, size_t width, const char *text,
-		       FILE *out)
+		       bool last, FILE *out)
 {
 	int pad = (int)(width - text_width(text));
 
 	if (t->columns[column].kind != COLUMN_TEXT)
 		fprintf(out, "  %*s%s", pad, "", text);
-	else if (column + 1 < t->ncolumns)
-		fprintf(out, "  %s%*s", text, pad, "");
-	else if (*text) /* no blanks at the end of a line */
-		fprintf(out, "  %s", text);
+	else /* no blanks at the end of a line */
+		fprintf(out, "  %s%*s", text, last ? 0 : pad, "");
+}
+
+static void print_row(const struct table *t, const size_t *widths, char *const *cells, FILE *out)
+{
+	size_t n = t->ncolumns;
+
+	while (n && !*cells[n - 1])
+		n--;
+	for (size_t c = 0; c < n; c++)
+		print_cell(t, c, widths[c], cells[c], c + 1 == n, out);
+	fputc('\n', out);
 }
 
 int table_print(const struct table *t, FILE *out)
@@ -137,13 +146,10 @@ int table_print(const struct table *t, FILE *out)
 	for (size_t c = 0; c < t->ncolumns; c++)
 		widths[c] = column_width(t, c);
 	for (size_t c = 0; c < t->ncolumns; c++)
-		print_cell(t, c, widths[c], t->columns[c].title, out);
+		print_cell(t, c, widths[c], t->columns[c].title, c + 1 == t->ncolumns, out);
 	fputc('\n', out);
-	for (size_t i = 0; i < t->n; i++) {
-		print_cell(t, i % t->ncolumns, widths[i % t->ncolumns], t->cells[i], out);
-		if (i % t->ncolumns == t->ncolumns - 1)
-			fputc('\n', out);
-	}
+	for (size_t i = 0; i + t->ncolumns <= t->n; i += t->ncolumns)
+		print_row(t, widths, t->cells + i, out);
 	free(widths);
 	return 0;
 }

@@ -221,7 +221,7 @@ static int print_waits(const struct report *r, const struct report_process *rp,
 			table_count(t, w->count);
 			table_time(t, w->count ? w->ns / w->count : 0);
 			table_text(t, w->reason);
-			table_text(t, k ? "" : start_name(r, rp, groups[i], buf));
+			table_text(t, start_name(r, rp, groups[i], buf));
 		}
 	}
 	return table_end(t, 0, "What they were blocked on", out);

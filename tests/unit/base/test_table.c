@@ -87,13 +87,18 @@ static void columns_line_up(void)
 	table_text(t, "東京");
 	table_none(t);
 	table_text(t, "x");
-	CU_ASSERT_EQUAL(table_rows(t), 3);
+	table_none(t);
+	table_text(t, "y");
+	table_time(t, 1);
+	table_text(t, "");
+	CU_ASSERT_EQUAL(table_rows(t), 4);
 	CU_ASSERT_EQUAL(table_print(t, f), 0);
 	fclose(f);
 	CU_ASSERT_STRING_EQUAL(text, "    goroutine  name           time  state\n"
 				     "            1  größe        1.23ms  running\n"
 				     "  12345678901  …long.name        -\n"
-				     "            -  東京              -  x\n");
+				     "            -  東京              -  x\n"
+				     "            -  y               1ns\n");
 	free(text);
 	table_free(t);
 }
