@@ -9,7 +9,7 @@
 #include "user/base/io.h"
 #include "user/capture/file_format.h"
 
-/* Records shrink to a fifth; levels 2 and 3 are slower and do no better, negative ones no faster. */
+/* Real records shrink to a seventh; levels 2 and 3 are slower and do no better, negative ones no faster. */
 #define ZSTD_LEVEL 1
 
 struct capture_writer {
