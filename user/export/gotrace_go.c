@@ -8,6 +8,9 @@
 
 #include "user/export/gotrace_state.h"
 
+/* runtime.systemstack_switch and runtime.newproc or newcoro: runtime/traceruntime.go, GoCreate */
+#define CREATE_SKIP 2
+
 static int g_contradiction(struct gotrace *t, const struct g_change *c, const char *why)
 {
 	return wire_contradiction(t, c->time, "goroutine", (int64_t)c->g->id, why);
@@ -32,12 +35,12 @@ static uint64_t own_stack(struct gotrace *t, struct wire_g *g, const struct g_ch
 }
 
 /* The stack of who created or woke g. Where that one stopped last says nothing about it. */
-static uint64_t doers_stack(struct gotrace *t, const struct g_change *c)
+static uint64_t doers_stack(struct gotrace *t, const struct g_change *c, int skip)
 {
 	struct wire_g *other = wire_find_g(t, c->other);
 
 	if (c->stack)
-		return stack_of(t, other, c->stack, c->skip);
+		return stack_of(t, other, c->stack, c->skip < 0 ? skip : c->skip);
 	return other ? stack_of_start(t, other) : stack_of_scheduler(t);
 }
 
@@ -123,7 +126,7 @@ static int g_create(struct gotrace *t, const struct g_change *c)
 		t->minor = 23;
 	/* viewers name a goroutine by the first stack they see of it: rather none than a made-up one */
 	WIRE_EMIT(t, m, c->time, blocked ? WIRE_GO_CREATE_BLOCKED : WIRE_GO_CREATE, g->id,
-		  g->start_pc ? stack_of_start(t, g) : 0, doers_stack(t, c));
+		  g->start_pc ? stack_of_start(t, g) : 0, doers_stack(t, c, CREATE_SKIP));
 	return 0;
 }
 
@@ -164,7 +167,7 @@ static int g_start(struct gotrace *t, struct wire_g *g, const struct g_change *c
 static void unblock(struct gotrace *t, struct wire_g *g, struct wire_m *m, const struct g_change *c)
 {
 	wire_announce(t, g, m, c->time);
-	WIRE_EMIT(t, m, c->time, WIRE_GO_UNBLOCK, g->id, ++g->seq, doers_stack(t, c));
+	WIRE_EMIT(t, m, c->time, WIRE_GO_UNBLOCK, g->id, ++g->seq, doers_stack(t, c, 0));
 	g->status = WIRE_G_RUNNABLE;
 }
 

@@ -29,6 +29,7 @@ struct fixture {
 static void setup_fd(struct fixture *f, int fd, uint64_t begin)
 {
 	static const uint64_t leaf[] = {0x1001, 0x2001, 0x3001, 0x9001};
+	static const uint64_t create_stack[] = {0x7001, 0x8001, 0x4001, 0x5001, 0x9001};
 	static const uint64_t main_stack[] = {0x1001, 0x4001, 0x5001, 0x9001};
 
 	world_init(&f->w, begin);
@@ -38,9 +39,12 @@ static void setup_fd(struct fixture *f, int fd, uint64_t begin)
 	world_symbol(&f->w, 0x4001, "main.main", "main.go", 30);
 	world_symbol(&f->w, 0x5001, "runtime.main", "proc.go", 283);
 	world_symbol(&f->w, 0x6000, "main.worker", "main.go", 15);
+	world_symbol(&f->w, 0x7001, "runtime.systemstack_switch", "asm.s", 480);
+	world_symbol(&f->w, 0x8001, "runtime.newproc", "proc.go", 5000);
 	world_symbol(&f->w, 0x9001, "runtime.goexit", "asm.s", 1);
 	world_stack(&f->w, 7, leaf, 4);
 	world_stack(&f->w, 8, main_stack, 4);
+	world_stack(&f->w, 9, create_stack, 5);
 	f->fd = fd;
 	f->t = NULL;
 	CU_ASSERT_EQUAL_FATAL(gotrace_new(&f->t, fd, NULL, f->w.symbols, NULL), 0);
@@ -157,7 +161,7 @@ static void all_causes(void)
 	GO(G_START, g1, m);
 	g2 = world_new_g(w, 18);
 	g2->start_pc = 0x6000;
-	GO(G_CREATE, g2, m, .other = g1, .stack = 8);
+	GO(G_CREATE, g2, m, .other = g1, .stack = 8, .skip = 0);
 	GO(G_STOP, g1, m, .block = "preempted", .stack = 8);
 	GO(G_START, g2, m);
 	GO(G_BLOCK, g2, m, .reason = "chan receive", .block = "chan receive", .stack = 7,
@@ -268,7 +272,7 @@ static void coroutines(void)
 	w->now += 1000000000;
 	co = world_new_g(w, 20);
 	co->start_pc = 0x6000;
-	GO(G_CREATE_BLOCKED, co, m, .other = g1, .stack = 8);
+	GO(G_CREATE_BLOCKED, co, m, .other = g1, .stack = 9, .skip = -1);
 	GO(G_SWITCH_OUT, g1, m, .other = co, .reason = "coroutine", .stack = 8);
 	GO(G_SWITCH_OUT, co, m, .other = g1, .reason = "coroutine", .stack = 7);
 	w->now += 1000000000;
