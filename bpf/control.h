@@ -14,7 +14,7 @@
  * middle of an m. The collector refuses a layout where that does not suffice: the fields have not
  * moved further from Go 1.19 to 1.27.
  */
-#define G_HEAD 200 /* bytes: up to g.coroexit */
+#define G_HEAD 192 /* bytes: up to g.waitreason */
 #define M_WORDS 48 /* bytes from m.curg on: up to m.oldp */
 
 /* One traced process, the value of map `targets`. Offsets in bytes. */
@@ -29,9 +29,8 @@ struct target_cfg {
 	__u16 g_status;
 	__u16 g_goid;
 	__u16 g_waitreason;
-	__u16 g_coroexit; /* or NO_OFFSET */
 	__u16 g_gopc, g_startpc; /* anywhere, as those that follow */
-	__u16 g_coroarg; /* or NO_OFFSET */
+	__u16 g_coroarg, g_coroexit; /* or NO_OFFSET */
 	__u16 m_curg;
 	__u16 m_p, m_oldp; /* relative to m_curg */
 	__u16 m_block_reason, m_skip;

@@ -19,7 +19,10 @@ struct {
 	__type(value, __u64);
 } site_hits SEC(".maps");
 
-/* One hit of a probe. */
+/*
+ * One hit of a probe. Mind the stack: go_probe, what it calls and stack_send() have 512 bytes
+ * together, each rounded up to a multiple of 32.
+ */
 struct hit {
 	__u64 cookie;
 	__u64 id; /* pid_tgid */
@@ -27,7 +30,7 @@ struct hit {
 	__u64 gp;
 	struct g_head g; /* gp's */
 	__u64 mp; /* the thread's m */
-	struct m_words m;
+	__u64 curg, p; /* m.curg, m.p */
 };
 
 /*
@@ -36,6 +39,7 @@ struct hit {
  */
 static __always_inline bool hit_begin(struct hit *h, struct pt_regs *ctx, __u64 cookie, __u64 gp)
 {
+	struct m_words m;
 	__u32 tgid, site;
 	__u64 *hits;
 
@@ -58,10 +62,12 @@ static __always_inline bool hit_begin(struct hit *h, struct pt_regs *ctx, __u64 
 	h->mp = g_word(&h->g, h->cfg->g_m);
 	if (!h->mp)
 		h->mp = read_word(ctx->r14 + h->cfg->g_m);
-	if (bpf_probe_read_user(&h->m, sizeof(h->m), (void *)(h->mp + h->cfg->m_curg))) {
+	if (bpf_probe_read_user(&m, sizeof(m), (void *)(h->mp + h->cfg->m_curg))) {
 		count_loss(LOSS_GO);
 		return false;
 	}
+	h->curg = m.w[0];
+	h->p = m_word(&m, h->cfg->m_p);
 	return true;
 }
 
@@ -77,7 +83,7 @@ static __always_inline struct ev_go *go_reserve(const struct hit *h, __u32 room)
 	ev->cpu = bpf_get_smp_processor_id();
 	ev->gp = h->gp;
 	ev->goid = g_word(&h->g, h->cfg->g_goid);
-	ev->p = m_word(&h->m, h->cfg->m_p);
+	ev->p = h->p;
 	ev->other = 0;
 	ev->stack = 0;
 	ev->site = cookie_site(h->cookie);
@@ -208,7 +214,7 @@ static __noinline int go_park(struct pt_regs *ctx, __u64 cookie)
  */
 static __always_inline __u64 actor_stack(struct hit *h, struct pt_regs *ctx)
 {
-	__u64 actor = h->m.w[0];
+	__u64 actor = h->curg;
 
 	if (!actor || bpf_probe_read_user(&h->g, sizeof(h->g), (void *)actor))
 		return 0;
@@ -244,7 +250,7 @@ static __noinline int go_ready(struct pt_regs *ctx, __u64 cookie)
 	if (!ev)
 		return 0;
 	ev->goid = goid;
-	ev->other = h.m.w[0];
+	ev->other = h.curg;
 	ev->stack = stack;
 	ev->old_status = ctx->bx;
 	ev->new_status = ctx->cx;
@@ -269,7 +275,7 @@ static __always_inline int on_create(struct pt_regs *ctx, __u64 cookie, __u64 gp
 		return 0;
 	ev->go.kind = new_status == GO_WAITING ? GO_CREATE_BLOCKED : GO_CREATE;
 	ev->go.goid = goid;
-	ev->go.other = h.m.w[0];
+	ev->go.other = h.curg;
 	ev->go.stack = stack;
 	ev->go.old_status = old_status;
 	ev->go.new_status = new_status;
@@ -305,13 +311,13 @@ static __noinline int go_switch(struct pt_regs *ctx, __u64 cookie)
 	struct ev_go *ev;
 	__u64 stack, coro, next;
 	struct hit h;
-	bool exits;
+	__u8 exits = 0;
 
 	if (!hit_begin(&h, ctx, cookie, ctx->ax))
 		return 0;
 	coro = read_word(h.gp + h.cfg->g_coroarg);
 	next = read_word(coro + h.cfg->coro_gp);
-	exits = g_byte(&h.g, h.cfg->g_coroexit);
+	bpf_probe_read_user(&exits, 1, (void *)(h.gp + h.cfg->g_coroexit));
 	stack = sched_stack(h.cfg, &h.g, h.id, false);
 	ev = go_reserve(&h, sizeof(*ev));
 	if (!ev)

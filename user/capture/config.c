@@ -47,7 +47,7 @@ int target_cfg_fill(struct target_cfg *cfg, const struct layout *l, struct error
 		{"g.atomicstatus", l->g.atomicstatus, &cfg->g_status, G_HEAD, 8, 8, false},
 		{"g.goid", l->g.goid, &cfg->g_goid, G_HEAD, 8, 8, false},
 		{"g.waitreason", l->g.waitreason, &cfg->g_waitreason, G_HEAD, 1, 1, false},
-		{"g.coroexit", l->g.coroexit, &cfg->g_coroexit, G_HEAD, 1, 1, true},
+		{"g.coroexit", l->g.coroexit, &cfg->g_coroexit, any, 1, 1, true},
 		{"g.gopc", l->g.gopc, &cfg->g_gopc, any, 8, 8, false},
 		{"g.startpc", l->g.startpc, &cfg->g_startpc, any, 8, 8, false},
 		{"g.coroarg", l->g.coroarg, &cfg->g_coroarg, any, 8, 8, true},

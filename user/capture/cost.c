@@ -71,7 +71,7 @@ static int by_value(const void *a, const void *b)
 uint64_t cost_of_trap(const struct programs *p)
 {
 	struct place place = {.addr = (uint64_t)(uintptr_t)gscope_trap_point};
-	uint64_t rounds[ROUNDS], end = now_ns() + BUDGET_NS;
+	uint64_t rounds[ROUNDS], end;
 	struct links l = {0};
 	size_t n = 0;
 
@@ -80,6 +80,7 @@ uint64_t cost_of_trap(const struct programs *p)
 		links_close(&l);
 		return 0;
 	}
+	end = now_ns() + BUDGET_NS;
 	while (n < ROUNDS && now_ns() < end) {
 		uint64_t begin = now_ns();
 
