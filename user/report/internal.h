@@ -33,6 +33,12 @@ struct report_repair {
 	uint64_t count;
 };
 
+/* Hits of all probe sites of one target. */
+struct report_probes {
+	uint32_t tgid;
+	uint64_t hits;
+};
+
 struct report {
 	struct report_options options;
 	const struct symbols *symbols;
@@ -42,6 +48,8 @@ struct report {
 	struct kernel_view system;
 	struct ev_site *sites; /* never hit, but for sure to be passed */
 	size_t nsites;
+	struct report_probes *probes;
+	size_t nprobes;
 	struct report_repair *repairs;
 	size_t nrepairs;
 	uint64_t first_loss_ns; /* 0: none */

@@ -583,9 +583,27 @@ static const char *site_loses(unsigned int kind)
 	return kind < ARRAY_SIZE(texts) && texts[kind] ? texts[kind] : "events";
 }
 
+/*
+ * A target this busy passes every site that must be hit; one that slept all the time passes none.
+ * Its switches count, too, for the case that no probe works at all.
+ */
+static bool was_busy(const struct report *r, uint32_t tgid)
+{
+	const uint64_t enough = 1000;
+	const struct report_process *rp;
+
+	for (size_t i = 0; i < r->nprobes; i++)
+		if (r->probes[i].tgid == tgid && r->probes[i].hits >= enough)
+			return true;
+	HASH_FIND(hh, r->processes, &tgid, sizeof(tgid), rp);
+	return rp && rp->view.stats.switches >= enough;
+}
+
 static void print_sites(const struct report *r, FILE *out)
 {
 	for (size_t i = 0; i < r->nsites; i++) {
+		if (!was_busy(r, r->sites[i].tgid))
+			continue;
 		fprintf(out, "WARNING: the probe in ");
 		print_text(r->sites[i].func, out);
 		fprintf(out,

@@ -125,13 +125,34 @@ static int on_repair(void *ctx, const struct repair *rep)
 	return 0;
 }
 
+static int count_hits(struct report *r, const struct ev_site *s)
+{
+	struct report_probes *p;
+
+	for (size_t i = 0; i < r->nprobes; i++) {
+		if (r->probes[i].tgid == s->tgid) {
+			r->probes[i].hits += s->hits;
+			return 0;
+		}
+	}
+	p = realloc(r->probes, (r->nprobes + 1) * sizeof(*p));
+	if (!p)
+		return -ENOMEM;
+	r->probes = p;
+	p[r->nprobes++] = (struct report_probes){s->tgid, s->hits};
+	return 0;
+}
+
 static int on_site(void *ctx, const struct ev_site *s)
 {
 	struct report *r = ctx;
 	struct ev_site *p;
 
-	if (!(s->flags & SITE_FINAL) || !(s->flags & SITE_MUST_HIT) || s->hits ||
-	    r->nsites == MAX_SITES)
+	if (!(s->flags & SITE_FINAL))
+		return 0;
+	if (count_hits(r, s))
+		return -ENOMEM;
+	if (!(s->flags & SITE_MUST_HIT) || s->hits || r->nsites == MAX_SITES)
 		return 0;
 	p = realloc(r->sites, (r->nsites + 1) * sizeof(*p));
 	if (!p)
@@ -218,6 +239,7 @@ void report_free(struct report *r)
 	kernel_view_free(&r->system);
 	interned_free(&r->names);
 	free(r->sites);
+	free(r->probes);
 	free(r->repairs);
 	free(r->damage);
 	free(r);

@@ -297,7 +297,11 @@ static void what_went_wrong_is_told(void)
 	site.flags = SITE_MUST_HIT;
 	CU_ASSERT_EQUAL(sink.ops->site(sink.ctx, &site), 0);
 	site.flags = SITE_MUST_HIT | SITE_FINAL;
-	site.hits = 1;
+	site.hits = 1000;
+	CU_ASSERT_EQUAL(sink.ops->site(sink.ctx, &site), 0);
+	/* nor is this one of a process that slept */
+	site.tgid = 43;
+	site.hits = 0;
 	CU_ASSERT_EQUAL(sink.ops->site(sink.ctx, &site), 0);
 	report_set_damage(report, "damaged at byte 12: \033\n");
 	now += 2 * SECOND;
