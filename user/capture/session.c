@@ -530,6 +530,11 @@ static int finish(struct capture_session *s, struct error *e)
 	for (size_t i = 0; i <= s->own.source; i++)
 		merge_promise(s->merge, i, UINT64_MAX);
 	err = merge_emit(s->merge, stage_record, &s->stage);
+	/* cannot happen as far as is known; if it does, whoever reads the capture has to know */
+	if (!err && merge_late(s->merge) && s->opt.messages)
+		fprintf(s->opt.messages,
+			"gscope: %llu records came out of order and have a later time than their own\n",
+			(unsigned long long)merge_late(s->merge));
 	return err ? err : write_end(s, e);
 }
 
