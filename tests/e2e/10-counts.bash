@@ -1,0 +1,52 @@
+# SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only
+# shellcheck shell=bash disable=SC2154
+#
+# What the programs counted, goroutine by goroutine, has to be in the trace, with every release of
+# Go and in the ways programs are linked.
+
+# record_work NAME: capture.gscope is the target's work and nothing is lost; the target exits
+record_work() {
+	start_gscope record record -p "${target[$1]}" -d 10m -o capture.gscope
+	await_tracing record capture.gscope
+	[ "$(text_bytes "$1")" -gt 0 ] || fail 'no breakpoint is in the target while it is traced'
+	work "$1"
+	stop_gscope record
+	await_intact "$1"
+	quit "$1"
+}
+
+counts() {
+	local release=$1 program=$2 variant=$3
+
+	start_target target "$release" "$program" "$variant"
+	record_work target
+	run_gscope export 0 export -f go -o trace.out capture.gscope
+	accept trace.out
+	events_of trace.out >parsed
+	"$tool" counts target.json <parsed 2>why || fail "$(head -c 1000 why)"
+	whole capture.gscope
+	same_syscalls capture.gscope target.json
+}
+
+counts_of() {
+	local release=$1 variant=$2 program
+
+	for program in chans mutex timers short syscalls gc http idle coro cgo; do
+		case $program in
+		coro) case $release in 1.21 | 1.22) continue ;; esac ;;
+		cgo) [ "$variant" = cgo ] || continue ;;
+		esac
+		add "counts-$release-$program-$variant" counts "$release" "$program" "$variant"
+		need "$release" "$program" "$variant"
+	done
+}
+
+for release in "${releases[@]}"; do
+	counts_of "$release" plain
+	case $release in
+	"$oldest" | "$middle" | "$newest")
+		counts_of "$release" pie
+		counts_of "$release" cgo
+		;;
+	esac
+done

@@ -1,0 +1,358 @@
+# SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only
+# shellcheck shell=bash disable=SC2154
+#
+# What cannot be done is refused with one clear line and the right status, and nothing is left.
+
+# refused STATUS PATTERN ARGS...: and no file appears
+refused() {
+	local status=$1 pattern=$2 before after
+
+	shift 2
+	: >refused.out
+	: >refused.err
+	before=$(ls -A)
+	run_gscope refused "$status" "$@"
+	after=$(ls -A)
+	[ "$before" = "$after" ] || fail "gscope $* leaves files: $after"
+	[ ! -s refused.out ] || fail "gscope $* prints $(head -n 1 refused.out)"
+	# the hint of a wrong usage is the second line
+	if [ "$status" = 2 ]; then
+		sed -i '/^Try .* for more information\.$/d' refused.err
+	fi
+	one_line refused "$pattern"
+	echo "$status: $(cat refused.err)"
+}
+
+# untraceable PATTERN PID: by trace and by record
+untraceable() {
+	refused 3 "$1" trace -p "$2" -d 1s
+	refused 3 "$1" record -p "$2" -d 1s
+}
+
+no_process() {
+	local pid
+
+	# a PID that was free a moment ago
+	true &
+	pid=$!
+	wait $pid
+	untraceable 'no (such )?process' "$pid"
+	untraceable 'no (such )?process' 2147483647
+	# a zombie: its parent never waits
+	start parent bash -c 'true & echo $!; exec sleep 1000'
+	await 'the zombie' has_lines parent.out 1
+	pid=$(cat parent.out)
+	await 'the zombie' grep -q '^State:.*Z' "/proc/$pid/status"
+	untraceable 'no (such )?process|ended|zombie' "$pid"
+}
+add no-process no_process
+
+thread() {
+	local tid
+
+	start_target target "$newest" idle plain 10
+	for tid in "/proc/${target[target]}/task"/*; do
+		tid=${tid##*/}
+		[ "$tid" = "${target[target]}" ] || break
+	done
+	untraceable "thread.*\b${target[target]}\b" "$tid"
+	work target
+	quit target
+}
+add thread thread
+need "$newest" idle plain
+
+no_go() {
+	start sleep sleep 1000
+	start shell bash -c 'read -r line'
+	untraceable 'Go' "${target[sleep]}"
+	untraceable 'Go' "${target[shell]}"
+	untraceable 'kernel' 2
+	gone "${target[sleep]}" && fail 'sleep did not survive'
+	gone "${target[shell]}" && fail 'the shell did not survive'
+	tell shell line
+	await 'the shell to end' gone "${target[shell]}"
+}
+add no-go no_go
+
+stripped() {
+	start_target target "$1" chans stripped
+	untraceable 'DWARF|debug|strip|-w' "${target[target]}"
+	is_intact target
+	work target
+	quit target
+}
+for release in "$oldest" "$newest"; do
+	add "stripped-$release" stripped "$release"
+	need "$release" chans stripped
+done
+
+# other_version FROM TO: a program that claims to be of another release
+other_version() {
+	local program from
+
+	program=$("$top/tests/targets/build" "$1" idle plain)
+	from=$(sed -n "s/^$1 //p" "$top/build/go/versions")
+	[ ${#from} = ${#2} ] || fail "$2 is not as long as $from"
+	"$tool" replace "$program" program "go$from" "go$2"
+	start target ./program 10
+	await_ready target
+	untraceable "$2" "${target[target]}"
+	work target
+	quit target
+}
+
+version() {
+	local of
+
+	of=$(sed -n "s/^$newest //p" "$top/build/go/versions")
+	other_version "$newest" "$1${of#1.??}"
+}
+for claim in 1.19 1.20 1.28; do
+	add "version-$claim" version $claim
+	need "$newest" idle plain
+done
+
+# a program for another architecture, which this machine runs too
+bits32() {
+	local root
+
+	root=$(root_of "$newest")
+	(
+		cd "$top/tests/targets" || exit
+		env GOROOT="$root" GOTOOLCHAIN=local GOENV=off GOWORK=off GOFLAGS=-mod=mod GOPROXY=off \
+			GOCACHE="$top/build/gocache" GOPATH="$top/build/gocache/path" \
+			XDG_CONFIG_HOME="$top/build/gocache/config" CGO_ENABLED=0 GOARCH=386 \
+			"$root/bin/go" build -buildvcs=false -o "$dir/program" ./idle
+	)
+	start target ./program 10
+	await 'the target to start' lines_or_gone "${target[target]}" target.out 1
+	has_lines target.out 1 || skip 'this kernel runs no 32-bit programs'
+	untraceable '386|32-bit|64-bit|x86-64|amd64' "${target[target]}"
+	work target
+	quit target
+}
+add bits32 bits32
+
+wrong_usage() {
+	local pid=$$ text
+
+	for text in 5x '' -1s 0s 0 1e9s 99999999999999999999s 'ten seconds' .s 5s5; do
+		refused 2 'duration|time' trace -p $pid -d "$text"
+		refused 2 'duration|time' record -p $pid -d "$text"
+	done
+	for text in abc '' -5 0 1.5 99999999999 '12 ' 0x10; do
+		refused 2 "process id|PID" trace -p "$text"
+		refused 2 "process id|PID" record -p "$text"
+	done
+	for text in 64Q '' -1 M 99999999999999999999G; do
+		refused 2 'size|buffer|memory' record -p $pid --buffer "$text"
+	done
+	refused 2 'which process' trace
+	refused 2 'record what|-p' record
+	refused 2 'one -p|several' trace -p $pid -p 1
+	refused 2 'unexpected|argument' trace -p $pid x
+	refused 2 'unexpected|argument' record -p $pid x
+	refused 2 'unrecognized|invalid option' trace --nonsense
+	refused 2 'which capture' report
+	refused 2 'which capture' dump
+	refused 2 'which capture' export -f go
+	refused 2 'format' export capture.gscope
+	refused 2 'no format' export -f nonsense capture.gscope
+	refused 2 'sort' report --sort nonsense capture.gscope
+	refused 2 'sort' trace -p $pid --sort nonsense
+	for text in abc -1 ''; do
+		refused 2 'number' report --top "$text" capture.gscope
+	done
+	refused 2 'no command' nonsense
+	run_gscope none 2
+	grep -q '^Usage: gscope' none.err || fail 'no usage without arguments'
+	[ ! -s none.out ] || fail 'usage errors are on standard output'
+	run_gscope help 0 --help
+	grep -q '^Usage: gscope' help.out || fail 'no help'
+	for text in trace record report export dump; do
+		run_gscope help 0 $text --help
+		grep -q "^Usage: gscope $text" help.out || fail "no help on $text"
+	done
+	run_gscope version 0 --version
+	grep -Eq '^gscope [0-9]' version.out || fail 'no version'
+}
+add wrong-usage wrong_usage
+
+# unwritable ARGS...: what cannot be written is said before the target is touched
+unwritable() {
+	refused 1 'no-such.*directory' "$@" -o no-such/file
+	refused 1 'folder.*directory' "$@" -o folder
+	refused 1 'link.*symbolic link' "$@" -o link
+	refused 1 'dangling.*symbolic link' "$@" -o dangling
+	refused 1 'file/x.*directory' "$@" -o file/x
+	refused 1 'name.*empty' "$@" -o ''
+	[ "$(cat file)" = precious ] || fail 'the file behind the link was written'
+	[ ! -e nowhere ] || fail 'the file behind the dangling link was written'
+}
+
+outputs() {
+	start_target target "$newest" chans plain
+	mkdir folder
+	echo precious >file
+	ln -s file link
+	ln -s nowhere dangling
+	unwritable trace -p "${target[target]}" -d 1s
+	unwritable record -p "${target[target]}" -d 1s
+	run_gscope record 0 record -p "${target[target]}" -d 100ms -o capture.gscope
+	unwritable export -f go capture.gscope
+	# an old file stays until there is a new one, and is not written through
+	ln file hard
+	run_gscope trace 0 trace -p "${target[target]}" -d 100ms -o file
+	[ "$(cat hard)" = precious ] || fail 'another name of the old file was written'
+	[ "$(stat -c %a file)" = 600 ] || fail "the trace has mode $(stat -c %a file)"
+	run_gscope trace 0 trace -p "${target[target]}" -d 100ms -o /dev/null
+	SUDO_UID=65534 SUDO_GID=65534 run_gscope record 0 record -p "${target[target]}" -d 100ms -o mine
+	[ "$(stat -c %u:%g:%a mine)" = 65534:65534:600 ] ||
+		fail "the capture of a user behind sudo has $(stat -c %u:%g:%a mine)"
+	is_intact target
+	work target
+	quit target
+}
+add outputs outputs
+need "$newest" chans plain
+
+# as_nobody COMMAND...
+as_nobody() {
+	setpriv --reuid=65534 --regid=65534 --clear-groups --inh-caps=-all "$@"
+}
+
+nobody() {
+	local place
+
+	start_target target "$newest" chans plain
+	run_gscope record 0 record -p "${target[target]}" -d 100ms -o capture.gscope
+	place=$(mktemp -d)
+	# shellcheck disable=SC2064
+	trap "rm -rf '$place'; end_case" EXIT
+	cp "$GSCOPE" "$place/gscope"
+	cp capture.gscope "$place"
+	chmod 755 "$place" "$place/gscope"
+	chmod 644 "$place/capture.gscope"
+	mkdir -m 777 "$place/out"
+	cd "$place/out" || fail "no $place/out"
+	echo '#!/bin/sh' >../nobody
+	echo "exec setpriv --reuid=65534 --regid=65534 --clear-groups --inh-caps=-all '$place/gscope' \"\$@\"" >>../nobody
+	chmod 755 ../nobody
+	GSCOPE=$place/nobody
+	# what was captured is read without privileges
+	run_gscope report 0 report ../capture.gscope
+	run_gscope dump 0 dump ../capture.gscope
+	run_gscope export 0 export -f go -o trace.out ../capture.gscope
+	grep -q . report.out || fail 'an empty report'
+	rm report.* dump.* export.* trace.out
+	refused 1 'root|privilege|CAP_' trace -p "${target[target]}" -d 1s -o x
+	refused 1 'root|privilege|CAP_' record -p "${target[target]}" -d 1s -o x
+	refused 1 'root|privilege|CAP_' record -a -d 1s -o x
+	refused 1 'permission' export -f go -o "$place/x" ../capture.gscope
+	refused 1 'permission|[Pp]ermission' report "$dir/capture.gscope"
+	cd "$dir" || fail "no $dir"
+	is_intact target
+	work target
+	quit target
+}
+add nobody nobody
+need "$newest" chans plain
+
+disk_full() {
+	start_target server "$newest" http plain 1000000000
+	address=$(sed -n '1s/^ready [0-9]* //p' server.out)
+	tell server go
+	start load "$tool" load "$address" 8
+	mkdir small
+	mount -t tmpfs -o size=512k tmpfs small || skip 'cannot mount a tmpfs'
+	mounted+=("$dir/small")
+	start_gscope record record -p "${target[server]}" -d 10m -o small/capture.gscope
+	await_gscope record 1
+	one_line record 'small/capture.gscope.*(full|space)'
+	await_intact server
+	"$tool" get "$address" || fail 'the server no longer answers'
+	cp small/capture.gscope .
+	run_gscope dump 0 dump --events capture.gscope
+	grep -q . dump.out || fail 'nothing can be read of the capture'
+	run_gscope export 0 export -f go -o trace.out capture.gscope
+	accept trace.out
+	# a trace that does not fit is not left
+	rm small/capture.gscope
+	dd if=/dev/zero of=small/fill bs=4k 2>/dev/null || true
+	run_gscope export 1 export -f go -o small/trace.out capture.gscope
+	one_line export 'small/trace.out.*(full|space)'
+	[ "$(ls -A small)" = fill ] || fail "left behind: $(ls -A small)"
+}
+add disk-full disk_full
+need "$newest" http plain
+
+full_stdout() {
+	start_target target "$newest" chans plain
+	run_gscope record 0 record -p "${target[target]}" -d 100ms -o capture.gscope
+	last_status=0
+	"$GSCOPE" dump capture.gscope >/dev/full 2>dump.err || last_status=$?
+	expect_status dump 1
+	one_line dump 'full|space'
+	last_status=0
+	"$GSCOPE" report capture.gscope >/dev/full 2>report.err || last_status=$?
+	expect_status report 1
+	one_line report 'full|space'
+	# a reader that has seen enough is no error worth a line
+	"$GSCOPE" dump capture.gscope 2>pipe.err | head -n 1 >first || true
+	[ -s first ] || fail 'dump prints nothing into a pipe'
+	grep -v -i 'pipe' pipe.err >other || true
+	[ ! -s other ] || fail "dump says $(head -n 1 other)"
+	work target
+	quit target
+}
+add full-stdout full_stdout
+need "$newest" chans plain
+
+# readable FILE: every command reads it without a crash; what it says is one line
+readable() {
+	local command
+
+	for command in 'report' 'dump' 'export -f go -o damaged.trace'; do
+		last_status=0
+		# shellcheck disable=SC2086
+		timeout "$patience" "$GSCOPE" $command "$1" >read.out 2>read.err </dev/null || last_status=$?
+		expect_status read 0 1
+		grep -v '^gscope: ' read.err >other || true
+		[ ! -s other ] || fail "$command of $1 says $(head -n 1 other)"
+		[ "$command" != report ] || cp read.err report.err
+		if [ "${command%% *}" = export ] && [ "$last_status" = 0 ]; then
+			"$top/tests/e2e/accept" damaged.trace >/dev/null ||
+				fail "the trace of $1 is not accepted"
+		fi
+		rm -f damaged.trace
+	done
+}
+
+damaged() {
+	local size at
+
+	start_target target "$newest" chans plain
+	record_work target
+	size=$(stat -c %s capture.gscope)
+	for at in 0 1 7 8 31 32 279 280 281 300 327 328 $((size / 4)) $((size / 2)) $((size - 100)) \
+		$((size - 1)); do
+		head -c $at capture.gscope >cut.gscope
+		readable cut.gscope
+		[ -s report.err ] || [ $at = 280 ] || fail "nothing is said of the cut at $at of $size"
+		echo "cut at $at: $(cat report.err)"
+	done
+	for at in 0 5 8 12 16 30 40 100 280 284 290 300 310 325 $((size / 3)) $((size / 2)) \
+		$((size - 50)) $((size - 1)); do
+		"$tool" flip capture.gscope flipped.gscope $at
+		readable flipped.gscope
+		[ -s report.err ] || fail "nothing is said of the flipped byte at $at of $size"
+		echo "flipped at $at: $(cat report.err)"
+	done
+	refused 1 'empty|no capture|not a capture|short' report /dev/null
+	refused 1 'no capture|not a capture' report "$GSCOPE"
+	refused 1 'no-such' report no-such
+	refused 1 'directory' report .
+}
+add damaged damaged
+need "$newest" chans plain

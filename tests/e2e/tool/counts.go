@@ -1,0 +1,210 @@
+// SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only
+
+package main
+
+import (
+	"bufio"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"regexp"
+	"sort"
+	"strconv"
+	"strings"
+)
+
+// result is the line of JSON that a target prints. What a group does not name is not counted.
+type result struct {
+	Groups   map[string]map[string]int `json:"groups"`
+	Syscalls map[string]map[string]int `json:"syscalls"`
+}
+
+func readResult(path string) (r result, err error) {
+	text, err := os.ReadFile(path)
+	if err == nil {
+		err = json.Unmarshal(text, &r)
+	}
+	if err == nil && len(r.Groups) == 0 {
+		err = errors.New(path + " has no groups")
+	}
+	return r, err
+}
+
+// transition is one of a goroutine. Stack is that of the goroutine itself, innermost first.
+type transition struct {
+	gid              uint64
+	from, to, reason string
+	stack            []string
+}
+
+var transitionLine = regexp.MustCompile(
+	`^M=.* StateTransition Time=\d+ GoID=(\d+) (\w+)->(\w+) Reason="(.*)"$`)
+
+// eachTransition reads what `go tool trace -d=parsed` prints.
+func eachTransition(in io.Reader, do func(transition)) error {
+	var t *transition
+	inStack := false
+	flush := func() {
+		if t != nil {
+			do(*t)
+		}
+		t = nil
+	}
+	lines := bufio.NewScanner(in)
+	lines.Buffer(nil, 1<<20)
+	for lines.Scan() {
+		line := lines.Text()
+		switch {
+		case strings.HasPrefix(line, "M="):
+			flush()
+			inStack = false
+			if m := transitionLine.FindStringSubmatch(line); m != nil {
+				gid, err := strconv.ParseUint(m[1], 10, 64)
+				if err != nil {
+					return err
+				}
+				t = &transition{gid: gid, from: m[2], to: m[3], reason: m[4]}
+			}
+		case line == "TransitionStack=":
+			inStack = true
+		case line == "" || line == "Stack=":
+			inStack = false
+		case inStack && t != nil && !strings.HasPrefix(line, "\t\t"):
+			name, _, _ := strings.Cut(strings.TrimSpace(line), " @ ")
+			t.stack = append(t.stack, name)
+		}
+	}
+	flush()
+	return lines.Err()
+}
+
+// starts tells the start function of each goroutine: the outermost frame of the first stack.
+type starts map[uint64]string
+
+func (s starts) see(t transition) string {
+	if _, ok := s[t.gid]; !ok && len(t.stack) > 0 &&
+		(t.from == "NotExist" || t.from == "Undetermined") {
+		s[t.gid] = t.stack[len(t.stack)-1]
+	}
+	return s[t.gid]
+}
+
+// As Go's own tracer names them; "" is not checked.
+var reasons = map[string]string{
+	"main.receiver":       "chan receive",
+	"main.sender":         "chan send",
+	"main.bufferedSender": "chan send",
+	"main.selector":       "select",
+	"main.selectSender":   "select",
+	"main.closeWaiter":    "chan receive",
+	"main.locker":         "sync",
+	"main.rwReader":       "sync",
+	"main.rwWriter":       "sync",
+	"main.condWaiter":     "sync.(*Cond).Wait",
+	"main.groupWaiter":    "sync",
+	"main.sleeper":        "sleep",
+	"main.timerWaiter":    "chan receive",
+	"main.tickerWaiter":   "chan receive",
+}
+
+func counts(args []string) error {
+	if err := wantArgs(args, 1); err != nil {
+		return err
+	}
+	want, err := readResult(args[0])
+	if err != nil {
+		return err
+	}
+	var wrong []string
+	complain := func(format string, a ...any) {
+		if len(wrong) < 30 {
+			wrong = append(wrong, fmt.Sprintf(format, a...))
+		}
+	}
+	got := map[string]map[string]int{}
+	start := starts{}
+	err = eachTransition(os.Stdin, func(t transition) {
+		fn := start.see(t)
+		if want.Groups[fn] == nil {
+			return
+		}
+		if got[fn] == nil {
+			got[fn] = map[string]int{}
+		}
+		if t.from == "NotExist" {
+			got[fn]["create"]++
+		}
+		if t.to == "NotExist" {
+			got[fn]["exit"]++
+		}
+		if t.from == "Waiting" {
+			got[fn]["unblock"]++
+		}
+		if t.from == "Running" && t.to == "Waiting" {
+			got[fn]["block"]++
+			if r := reasons[fn]; r != "" && t.reason != r {
+				complain("goroutine %d of %s blocks for %q, not for %q", t.gid, fn, t.reason, r)
+			}
+			if strings.HasPrefix(fn, "main.") && !contains(t.stack, fn) {
+				complain("goroutine %d of %s blocks without it on its stack %q", t.gid, fn, t.stack)
+			}
+		}
+	})
+	if err != nil {
+		return err
+	}
+	compare(want.Groups, got, complain)
+	return report(wrong)
+}
+
+func contains(list []string, s string) bool {
+	for _, v := range list {
+		if v == s {
+			return true
+		}
+	}
+	return false
+}
+
+func compare(want, got map[string]map[string]int, complain func(string, ...any)) {
+	for _, fn := range sorted(want) {
+		for _, what := range sorted(want[fn]) {
+			if w, g := want[fn][what], got[fn][what]; w != g {
+				complain("%s %s: the program counted %d, the trace has %d", fn, what, w, g)
+			}
+		}
+	}
+}
+
+func sorted[V any](m map[string]V) (keys []string) {
+	for k := range m {
+		keys = append(keys, k)
+	}
+	sort.Strings(keys)
+	return keys
+}
+
+func report(wrong []string) error {
+	if len(wrong) == 0 {
+		return nil
+	}
+	return errors.New(strings.Join(wrong, "\n  "))
+}
+
+// waiting prints how many goroutines of a start function wait at the beginning.
+func waiting(args []string) error {
+	if err := wantArgs(args, 1); err != nil {
+		return err
+	}
+	n := 0
+	start := starts{}
+	err := eachTransition(os.Stdin, func(t transition) {
+		if start.see(t) == args[0] && t.from == "Undetermined" && t.to == "Waiting" {
+			n++
+		}
+	})
+	fmt.Println(n)
+	return err
+}

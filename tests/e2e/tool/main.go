@@ -1,0 +1,60 @@
+// SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only
+
+// What the end-to-end tests need and a shell cannot do well.
+package main
+
+import (
+	"fmt"
+	"os"
+)
+
+var commands = map[string]func(args []string) error{
+	"counts":   counts,
+	"syscalls": syscalls,
+	"waiting":  waiting,
+	"text":     text,
+	"load":     load,
+	"get":      get,
+	"exec":     execLater,
+	"leave":    leave,
+	"spawn":    spawn,
+	"odd":      odd,
+	"flip":     flip,
+	"replace":  replace,
+}
+
+const usage = `Usage: tool COMMAND [ARGS]
+  counts JSON <PARSED     compare the transitions of a Go trace (go tool trace -d=parsed) with
+                          what the traced program counted
+  syscalls JSON <DUMP     the same for its system calls (gscope dump --transitions)
+  waiting FUNCTION <PARSED
+                          how many goroutines started with it wait at the beginning
+  text PID                how many bytes of its executable segments differ from its file
+  load ADDRESS N          N connections make HTTP requests until killed
+  get ADDRESS             one HTTP request
+  exec PROGRAM [ARGS]     "ready PID", wait for a line, work for a moment, become PROGRAM
+  leave                   "ready PID", wait for a line, work for a moment, exit
+  spawn N               like a target: work, and start N programs
+  odd                   like a target: do what goroutines rarely do
+  flip FILE OUT OFFSET  copy with one byte inverted
+  replace FILE OUT OLD NEW
+                          copy with all OLD replaced by NEW, of the same length
+`
+
+func main() {
+	if len(os.Args) < 2 || commands[os.Args[1]] == nil {
+		fmt.Fprint(os.Stderr, usage)
+		os.Exit(2)
+	}
+	if err := commands[os.Args[1]](os.Args[2:]); err != nil {
+		fmt.Fprintf(os.Stderr, "tool %s: %v\n", os.Args[1], err)
+		os.Exit(1)
+	}
+}
+
+func wantArgs(args []string, n int) error {
+	if len(args) != n {
+		return fmt.Errorf("%d arguments, not %d", len(args), n)
+	}
+	return nil
+}
