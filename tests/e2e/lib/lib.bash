@@ -236,7 +236,7 @@ events_of() {
 
 	path=$(root_of "$release")/pkg/tool/linux_amd64/trace
 	[ -x "$path" ] || path=$top/build/tracetool/$release
-	GOROOT=$(root_of "$release") "$path" -d=events_of "$1"
+	GOROOT=$(root_of "$release") "$path" -d=parsed "$1"
 }
 
 # traced_targets FILE: how many targets the capture, which is being written, has from the start on
