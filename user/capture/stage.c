@@ -173,6 +173,9 @@ static int after(struct stage *st, const struct event_head *ev)
 	case EV_EXEC:
 		t = stage_find(st, task->tgid);
 		return t ? stage_gone(st, t, ev->time_ns, GONE_EXEC) : 0;
+	case EV_READY:
+		/* whoever reads the growing file sees that the tracing has begun */
+		return capture_writer_flush(st->w, st->e);
 	case EV_SNAP_P:
 		t = stage_find(st, p->tgid);
 		if (t && p->p && !pcset_find(&t->procs, p->p) && pcset_add(&t->procs, p->p, 0))
