@@ -117,6 +117,8 @@ static void go_switch(struct replay *r, struct go_event *e)
 {
 	bool exits = e->ev->new_status == GST_DEAD;
 
+	if (exits)
+		e->t->switched_off = e->ev->gp;
 	if (!ensure_running(r, e->g, e->t, e->p))
 		return;
 	e->why.reason = "coroutine";
@@ -236,6 +238,7 @@ void on_go(struct replay *r, const struct ev_go *ev)
 		[GO_DROPM] = {go_dropm, false, false},
 	};
 	struct go_event e = {.ev = ev, .ps = process_find(r, ev->tgid)};
+	uint64_t switched_off;
 
 	if (!e.ps || e.ps->gone)
 		return;
@@ -245,6 +248,11 @@ void on_go(struct replay *r, const struct ev_go *ev)
 	}
 	e.t = thread_get(r, ev->h.tid, ev->tgid);
 	if (!e.t)
+		return;
+	/* coroswitch_m calls gdestroy for a goroutine whose end the switch has told already. */
+	switched_off = e.t->switched_off;
+	e.t->switched_off = 0;
+	if (ev->kind == GO_EXIT && ev->gp == switched_off)
 		return;
 	e.p = ev->p ? proc_find(e.ps, ev->p) : NULL;
 	if (!e.p && kinds[ev->kind].needs_p) {

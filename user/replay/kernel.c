@@ -169,13 +169,15 @@ static bool proc_kept(const struct thread *t, const struct ev_sys_exit *ev)
 void on_sys_exit(struct replay *r, const struct ev_sys_exit *ev)
 {
 	struct thread *t = thread_get(r, ev->h.tid, ev->tgid);
-	struct goroutine *g = NULL;
+	struct goroutine *g = NULL, *caller = NULL;
 	struct why w = {.skip = -1};
 
 	if (!t)
 		return;
 	if (t->process && !t->process->gone) {
 		g = ev->ctx.curg ? goroutine_find(t->process, ev->ctx.curg) : NULL;
+		/* Go need not be told: syscall.RawSyscall. On the system stack it is the runtime's. */
+		caller = ev->gstatus == GST_SYSCALL || ev->ctx.g == ev->ctx.curg ? g : NULL;
 		if (ev->gstatus != GST_SYSCALL) {
 			note_context(r, t, &ev->ctx);
 			g = NULL;
@@ -186,7 +188,7 @@ void on_sys_exit(struct replay *r, const struct ev_sys_exit *ev)
 			.begin = t->sys_begin,
 			.end = r->now,
 			.t = t,
-			.g = g,
+			.g = caller,
 			.nr = t->sys_nr,
 			.ret = ev->ret,
 		};

@@ -67,6 +67,7 @@ struct thread {
 	uint64_t m_oldp; /* m.oldp in the snapshot */
 	struct goroutine *g;
 	struct proc *p;
+	uint64_t switched_off; /* g that ended by a switch and is about to pass gdestroy */
 	enum t_state state;
 	int cpu;
 	uint64_t since; /* ns, last change of state */

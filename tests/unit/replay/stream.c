@@ -348,6 +348,23 @@ void stream_go(struct stream *s, enum go_kind kind, uint32_t tid, int p, int g, 
 		   tid);
 }
 
+void stream_switch_exit(struct stream *s, uint32_t tid, int p, int g, int other)
+{
+	struct ev_go ev = {
+		.tgid = STREAM_TGID,
+		.gp = g_addr(g),
+		.goid = (__u64)g,
+		.p = p_addr(p),
+		.other = g_addr(other),
+		.kind = GO_SWITCH,
+		.new_status = 6, /* _Gdead */
+		.skip = -1,
+	};
+
+	stream_add(s, &ev.h, EV_GO, sizeof(ev), tid);
+	stream_go(s, GO_EXIT, tid, p, g, -1);
+}
+
 static struct ev_gctx context(int g, int p)
 {
 	return (struct ev_gctx){.g = g < 0 ? 1 : G_ADDR(g), .curg = g_addr(g), .p = p_addr(p)};
@@ -370,6 +387,17 @@ void stream_sys_exit(struct stream *s, uint32_t tid, int g, int p, int oldp, int
 				 .ctx = context(g, p),
 				 .oldp = p_addr(oldp),
 				 .oldp_status = (__u32)oldp_status});
+}
+
+void stream_sys_runtime(struct stream *s, uint32_t tid, int g, int p)
+{
+	struct ev_gctx ctx = context(g, p);
+
+	ctx.g = 1; /* g0 */
+	ADD(s, EV_SYS_ENTER, tid,
+	    (struct ev_sys_enter){.tgid = STREAM_TGID, .nr = 1, .gstatus = 2, .ctx = ctx});
+	ADD(s, EV_SYS_EXIT, tid,
+	    (struct ev_sys_exit){.tgid = STREAM_TGID, .nr = 1, .gstatus = 2, .ctx = ctx});
 }
 
 void stream_switch(struct stream *s, uint32_t prev, int g, int p, uint32_t prev_state,

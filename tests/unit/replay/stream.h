@@ -32,9 +32,13 @@ void stream_snap_m(struct stream *s, uint32_t tid, int g, int p);
 void stream_snap_g(struct stream *s, int g, int status, uint32_t tid);
 /* p, g < 0: none */
 void stream_go(struct stream *s, enum go_kind kind, uint32_t tid, int p, int g, int other);
+/* The same where g ends: the switch, and gdestroy behind it. */
+void stream_switch_exit(struct stream *s, uint32_t tid, int p, int g, int other);
 void stream_sys_enter(struct stream *s, uint32_t tid, int g, int p, int gstatus);
 void stream_sys_exit(struct stream *s, uint32_t tid, int g, int p, int oldp, int oldp_status,
 		     int gstatus);
+/* A whole call that the runtime makes on its system stack, while it acts for g. */
+void stream_sys_runtime(struct stream *s, uint32_t tid, int g, int p);
 void stream_switch(struct stream *s, uint32_t prev, int g, int p, uint32_t prev_state,
 		   uint32_t next);
 

@@ -140,9 +140,41 @@ static void runtime_syscall(void)
 	struct stream s;
 
 	open_usual(&s, 26);
+	stream_sys_runtime(&s, 1, 1, 0);
+	CU_ASSERT(stream_expect(&s, "S1 M1 G0\n"));
+	stream_close(&s);
+}
+
+/* RawSyscall: the runtime is not told, the goroutine made it all the same. */
+static void raw_syscall(void)
+{
+	struct stream s;
+
+	open_usual(&s, 26);
 	stream_sys_enter(&s, 1, 1, 0, 2);
 	stream_sys_exit(&s, 1, 1, 0, -1, 0, 2);
-	CU_ASSERT(stream_expect(&s, "S1 M1 G0\n"));
+	CU_ASSERT(stream_expect(&s, "S1 M1 G1\n"));
+	CU_ASSERT_EQUAL(replay_totals(s.replay)->repairs, 0);
+	stream_close(&s);
+}
+
+/* gdestroy, which a goroutine's end passes otherwise, has nothing to add after the switch. */
+static void coroutine_ends(void)
+{
+	struct stream s;
+
+	open_usual(&s, 24);
+	stream_go(&s, GO_CREATE_BLOCKED, 1, 0, 5, 1);
+	stream_go(&s, GO_SWITCH, 1, 0, 1, 5);
+	stream_switch_exit(&s, 1, 0, 5, 1);
+	stream_go(&s, GO_EXIT, 1, 0, 1, -1);
+	CU_ASSERT(stream_expect(&s, "G5 create-blocked M1 by G1 'coroutine' (coroutine)\n"
+				    "G1 switch-out M1 by G5 'coroutine' (coroutine)\n"
+				    "G5 switch-in M1 by G1\n"
+				    "G5 switch-exit M1 by G1 'coroutine' (coroutine)\n"
+				    "G1 switch-in M1\n"
+				    "G1 exit M1\n"));
+	CU_ASSERT_EQUAL(replay_totals(s.replay)->repairs, 0);
 	stream_close(&s);
 }
 
@@ -391,8 +423,10 @@ static CU_TestInfo tests[] = {
 	{"a syscall loses its P", syscall_loses_p},
 	{"a syscall finds another P", syscall_finds_another_p},
 	{"the runtime's own syscalls are not the goroutine's", runtime_syscall},
+	{"raw syscalls are the goroutine's", raw_syscall},
 	{"entersyscallblock gives the P away", blocking_syscall_gives_p_away},
 	{"coroutine switches", coroutine},
+	{"the end of a coroutine", coroutine_ends},
 	{"C threads enter and leave Go", extra_m},
 	{"an event corrects the snapshot", event_corrects_snapshot},
 	{"a snapshot that contradicts itself", snapshot_contradicts_itself},
