@@ -20,12 +20,9 @@ counts() {
 
 	start_target target "$release" "$program" "$variant"
 	record_work target
-	run_gscope export 0 export -f go -o trace.out capture.gscope
-	accept trace.out
-	events_of trace.out >parsed
-	"$tool" counts target.json <parsed 2>why || fail "$(head -c 1000 why)"
 	whole capture.gscope
-	same_syscalls capture.gscope target.json
+	same_counts target capture.gscope
+	"$tool" syscalls target.json <dump.out 2>wrong || fail "$(head -c 1000 wrong)"
 }
 
 counts_of() {

@@ -165,8 +165,7 @@ deleted() {
 	await_ready target
 	rm program
 	record_work target
-	go_trace capture.gscope
-	"$tool" counts target.json <parsed 2>why || fail "$(head -c 1000 why)"
+	same_counts target capture.gscope
 }
 add target-deleted deleted
 need "$newest" chans plain
@@ -190,8 +189,7 @@ contained() {
 	await_intact target
 	quit outer
 	whole capture.gscope
-	go_trace capture.gscope
-	"$tool" counts outer.json <parsed 2>why || fail "$(head -c 1000 why)"
+	same_counts outer capture.gscope
 }
 add target-contained contained
 need "$newest" chans plain
@@ -249,8 +247,7 @@ several() {
 	for release in "$oldest" "$newest"; do
 		await_intact "$release"
 		quit "$release"
-		go_trace capture.gscope -p "${target[$release]}"
-		"$tool" counts "$release.json" <parsed 2>why || fail "$(head -c 1000 why)"
+		same_counts "$release" capture.gscope -p "${target[$release]}"
 	done
 }
 add several several
@@ -274,8 +271,7 @@ both() {
 	quit target
 	for name in one two; do
 		whole $name.gscope
-		go_trace $name.gscope
-		"$tool" counts target.json <parsed 2>why || fail "$name: $(head -c 1000 why)"
+		same_counts target $name.gscope
 	done
 }
 add both both

@@ -39,10 +39,7 @@ all_with_target() {
 	await_intact target
 	quit target
 	whole capture.gscope
-	run_gscope export 0 export -f go -o trace.out capture.gscope
-	accept trace.out
-	events_of trace.out >parsed
-	"$tool" counts target.json <parsed 2>why || fail "$(head -c 1000 why)"
+	same_counts target capture.gscope
 	run_gscope report 0 report --top 1000 capture.gscope
 	in_report 'main\.receiver' 'goroutine of the target'
 	in_report '\bchans-plain\b' 'process of the target'

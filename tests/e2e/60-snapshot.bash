@@ -14,7 +14,8 @@ snapshot() {
 	whole capture.gscope
 	run_gscope export 0 export -f go -o trace.out capture.gscope
 	accept trace.out
-	n=$(events_of trace.out | "$tool" waiting main.parked)
+	run_gscope dump 0 dump --transitions capture.gscope
+	n=$(events_of trace.out | "$tool" waiting main.parked dump.out)
 	[ "$n" = 10000 ] || fail "$n of 10000 goroutines wait in the trace"
 	run_gscope report 0 report capture.gscope
 	grep -Eq 'main\.parked.*\b10[,.]?000\b|\b10[,.]?000\b.*main\.parked' report.out ||

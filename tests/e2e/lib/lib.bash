@@ -281,8 +281,15 @@ lossy() {
 	grep -Eq '^WARNING: [1-9][0-9]* events? .*lost \(' lossy.out || fail "$1: nothing was lost"
 }
 
-# same_syscalls CAPTURE JSON: system calls by start function, where the program counted them
-same_syscalls() {
-	run_gscope syscalls 0 dump --transitions "$1"
-	"$tool" syscalls "$2" <syscalls.out 2>why || fail "$(head -c 1000 why)"
+# same_counts TARGET CAPTURE [ARGS]: the Go trace made with ARGS is accepted, and it has what the
+# target counted; so does the dump
+same_counts() {
+	local name=$1
+
+	shift
+	run_gscope export 0 export -f go -o trace.out "$@"
+	accept trace.out
+	events_of trace.out >parsed
+	run_gscope dump 0 dump --transitions "$1"
+	"$tool" counts "$name.json" dump.out <parsed 2>wrong || fail "$(head -c 1000 wrong)"
 }

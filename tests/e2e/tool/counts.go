@@ -80,15 +80,42 @@ func eachTransition(in io.Reader, do func(transition)) error {
 	return lines.Err()
 }
 
-// starts tells the start function of each goroutine: the outermost frame of the first stack.
+// starts tells the start function of each goroutine: the outermost frame of the stack it is
+// created with. The trace does not have it of goroutines that were there before.
 type starts map[uint64]string
 
 func (s starts) see(t transition) string {
-	if _, ok := s[t.gid]; !ok && len(t.stack) > 0 &&
-		(t.from == "NotExist" || t.from == "Undetermined") {
+	if t.from == "NotExist" && len(t.stack) > 0 {
 		s[t.gid] = t.stack[len(t.stack)-1]
 	}
 	return s[t.gid]
+}
+
+var initLine = regexp.MustCompile(` G(\d+) init .*start=(\S+)`)
+
+// readStarts takes the goroutines that were there before from a dump.
+func readStarts(dump string) (starts, error) {
+	file, err := os.Open(dump)
+	if err != nil {
+		return nil, err
+	}
+	defer file.Close()
+	s := starts{}
+	lines := bufio.NewScanner(file)
+	lines.Buffer(nil, 1<<20)
+	for lines.Scan() {
+		if m := initLine.FindStringSubmatch(lines.Text()); m != nil {
+			gid, err := strconv.ParseUint(m[1], 10, 64)
+			if err != nil {
+				return nil, err
+			}
+			s[gid] = m[2]
+		}
+	}
+	if len(s) == 0 {
+		return nil, errors.New(dump + " has no goroutines")
+	}
+	return s, lines.Err()
 }
 
 // As Go's own tracer names them; "" is not checked.
@@ -110,21 +137,24 @@ var reasons = map[string]string{
 }
 
 func counts(args []string) error {
-	if err := wantArgs(args, 1); err != nil {
+	if err := wantArgs(args, 2); err != nil {
 		return err
 	}
 	want, err := readResult(args[0])
 	if err != nil {
 		return err
 	}
+	start, err := readStarts(args[1])
+	if err != nil {
+		return err
+	}
 	var wrong []string
 	complain := func(format string, a ...any) {
-		if len(wrong) < 30 {
+		if len(wrong) < 5 {
 			wrong = append(wrong, fmt.Sprintf(format, a...))
 		}
 	}
 	got := map[string]map[string]int{}
-	start := starts{}
 	err = eachTransition(os.Stdin, func(t transition) {
 		fn := start.see(t)
 		if want.Groups[fn] == nil {
@@ -147,7 +177,8 @@ func counts(args []string) error {
 			if r := reasons[fn]; r != "" && t.reason != r {
 				complain("goroutine %d of %s blocks for %q, not for %q", t.gid, fn, t.reason, r)
 			}
-			if strings.HasPrefix(fn, "main.") && !contains(t.stack, fn) {
+			// a switch to a coroutine has neither a reason nor a stack
+			if t.reason != "" && !ends(t.stack, fn) {
 				complain("goroutine %d of %s blocks without it on its stack %q", t.gid, fn, t.stack)
 			}
 		}
@@ -159,13 +190,14 @@ func counts(args []string) error {
 	return report(wrong)
 }
 
-func contains(list []string, s string) bool {
-	for _, v := range list {
-		if v == s {
-			return true
-		}
+// ends says whether the stack of a goroutine that started with fn is whole. Below a call from C
+// there are no frame pointers to follow.
+func ends(stack []string, fn string) bool {
+	if len(stack) == 0 {
+		return false
 	}
-	return false
+	outermost := stack[len(stack)-1]
+	return outermost == fn || outermost == "runtime.cgocallback"
 }
 
 func compare(want, got map[string]map[string]int, complain func(string, ...any)) {
@@ -195,12 +227,15 @@ func report(wrong []string) error {
 
 // waiting prints how many goroutines of a start function wait at the beginning.
 func waiting(args []string) error {
-	if err := wantArgs(args, 1); err != nil {
+	if err := wantArgs(args, 2); err != nil {
+		return err
+	}
+	start, err := readStarts(args[1])
+	if err != nil {
 		return err
 	}
 	n := 0
-	start := starts{}
-	err := eachTransition(os.Stdin, func(t transition) {
+	err = eachTransition(os.Stdin, func(t transition) {
 		if start.see(t) == args[0] && t.from == "Undetermined" && t.to == "Waiting" {
 			n++
 		}

@@ -24,10 +24,11 @@ var commands = map[string]func(args []string) error{
 }
 
 const usage = `Usage: tool COMMAND [ARGS]
-  counts JSON <PARSED     compare the transitions of a Go trace (go tool trace -d=parsed) with
-                          what the traced program counted
+  counts JSON DUMP <PARSED
+                          compare the transitions of a Go trace (go tool trace -d=parsed) with
+                          what the traced program counted; DUMP is of gscope dump --transitions
   syscalls JSON <DUMP     the same for its system calls (gscope dump --transitions)
-  waiting FUNCTION <PARSED
+  waiting FUNCTION DUMP <PARSED
                           how many goroutines started with it wait at the beginning
   text PID                how many bytes of its executable segments differ from its file
   load ADDRESS N          N connections make HTTP requests until killed
