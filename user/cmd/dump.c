@@ -26,7 +26,12 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 {
 	struct options *o = state->input;
 
+	(void)arg;
+
 	switch (key) {
+	case ARGP_KEY_INIT:
+		state->child_inputs[0] = &o->path;
+		return 0;
 	case 'e':
 		o->dump.events = true;
 		return 0;
@@ -36,22 +41,16 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 	case 'v':
 		o->dump.verbose = true;
 		return 0;
-	case ARGP_KEY_ARG:
-		if (o->path)
-			argp_error(state, "one capture file at a time");
-		o->path = arg;
-		return 0;
-	case ARGP_KEY_NO_ARGS:
-		argp_error(state, "which capture file? gscope record writes one");
-		return EINVAL;
 	}
 	return ARGP_ERR_UNKNOWN;
 }
 
+static const struct argp_child children[] = {{.argp = &replay_file_argp}, {0}};
+
 static const struct argp argp = {
 	.options = options,
 	.parser = parse,
-	.args_doc = "FILE",
+	.children = children,
 	.doc = "Print the records of a capture file and the transitions they amount to, a line "
 	       "each, with times since the beginning.",
 };

@@ -47,6 +47,9 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 	long pid;
 
 	switch (key) {
+	case ARGP_KEY_INIT:
+		state->child_inputs[0] = &o->path;
+		return 0;
 	case 'f':
 		parse_format(state, o, arg);
 		return 0;
@@ -60,14 +63,6 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 			argp_error(state, "'%s' is not a process id", arg);
 		o->export.tgid = (uint32_t)pid;
 		return 0;
-	case ARGP_KEY_ARG:
-		if (o->path)
-			argp_error(state, "one capture file at a time");
-		o->path = arg;
-		return 0;
-	case ARGP_KEY_NO_ARGS:
-		argp_error(state, "which capture file? gscope record writes one");
-		return EINVAL;
 	case ARGP_KEY_END:
 		if (!o->format)
 			argp_error(state, "in which format? give -f go");
@@ -76,10 +71,12 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 	return ARGP_ERR_UNKNOWN;
 }
 
+static const struct argp_child children[] = {{.argp = &replay_file_argp}, {0}};
+
 static const struct argp argp = {
 	.options = options,
 	.parser = parse,
-	.args_doc = "FILE",
+	.children = children,
 	.doc = "Write a capture file in the format of a viewer.",
 };
 

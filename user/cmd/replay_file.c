@@ -8,6 +8,25 @@
 
 #include "user/cmd/cmd.h"
 
+static error_t parse(int key, char *arg, struct argp_state *state)
+{
+	const char **path = state->input;
+
+	switch (key) {
+	case ARGP_KEY_ARG:
+		if (*path)
+			argp_error(state, "one capture file at a time");
+		*path = arg;
+		return 0;
+	case ARGP_KEY_NO_ARGS:
+		argp_error(state, "which capture file? gscope record writes one");
+		return EINVAL;
+	}
+	return ARGP_ERR_UNKNOWN;
+}
+
+const struct argp replay_file_argp = {.parser = parse, .args_doc = "FILE"};
+
 int replay_file_open(const char *path, struct capture_reader **reader, struct error *e)
 {
 	bool standard = !strcmp(path, "-");

@@ -2,8 +2,13 @@
 #ifndef GSCOPE_CMD_REPLAY_FILE_H
 #define GSCOPE_CMD_REPLAY_FILE_H
 
+#include <argp.h>
+
 #include "user/capture/file.h"
 #include "user/replay/replay.h"
+
+/* The argument FILE, to be a child of a command's options; input: const char **. */
+extern const struct argp replay_file_argp;
 
 /*
  * Open a capture file for reading; "-" is standard input. Returns the fd, to be closed after the

@@ -54,27 +54,20 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 {
 	struct file_options *o = state->input;
 
-	switch (key) {
-	case ARGP_KEY_INIT:
-		state->child_inputs[0] = &o->report;
-		return 0;
-	case ARGP_KEY_ARG:
-		if (o->path)
-			argp_error(state, "one capture file at a time");
-		o->path = arg;
-		return 0;
-	case ARGP_KEY_NO_ARGS:
-		argp_error(state, "which capture file? gscope record writes one");
-		return EINVAL;
-	}
-	return ARGP_ERR_UNKNOWN;
+	(void)arg;
+	if (key != ARGP_KEY_INIT)
+		return ARGP_ERR_UNKNOWN;
+	state->child_inputs[0] = &o->report;
+	state->child_inputs[1] = &o->path;
+	return 0;
 }
 
-static const struct argp_child children[] = {{.argp = &report_argp}, {0}};
+static const struct argp_child children[] = {{.argp = &report_argp},
+					     {.argp = &replay_file_argp},
+					     {0}};
 
 static const struct argp argp = {
 	.parser = parse,
-	.args_doc = "FILE",
 	.doc = "Print what the goroutines of a capture did, how long they waited, and for what.",
 	.children = children,
 };
