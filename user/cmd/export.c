@@ -143,10 +143,11 @@ int cmd_export(int argc, char **argv)
 		err = outfile_create(&out, output, OUTFILE_WHOLE, &e);
 	if (!err)
 		err = export(&o, reader, out, &e);
-	if (err)
+	/* A trace that had to end early, -EPROTO, is a valid one. */
+	if (err && err != -EPROTO)
 		outfile_discard(out);
-	else
-		err = outfile_commit(out, &e);
+	else if (outfile_commit(out, err ? NULL : &e) && !err)
+		err = -EIO;
 	if (!err && strcmp(output, "-") != 0)
 		fprintf(stderr, "gscope: wrote %s\n", output);
 	capture_reader_close(reader);

@@ -129,10 +129,11 @@ int cmd_trace(int argc, char **argv)
 			err = finish(&o, fd, out, &e);
 		close(fd);
 	}
-	if (err)
+	/* A trace that had to end early, -EPROTO, is a valid one. */
+	if (err && err != -EPROTO)
 		outfile_discard(out);
-	else
-		err = outfile_commit(out, &e);
+	else if (outfile_commit(out, err ? NULL : &e) && !err)
+		err = -EIO;
 	if (err)
 		return cmd_fail(&e);
 	if (strcmp(o.output, "-") != 0)
