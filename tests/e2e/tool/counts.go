@@ -169,7 +169,8 @@ func counts(args []string) error {
 		if t.to == "NotExist" {
 			got[fn]["exit"]++
 		}
-		if t.from == "Waiting" {
+		// each generation of a trace says again who waits
+		if t.from == "Waiting" && t.to != "Waiting" {
 			got[fn]["unblock"]++
 		}
 		if t.from == "Running" && t.to == "Waiting" {
