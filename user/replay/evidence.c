@@ -130,6 +130,13 @@ bool ensure_running(struct replay *r, struct goroutine *g, struct thread *t, str
 			return false;
 		return step(r, g, G_START, t, NULL, CHANGE_INFERRED);
 	}
+	/*
+	 * procresize: who changes GOMAXPROCS goes on with the first P. Go's own tracer pretends that
+	 * it yielded meanwhile.
+	 */
+	if (g->state == G_RUNNING && g->m == t && p->id == 0)
+		return step(r, g, G_STOP, t, "runtime.Gosched", CHANGE_INFERRED) &&
+		       ensure_thread_proc(r, t, p) && step(r, g, G_START, t, NULL, CHANGE_INFERRED);
 	if (g->state == G_RUNNING && g->m == t)
 		tell_repair(r, g->process, "a running goroutine has another P", g, p, t);
 	else

@@ -90,8 +90,19 @@ static void go_exit(struct replay *r, struct go_event *e)
 
 static void go_sysblock(struct replay *r, struct go_event *e)
 {
-	if (!ensure_running(r, e->g, e->t, e->p) ||
-	    !g_apply(r, e->g, G_SYSCALL_ENTER, e->t, &e->why))
+	struct proc *p = e->p ? e->p : e->t->p;
+
+	/*
+	 * From 1.26 on entersyscallblock hands the P off first. Another thread may have used it by
+	 * now, which proved that this goroutine is in its syscall.
+	 */
+	if (!e->p && e->g->state == G_SYSCALL && e->g->m == e->t)
+		return;
+	if (!p) {
+		tell_repair(r, e->ps, "a goroutine event without a P", e->g, NULL, e->t);
+		return;
+	}
+	if (!ensure_running(r, e->g, e->t, p) || !g_apply(r, e->g, G_SYSCALL_ENTER, e->t, &e->why))
 		return;
 	/* entersyscallblock hands the P off at once. */
 	p_apply(r, e->t->p, P_STOP, e->t, CHANGE_INFERRED);
@@ -228,7 +239,7 @@ void on_go(struct replay *r, const struct ev_go *ev)
 		[GO_YIELD_PREEMPTED] = {go_stop, true, false},
 		[GO_PREEMPT_PARK] = {go_preempt_park, true, false},
 		[GO_EXIT] = {go_exit, true, false},
-		[GO_SYSBLOCK] = {go_sysblock, true, false},
+		[GO_SYSBLOCK] = {go_sysblock, false, false},
 		[GO_SYSEXIT_NOP] = {go_sysexit_nop, false, false},
 		[GO_SYSEXIT_NEWP] = {go_sysexit_newp, true, false},
 		[GO_CREATE] = {go_create, true, true},

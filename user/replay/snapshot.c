@@ -51,7 +51,10 @@ void on_snap_p(struct replay *r, const struct ev_snap_p *ev)
 	struct process *ps = process_find(r, ev->tgid);
 	struct proc *p;
 
-	if (!ps || ev->status == PST_DEAD || proc_find(ps, ev->p))
+	if (!ps || proc_find(ps, ev->p))
+		return;
+	/* One that turns up later is in use, whatever became of it before the collector looked. */
+	if (ev->status == PST_DEAD && !ps->ready)
 		return;
 	p = proc_get(ps, ev->p, ev->id);
 	if (!p) {

@@ -95,6 +95,25 @@ static pid_t read_tgid(int dir)
 	return line ? (pid_t)strtol(line + 6, NULL, 10) : 0;
 }
 
+/*
+ * The id in the innermost PID namespace, the last of "NSpid:" (since Linux 4.1): 0 if it cannot
+ * be told.
+ */
+static pid_t read_own_tid(int dir, const char *name)
+{
+	char buf[4096], *at, *end;
+	pid_t tid = 0;
+
+	if (read_small(dir, name, buf, sizeof(buf)) < 0)
+		return 0;
+	at = strstr(buf, "\nNSpid:");
+	if (!at)
+		return 0;
+	for (at += 7; *at == '\t'; at = end)
+		tid = (pid_t)strtol(at, &end, 10);
+	return tid;
+}
+
 static int not_allowed(struct error *e, pid_t pid, const char *what, int err)
 {
 	const char *advice = geteuid() ? "run gscope as root, or give it CAP_SYS_PTRACE, CAP_BPF "
@@ -361,6 +380,8 @@ int target_process_threads(const struct target_process *p, struct target_thread 
 	struct target_thread *v = NULL;
 	size_t used = 0, room = 0;
 	struct dirent *entry;
+	pid_t own_pid = read_own_tid(p->proc_fd, "status");
+	bool contained = own_pid && own_pid != p->pid;
 	int fd = openat(p->proc_fd, "task", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	DIR *dir = fd >= 0 ? fdopendir(fd) : NULL;
 
@@ -371,7 +392,8 @@ int target_process_threads(const struct target_process *p, struct target_thread 
 		return gone(e, p->pid);
 	}
 	while ((entry = readdir(dir))) {
-		char path[sizeof(entry->d_name) + 8];
+		char path[sizeof(entry->d_name) + sizeof("/status")];
+		pid_t tid = atoi(entry->d_name);
 		struct stat_line st;
 
 		if (entry->d_name[0] == '.')
@@ -391,7 +413,11 @@ int target_process_threads(const struct target_process *p, struct target_thread 
 			}
 			v = bigger;
 		}
-		v[used] = (struct target_thread){.tid = atoi(entry->d_name), .state = st.state};
+		v[used] = (struct target_thread){.tid = tid, .own_tid = tid, .state = st.state};
+		if (contained) {
+			snprintf(path, sizeof(path), "%s/status", entry->d_name);
+			v[used].own_tid = read_own_tid(fd, path);
+		}
 		memcpy(v[used++].comm, st.comm, sizeof(st.comm));
 	}
 	closedir(dir);

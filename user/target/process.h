@@ -74,6 +74,7 @@ int target_process_maps(const struct target_process *p, struct target_map **out,
 
 struct target_thread {
 	pid_t tid;
+	pid_t own_tid; /* what the thread itself takes for it: another one in a container */
 	char state; /* as in /proc/PID/stat: R, S, D... */
 	char comm[TARGET_COMM_LEN];
 };

@@ -143,11 +143,12 @@ static int read_threads(struct snapshot *s, const struct target *t, struct error
 }
 
 /*
- * An extra M keeps the tid of the C thread it last served (unminit leaves m.procid alone): forget
- * tids of threads that are not there, or that are another M's by now, one nearer to the head of
- * allm, where new ones are put.
+ * The tids of the Ms' threads as we see them, where the runtime has seen other ones in its
+ * container. An extra M keeps the tid of the C thread it last served (unminit leaves m.procid
+ * alone): forget tids of threads that are not there, or that are another M's by now, one nearer to
+ * the head of allm, where new ones are put.
  */
-static int forget_ended(struct snapshot *s, const struct target *t, struct error *e)
+static int find_threads(struct snapshot *s, const struct target *t, struct error *e)
 {
 	struct target_thread *threads;
 	size_t n;
@@ -156,14 +157,15 @@ static int forget_ended(struct snapshot *s, const struct target *t, struct error
 	if (err)
 		return err;
 	for (size_t i = 0; i < s->nm; i++) {
-		bool there = false;
+		pid_t own = (pid_t)s->m[i].tid;
 
-		for (size_t k = 0; k < n && !there; k++)
-			there = threads[k].tid == (pid_t)s->m[i].tid;
-		for (size_t k = 0; k < i && there; k++)
-			there = s->m[k].tid != s->m[i].tid;
-		if (!there)
-			s->m[i].tid = 0;
+		s->m[i].tid = 0;
+		for (size_t k = 0; k < n && own && !s->m[i].tid; k++)
+			if (threads[k].own_tid == own)
+				s->m[i].tid = (uint32_t)threads[k].tid;
+		for (size_t k = 0; k < i; k++)
+			if (s->m[k].tid == s->m[i].tid)
+				s->m[i].tid = 0;
 	}
 	free(threads);
 	return 0;
@@ -647,7 +649,7 @@ int snapshot_take(struct snapshot *s, struct target *t, struct error *e)
 	if (!err)
 		err = read_threads(s, t, e);
 	if (!err)
-		err = forget_ended(s, t, e);
+		err = find_threads(s, t, e);
 	if (!err)
 		err = read_goroutines(s, t, e);
 	if (!err && !target_process_alive(t->process))

@@ -192,6 +192,56 @@ static void blocking_syscall_gives_p_away(void)
 	stream_close(&s);
 }
 
+/* From Go 1.26 on the P is gone when the goroutine enters the syscall. */
+static void blocking_syscall_gave_p_away(void)
+{
+	struct stream s;
+
+	open_usual(&s, 26);
+	stream_go(&s, GO_SYSBLOCK, 1, -1, 1, -1);
+	stream_go(&s, GO_SYSEXIT_NEWP, 1, 0, 1, -1);
+	/* and somebody else was quicker to use it than the record to come */
+	stream_go(&s, GO_READY, 1, 0, 2, 1);
+	stream_go(&s, GO_START, 2, 0, 2, -1);
+	stream_go(&s, GO_SYSBLOCK, 1, -1, 1, -1);
+	CU_ASSERT(stream_expect(&s, "G1 syscall-enter M1\n"
+				    "~P0 stop M1\n"
+				    "~P0 start M1\n"
+				    "G1 syscall-lost M1\n"
+				    "G1 start M1\n"
+				    "G2 unblock M1 by G1\n"
+				    "~G1 syscall-enter M1\n"
+				    "~P0 steal M2\n"
+				    "~P0 start M2\n"
+				    "G2 start M2\n"));
+	CU_ASSERT_EQUAL(replay_totals(s.replay)->repairs, 0);
+	stream_close(&s);
+}
+
+/* procresize lets who changed GOMAXPROCS go on with the first P. */
+static void first_proc_is_taken(void)
+{
+	struct stream s;
+
+	open_usual(&s, 26);
+	stream_go(&s, GO_PARK, 1, 0, 1, -1);
+	stream_go(&s, GO_READY, 1, 1, 1, -1);
+	stream_go(&s, GO_START, 1, 1, 1, -1);
+	stream_go(&s, GO_PARK, 1, 0, 1, -1);
+	CU_ASSERT(stream_expect(&s, "G1 block M1 'chan receive' (chan receive)\n"
+				    "G1 unblock M1\n"
+				    "~P0 stop M1\n"
+				    "~P1 start M1\n"
+				    "G1 start M1\n"
+				    "~G1 stop M1 (runtime.Gosched)\n"
+				    "~P1 stop M1\n"
+				    "~P0 start M1\n"
+				    "~G1 start M1\n"
+				    "G1 block M1 'chan receive' (chan receive)\n"));
+	CU_ASSERT_EQUAL(replay_totals(s.replay)->repairs, 0);
+	stream_close(&s);
+}
+
 static void coroutine(void)
 {
 	struct stream s;
@@ -425,6 +475,8 @@ static CU_TestInfo tests[] = {
 	{"the runtime's own syscalls are not the goroutine's", runtime_syscall},
 	{"raw syscalls are the goroutine's", raw_syscall},
 	{"entersyscallblock gives the P away", blocking_syscall_gives_p_away},
+	{"entersyscallblock gave the P away before", blocking_syscall_gave_p_away},
+	{"who changes GOMAXPROCS goes on with the first P", first_proc_is_taken},
 	{"coroutine switches", coroutine},
 	{"the end of a coroutine", coroutine_ends},
 	{"C threads enter and leave Go", extra_m},
