@@ -3,48 +3,50 @@
 #
 # Whatever becomes of gscope, the target goes on as before.
 
-# programs: how many BPF programs there are in the kernel
+# programs NAME: the BPF programs that a gscope holds
 programs() {
-	bpftool prog show | grep -c '^[0-9]'
+	grep -h '^prog_id:' "/proc/${gscope[$1]}/fdinfo"/* | sort -u
 }
 
-as_many_programs() {
-	[ "$(programs)" = "$1" ]
+no_program() {
+	local id
+
+	while read -r _ id; do
+		! bpftool prog show id "$id" || return 1
+	done <"$1"
 }
 
 gscope_killed() {
-	local before
-
 	start_target target "$1" http plain 1000000000
 	address=$(sed -n '1s/^ready [0-9]* //p' target.out)
 	tell target go
 	start load "$tool" load "$address" 8
 	await 'the server to answer' "$tool" get "$address"
-	before=$(programs)
 	start_gscope record record -p "${target[target]}" -d 10m -o capture.gscope
 	await_tracing record capture.gscope
 	[ "$(text_bytes target)" -gt 0 ] || fail 'no breakpoint is in the target while it is traced'
-	as_many_programs "$before" && fail 'no BPF program is there while gscope traces'
+	programs record >held
+	[ -s held ] || fail 'no BPF program is there while gscope traces'
 	# a second's chunk is on disk
 	sleep 1.5
 	kill -KILL "${gscope[record]}"
 	await_gscope record 137
 	await_intact target
-	await 'the BPF programs to be gone' as_many_programs "$before"
+	await 'the BPF programs to be gone' no_program held
 	"$tool" get "$address" || fail 'the server no longer answers'
 	run_gscope report 0 report capture.gscope
 	run_gscope export 0 export -f go -o trace.out capture.gscope
 	accept trace.out
-	events_of trace.out | grep -q 'GoID=.*Running->' || fail 'what was captured is lost'
+	events_of trace.out >parsed
+	grep -q "GoID=.*Running->" parsed || fail "what was captured is lost"
 	# and it can be traced again
 	run_gscope again 0 record -p "${target[target]}" -d 200ms -o again.gscope
 	await_intact target
-	await 'the BPF programs to be gone' as_many_programs "$before"
 	whole again.gscope
 	"$tool" get "$address" || fail 'the server no longer answers'
 }
 for release in "$oldest" "$newest"; do
-	add -a "gscope-killed-$release" gscope_killed "$release"
+	add "gscope-killed-$release" gscope_killed "$release"
 	need "$release" http plain
 done
 
