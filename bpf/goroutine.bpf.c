@@ -330,6 +330,20 @@ static __noinline int go_switch(struct pt_regs *ctx, __u64 cookie)
 	return 0;
 }
 
+/*
+ * Always empty. A program with a tail call gets no private stack: from e00931c02568 ("bpf: Enable
+ * private stack for eligible subprogs", v6.13) on, others have one per CPU, though a uprobe's
+ * program can be preempted by another thread that runs it, too, on the same CPU. They would write
+ * over each other's variables; the check for recursion that should prevent it is not made for
+ * uprobes.
+ */
+struct {
+	__uint(type, BPF_MAP_TYPE_PROG_ARRAY);
+	__uint(max_entries, 1);
+	__type(key, __u32);
+	__type(value, __u32);
+} no_program SEC(".maps");
+
 SEC("uprobe.multi")
 int go_probe(struct pt_regs *ctx)
 {
@@ -359,6 +373,7 @@ int go_probe(struct pt_regs *ctx)
 	case READ_SWITCH:
 		return go_switch(ctx, cookie);
 	}
+	bpf_tail_call(ctx, &no_program, 0);
 	return 0;
 }
 
