@@ -251,7 +251,8 @@ void on_go(struct replay *r, const struct ev_go *ev)
 	struct go_event e = {.ev = ev, .ps = process_find(r, ev->tgid)};
 	uint64_t switched_off;
 
-	if (!e.ps || e.ps->gone)
+	/* While probes are being attached some goroutines are seen to start and not to end. */
+	if (!e.ps || e.ps->gone || !e.ps->snapped)
 		return;
 	if (ev->kind >= sizeof(kinds) / sizeof(kinds[0]) || !kinds[ev->kind].fn) {
 		tell_repair(r, e.ps, "a goroutine event of unknown kind", NULL, NULL, NULL);

@@ -86,7 +86,8 @@ struct ended {
 struct process {
 	uint32_t tgid;
 	struct ev_target info;
-	bool ready; /* the snapshot is complete: transitions flow */
+	bool snapped; /* the snapshot has begun: all probes are attached */
+	bool ready; /* it is complete: transitions flow */
 	bool gone;
 	uint64_t ready_ns;
 	struct goroutine *goroutines; /* by addr; live ones */

@@ -72,7 +72,10 @@ void on_snap_m(struct replay *r, const struct ev_snap_m *ev)
 	struct thread *t;
 	struct proc *p;
 
-	if (!ps || !ev->h.tid)
+	if (!ps)
+		return;
+	ps->snapped = true;
+	if (!ev->h.tid)
 		return;
 	t = thread_get(r, ev->h.tid, ev->tgid);
 	if (!t)
