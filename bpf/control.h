@@ -21,6 +21,7 @@
 struct target_cfg {
 	__u32 flags; /* TARGET_* */
 	__s32 tls_g; /* g is at FS base + tls_g */
+	__u64 goidgen; /* address of runtime.sched.goidgen; Go 1.23 only */
 	__u16 g_stack_lo, g_stack_hi; /* in the first G_HEAD bytes, as those that follow */
 	__u16 g_m;
 	__u16 g_sched_sp, g_sched_pc, g_sched_bp;
@@ -35,8 +36,9 @@ struct target_cfg {
 	__u16 m_p, m_oldp; /* relative to m_curg */
 	__u16 m_block_reason, m_skip;
 	__u16 p_status;
+	__u16 p_goidcache, p_goidcacheend;
 	__u16 coro_gp; /* or NO_OFFSET */
-	__u16 pad;
+	__u16 pad[3];
 };
 
 /* Of every CPU, the value of map `cpu_state`. */

@@ -166,7 +166,7 @@ struct ev_go {
 	__u32 tgid;
 	__u32 cpu;
 	__u64 gp;
-	__u64 goid; /* gp.goid as read; stale at GO_CREATE_BLOCKED in Go <= 1.23 */
+	__u64 goid;
 	__u64 p; /* m.p of the thread the probe ran on */
 	__u64 other;
 	__u64 stack; /* id of an ev_stack; 0: none */

@@ -259,8 +259,18 @@ static __noinline int go_ready(struct pt_regs *ctx, __u64 cookie)
 	return 0;
 }
 
+/* What newproc1 of Go 1.23 is about to give the new goroutine. */
+static __always_inline __u64 next_goid(const struct hit *h)
+{
+	__u64 goid = read_word(h->p + h->cfg->p_goidcache);
+
+	if (goid != read_word(h->p + h->cfg->p_goidcacheend))
+		return goid;
+	return read_word(h->cfg->goidgen) + 1;
+}
+
 static __always_inline int on_create(struct pt_regs *ctx, __u64 cookie, __u64 gp, __u8 old_status,
-				     __u8 new_status)
+				     __u8 new_status, bool has_goid)
 {
 	struct ev_go_create *ev;
 	__u64 goid, stack;
@@ -268,7 +278,7 @@ static __always_inline int on_create(struct pt_regs *ctx, __u64 cookie, __u64 gp
 
 	if (!hit_begin(&h, ctx, cookie, gp))
 		return 0;
-	goid = g_word(&h.g, h.cfg->g_goid);
+	goid = has_goid ? g_word(&h.g, h.cfg->g_goid) : next_goid(&h);
 	stack = actor_stack(&h, ctx);
 	ev = (void *)go_reserve(&h, sizeof(*ev));
 	if (!ev)
@@ -288,7 +298,7 @@ static __always_inline int on_create(struct pt_regs *ctx, __u64 cookie, __u64 gp
 /* newproc1's `call casgstatus`. */
 static __noinline int go_create_cas(struct pt_regs *ctx, __u64 cookie)
 {
-	return on_create(ctx, cookie, ctx->ax, ctx->bx, ctx->cx);
+	return on_create(ctx, cookie, ctx->ax, ctx->bx, ctx->cx, true);
 }
 
 /* The same where go_create_runqput sees all but those created for a coroutine. */
@@ -296,13 +306,13 @@ static __noinline int go_create_coro(struct pt_regs *ctx, __u64 cookie)
 {
 	if ((__u32)ctx->cx != GO_WAITING)
 		return 0;
-	return on_create(ctx, cookie, ctx->ax, ctx->bx, ctx->cx);
+	return on_create(ctx, cookie, ctx->ax, ctx->bx, ctx->cx, false);
 }
 
 /* newproc's `call runqput`: BX = the new g, whose id is known by now. */
 static __noinline int go_create_runqput(struct pt_regs *ctx, __u64 cookie)
 {
-	return on_create(ctx, cookie, ctx->bx, GO_DEAD, GO_RUNNABLE);
+	return on_create(ctx, cookie, ctx->bx, GO_DEAD, GO_RUNNABLE, true);
 }
 
 /* coroswitch_m: AX = gp, gp.coroarg.gp runs next, on this thread. */

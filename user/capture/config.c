@@ -58,6 +58,8 @@ int target_cfg_fill(struct target_cfg *cfg, const struct layout *l, struct error
 		 false},
 		{"m.waitTraceSkip", l->m.wait_skip, &cfg->m_skip, any, 8, 8, false},
 		{"p.status", l->p.status, &cfg->p_status, any, 4, 4, false},
+		{"p.goidcache", l->p.goidcache, &cfg->p_goidcache, any, 8, 8, false},
+		{"p.goidcacheend", l->p.goidcacheend, &cfg->p_goidcacheend, any, 8, 8, false},
 		{"coro.gp", l->coro.gp, &cfg->coro_gp, any, 8, 8, true},
 	};
 

@@ -87,6 +87,7 @@ static int take_targets(struct capture_session *s, struct error *e)
 
 		if (err)
 			return err;
+		s->cfg[i].goidgen = t->goidgen;
 		s->traced[i] = (struct traced){
 			.t = t, .tgid = (uint32_t)t->process->pid, .first_site = s->sites};
 		if (!opt->no_probes)

@@ -6,6 +6,27 @@
 #include <stdlib.h>
 #include <string.h>
 
+/*
+ * The id that a new goroutine gets when its P has used up its share. Go 1.23 hands ids out only
+ * after the last place in newproc1 where the creation of a coroutine can be seen. It is the first
+ * field of schedt (runtime/runtime2.go).
+ */
+static int find_goidgen(struct target *t, struct error *e)
+{
+	struct elf_symbol sched;
+
+	if (t->build.go_minor != 23)
+		return 0;
+	if (!elf_symbol(t->elf, "runtime.sched", &sched))
+		return error_set(
+			e, EXIT_TARGET, -ENOENT,
+			"%.200s has no symbol runtime.sched (stripped?); gscope needs it to "
+			"know the ids of coroutines: rebuild without -s",
+			t->process->exe);
+	t->goidgen = sched.vaddr + t->bias;
+	return 0;
+}
+
 static int open_parts(struct target *t, pid_t pid, struct error *e)
 {
 	int err = target_process_open(pid, &t->process, e);
@@ -28,6 +49,8 @@ static int open_parts(struct target *t, pid_t pid, struct error *e)
 		err = layout_read(&t->layout, t->elf, &t->build, t->pcln, t->bias, e);
 	if (!err)
 		err = sites_plan(&t->sites, t->elf, &t->build, t->pcln, t->bias, e);
+	if (!err)
+		err = find_goidgen(t, e);
 	if (!err && !target_process_same(t->process))
 		err = error_set(e, EXIT_TARGET, -ESRCH,
 				"pid %d ended, or started another program, while gscope looked at "

@@ -18,6 +18,7 @@ struct target {
 	struct target_process *process;
 	struct elf_file *elf;
 	uint64_t bias; /* runtime address - vaddr */
+	uint64_t goidgen; /* address of runtime.sched.goidgen in Go 1.23, otherwise 0 */
 	struct buildinfo build;
 	struct pclntab *pcln;
 	struct layout layout;
