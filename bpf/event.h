@@ -295,9 +295,11 @@ _Static_assert(sizeof(struct ev_ready) == 24, "ev_ready");
 
 enum loss_class { LOSS_SCHED = 0, LOSS_SYSCALL = 1, LOSS_GO = 2, LOSS_STACK = 3, LOSS_CLASSES };
 
+#define LOSS_ANY_CPU 0xffffffffU /* the kernel did not run a program, and does not say where */
+
 struct ev_loss {
 	struct event_head h; /* time: when the loss was noticed; tid 0 */
-	__u32 cpu;
+	__u32 cpu; /* or LOSS_ANY_CPU */
 	__u32 loss_class;
 	__u64 count;
 	__u64 since_ns; /* nothing was lost before */

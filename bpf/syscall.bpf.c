@@ -1,5 +1,10 @@
 // SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only
-/* System calls, with the goroutine that makes them. Twins as in sched.bpf.c. */
+/*
+ * System calls, with the goroutine that makes them. Twins as in sched.bpf.c, and a third kind for
+ * Linux 7.0 on, where programs of the other two can be preempted in the middle, and are then not
+ * run for anybody else on that CPU until they go on: those of perf's tracepoints cannot
+ * (16718274ee75, "tracing: perf: Have perf tracepoint callbacks always disable preemption").
+ */
 #include "bpf/go.bpf.h"
 #include "bpf/ring.bpf.h"
 #include "bpf/stack.bpf.h"
@@ -10,6 +15,11 @@ static __always_inline __u64 current_fsbase(const bool typed)
 	if (typed)
 		return bpf_get_current_task_btf()->thread.fsbase;
 	return BPF_CORE_READ((struct task_struct *)bpf_get_current_task(), thread.fsbase);
+}
+
+static __always_inline struct pt_regs *current_regs(void)
+{
+	return (struct pt_regs *)bpf_task_pt_regs(bpf_get_current_task_btf());
 }
 
 static __always_inline int on_enter(const bool typed, const struct pt_regs *regs, __u32 nr)
@@ -61,6 +71,13 @@ SEC("raw_tp/sys_enter")
 int sys_enter_raw(__u64 *ctx)
 {
 	return on_enter(false, (void *)ctx[0], ctx[1]);
+}
+
+/* ctx: 8 bytes all trace events have, then those of events/raw_syscalls/sys_enter/format */
+SEC("tp/raw_syscalls/sys_enter")
+int sys_enter_steady(__u64 *ctx)
+{
+	return on_enter(true, current_regs(), ctx[1]);
 }
 
 static __always_inline int on_leave(const bool typed, const struct pt_regs *regs, __s64 ret)
@@ -116,4 +133,10 @@ SEC("raw_tp/sys_exit")
 int sys_exit_raw(__u64 *ctx)
 {
 	return on_leave(false, (void *)ctx[0], ctx[1]);
+}
+
+SEC("tp/raw_syscalls/sys_exit")
+int sys_exit_steady(__u64 *ctx)
+{
+	return on_leave(true, current_regs(), ctx[2]);
 }

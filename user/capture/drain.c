@@ -40,6 +40,7 @@ struct drain {
 	int err; /* of the callback */
 	struct cpu_state *states; /* of all possible CPUs, as read */
 	uint64_t *lost; /* by CPU and class, as reported */
+	uint64_t missed[LOSS_CLASSES]; /* runs of programs, as reported */
 	uint64_t looked_ns; /* at the losses */
 };
 
@@ -183,6 +184,49 @@ bool drain_empty(const struct drain *d)
 	return true;
 }
 
+/*
+ * From Linux 7.0 on a tracepoint's program can be preempted (a46023d5616e, "tracing: Guard
+ * __DECLARE_TRACE() use of __DO_TRACE_CALL() with SRCU-fast"). Until it goes on, the kernel does
+ * not run it for other tasks of that CPU, and counts that, whether we trace those or not.
+ */
+static void missed_runs(const struct programs *p, uint64_t *sum)
+{
+	struct bpf_program *prog;
+
+	bpf_object__for_each_program(prog, p->skel->obj) {
+		bool syscall = strstr(bpf_program__section_name(prog), "/sys_");
+		struct bpf_prog_info info = {0};
+		uint32_t len = sizeof(info);
+		int fd = bpf_program__fd(prog);
+
+		if (fd >= 0 && !bpf_prog_get_info_by_fd(fd, &info, &len))
+			sum[syscall ? LOSS_SYSCALL : LOSS_SCHED] += info.recursion_misses;
+	}
+}
+
+static int report_missed(struct drain *d, uint64_t since,
+			 int (*report)(void *ctx, const struct ev_loss *ev), void *ctx)
+{
+	uint64_t sum[LOSS_CLASSES] = {0};
+	int err = 0;
+
+	missed_runs(d->p, sum);
+	for (uint32_t c = 0; c < LOSS_CLASSES && !err; c++) {
+		struct ev_loss ev = {
+			.h = {.time_ns = now_ns(), .type = EV_LOSS, .size = sizeof(ev)},
+			.cpu = LOSS_ANY_CPU,
+			.loss_class = c,
+			.count = sum[c] - d->missed[c],
+			.since_ns = since,
+		};
+
+		d->missed[c] = sum[c];
+		if (ev.count)
+			err = report(ctx, &ev);
+	}
+	return err;
+}
+
 int drain_losses(struct drain *d, int (*report)(void *ctx, const struct ev_loss *ev), void *ctx)
 {
 	int err, fd = bpf_map__fd(d->p->skel->maps.cpu_state);
@@ -211,5 +255,5 @@ int drain_losses(struct drain *d, int (*report)(void *ctx, const struct ev_loss 
 				return err;
 		}
 	}
-	return 0;
+	return report_missed(d, since, report, ctx);
 }

@@ -151,21 +151,50 @@ static unsigned int tracepoint_args(const struct btf *btf, const char *name)
 	return btf_vlen(t) - 1U; /* the first one is the tracepoint's own */
 }
 
+/*
+ * Tracepoints call their programs under this guard, instead of with preemption disabled, since
+ * a46023d5616e ("tracing: Guard __DECLARE_TRACE() use of __DO_TRACE_CALL() with SRCU-fast"), v7.0.
+ */
+static bool can_preempt_programs(const struct btf *btf)
+{
+	return btf__find_by_name_kind(btf, "class_srcu_fast_notrace_t", BTF_KIND_TYPEDEF) >= 0;
+}
+
+/* libbpf looks for the number of a perf tracepoint there. */
+static bool has_tracefs(void)
+{
+	return !access("/sys/kernel/tracing/events/raw_syscalls/sys_enter/id", R_OK) ||
+	       !access("/sys/kernel/debug/tracing/events/raw_syscalls/sys_enter/id", R_OK);
+}
+
+static bool has_prefix(const char *s, const char *prefix)
+{
+	return !strncmp(s, prefix, strlen(prefix));
+}
+
 static bool is_tracepoint(const char *section)
 {
-	return !strncmp(section, "tp_btf/", 7) || !strncmp(section, "raw_tp/", 7);
+	return has_prefix(section, "tp_btf/") || has_prefix(section, "raw_tp/") ||
+	       has_prefix(section, "tp/");
+}
+
+/* Those of the scheduler are called with interrupts disabled, or are rare. */
+static bool is_twin_to_load(const struct programs *p, const char *section)
+{
+	if (p->steady && strstr(section, "/sys_"))
+		return has_prefix(section, "tp/");
+	return has_prefix(section, p->typed ? "tp_btf/" : "raw_tp/");
 }
 
 static void choose_programs(struct programs *p)
 {
-	const char *twin = p->typed ? "tp_btf/" : "raw_tp/";
 	struct bpf_program *prog;
 
 	bpf_object__for_each_program(prog, p->skel->obj) {
 		const char *section = bpf_program__section_name(prog);
 
 		if (is_tracepoint(section))
-			bpf_program__set_autoload(prog, !strncmp(section, twin, 7));
+			bpf_program__set_autoload(prog, is_twin_to_load(p, section));
 		else if (!p->multi)
 			bpf_program__set_expected_attach_type(prog, 0);
 	}
@@ -197,6 +226,8 @@ static int prepare(struct programs *p, const struct load_options *opt, struct er
 		return error_set(e, EXIT_FAILED, -errno, "cannot read /sys/kernel/btf/vmlinux: %s",
 				 strerror(errno));
 	p->typed = can_type_tracepoints(btf);
+	/* without, what is missed for that reason is counted (drain.c) */
+	p->steady = can_preempt_programs(btf) && has_tracefs();
 	p->multi = can_link_many_uprobes();
 	choose_programs(p);
 	p->skel->rodata->switch_has_state = tracepoint_args(btf, "sched_switch") >= 4;

@@ -20,6 +20,7 @@ struct load_options {
 struct programs {
 	struct gscope_bpf *skel;
 	bool typed; /* tracepoints are tp_btf programs, else raw_tp */
+	bool steady; /* system calls by perf tracepoints, whose programs are never preempted */
 	bool multi; /* many uprobes per link */
 	size_t ncpus; /* possible ones */
 	int *ring_fds; /* by CPU; -1: the CPU is offline and has none */
