@@ -33,10 +33,12 @@ struct report_repair {
 	uint64_t count;
 };
 
-/* Hits of all probe sites of one target. */
+#define GO_KINDS (GO_DROPM + 1)
+
+/* Hits of all probe sites of one target, by what they tell. */
 struct report_probes {
 	uint32_t tgid;
-	uint64_t hits;
+	uint64_t hits[GO_KINDS];
 };
 
 struct report {

@@ -584,25 +584,37 @@ static const char *site_loses(unsigned int kind)
 }
 
 /*
- * A target this busy passes every site that must be hit; one that slept all the time passes none.
- * Its switches count, too, for the case that no probe works at all.
+ * Whether a silent site is worth a word, by what the others of this target have seen. Goroutines
+ * that start have to stop, and those that do not end or yield block; the ones that block are
+ * woken, by this site or another. Switches count for the case that no probe works at all.
  */
-static bool was_busy(const struct report *r, uint32_t tgid)
+static bool should_have_hit(const struct report *r, const struct ev_site *site)
 {
 	const uint64_t enough = 1000;
 	const struct report_process *rp;
+	const uint64_t *hits = NULL;
+	uint64_t all = 0;
 
 	for (size_t i = 0; i < r->nprobes; i++)
-		if (r->probes[i].tgid == tgid && r->probes[i].hits >= enough)
-			return true;
-	HASH_FIND(hh, r->processes, &tgid, sizeof(tgid), rp);
-	return rp && rp->view.stats.switches >= enough;
+		if (r->probes[i].tgid == site->tgid)
+			hits = r->probes[i].hits;
+	if (!hits || site->kind >= GO_KINDS || hits[site->kind])
+		return false;
+	for (unsigned int i = 0; i < GO_KINDS; i++)
+		all += hits[i];
+	HASH_FIND(hh, r->processes, &site->tgid, sizeof(site->tgid), rp);
+	if (!all || site->kind == GO_START)
+		return all >= enough || (rp && rp->view.stats.switches >= enough);
+	if (site->kind == GO_PARK)
+		return hits[GO_START] >= enough + hits[GO_EXIT] + hits[GO_YIELD] +
+						 hits[GO_YIELD_PREEMPTED] + hits[GO_PREEMPT_PARK];
+	return site->kind == GO_READY && hits[GO_PARK] >= enough;
 }
 
 static void print_sites(const struct report *r, FILE *out)
 {
 	for (size_t i = 0; i < r->nsites; i++) {
-		if (!was_busy(r, r->sites[i].tgid))
+		if (!should_have_hit(r, &r->sites[i]))
 			continue;
 		fprintf(out, "WARNING: the probe in ");
 		print_text(r->sites[i].func, out);

@@ -127,19 +127,21 @@ static int on_repair(void *ctx, const struct repair *rep)
 
 static int count_hits(struct report *r, const struct ev_site *s)
 {
-	struct report_probes *p;
+	struct report_probes *p = NULL;
 
-	for (size_t i = 0; i < r->nprobes; i++) {
-		if (r->probes[i].tgid == s->tgid) {
-			r->probes[i].hits += s->hits;
-			return 0;
-		}
+	for (size_t i = 0; i < r->nprobes && !p; i++)
+		if (r->probes[i].tgid == s->tgid)
+			p = &r->probes[i];
+	if (!p) {
+		p = realloc(r->probes, (r->nprobes + 1) * sizeof(*p));
+		if (!p)
+			return -ENOMEM;
+		r->probes = p;
+		p = &r->probes[r->nprobes++];
+		*p = (struct report_probes){.tgid = s->tgid};
 	}
-	p = realloc(r->probes, (r->nprobes + 1) * sizeof(*p));
-	if (!p)
-		return -ENOMEM;
-	r->probes = p;
-	p[r->nprobes++] = (struct report_probes){s->tgid, s->hits};
+	if (s->kind < GO_KINDS)
+		p->hits[s->kind] += s->hits;
 	return 0;
 }
 

@@ -297,11 +297,23 @@ static void what_went_wrong_is_told(void)
 	site.flags = SITE_MUST_HIT;
 	CU_ASSERT_EQUAL(sink.ops->site(sink.ctx, &site), 0);
 	site.flags = SITE_MUST_HIT | SITE_FINAL;
+	site.kind = GO_START;
 	site.hits = 1000;
 	CU_ASSERT_EQUAL(sink.ops->site(sink.ctx, &site), 0);
-	/* nor is this one of a process that slept */
-	site.tgid = 43;
+	/* nor is this one: nobody waited who could have been woken */
+	site.kind = GO_READY;
 	site.hits = 0;
+	CU_ASSERT_EQUAL(sink.ops->site(sink.ctx, &site), 0);
+	/* nor are those of a process that slept, or whose goroutines only ended */
+	site.tgid = 43;
+	site.kind = GO_PARK;
+	CU_ASSERT_EQUAL(sink.ops->site(sink.ctx, &site), 0);
+	site.tgid = 44;
+	CU_ASSERT_EQUAL(sink.ops->site(sink.ctx, &site), 0);
+	site.hits = 2000;
+	site.kind = GO_START;
+	CU_ASSERT_EQUAL(sink.ops->site(sink.ctx, &site), 0);
+	site.kind = GO_EXIT;
 	CU_ASSERT_EQUAL(sink.ops->site(sink.ctx, &site), 0);
 	report_set_damage(report, "damaged at byte 12: \033\n");
 	now += 2 * SECOND;
