@@ -22,7 +22,7 @@ start_load() {
 	start_target "$1" "$2" http "${3-plain}" 1000000000
 	address=$(sed -n '1s/^ready [0-9]* //p' "$1.out")
 	tell "$1" go
-	start "load-$1" "$tool" load "$address" 8
+	start "load-$1" "$tool" load "$address" 4
 	answers
 }
 
@@ -32,7 +32,7 @@ answers() {
 
 loaded() {
 	start_load server "$1"
-	start_gscope record record -p "${target[server]}" -d 1s -o capture.gscope
+	start_gscope record record -p "${target[server]}" -d 300ms -o capture.gscope
 	await_gscope record 0
 	await_intact server
 	answers
@@ -50,7 +50,7 @@ interrupted() {
 	start_load server "$newest"
 	start_gscope live trace -p "${target[server]}" -d 10m -o trace.out
 	await_tracing live
-	sleep 0.5
+	sleep 0.2
 	kill "-$1" "${gscope[live]}"
 	await_gscope live 130
 	await_intact server
@@ -94,7 +94,7 @@ killed() {
 	start_load server "$1"
 	start_gscope record record -p "${target[server]}" -d 10m -o capture.gscope
 	await_tracing record capture.gscope
-	sleep 0.3
+	sleep 0.2
 	kill -KILL "${target[server]}"
 	await_gscope record 0
 	whole capture.gscope
@@ -279,14 +279,14 @@ need "$newest" chans plain
 
 piped() {
 	start_load server "$newest"
-	start_gscope record record -p "${target[server]}" -d 1s -o -
+	start_gscope record record -p "${target[server]}" -d 300ms -o -
 	await_gscope record 0
 	await_intact server
 	run_gscope report 0 report record.out
 	grep -q 'net/http' report.out || fail 'the report has no goroutine of the server'
 	run go 0 "$GSCOPE" export -f go - <record.out
 	something_in go.out
-	start_gscope live trace -p "${target[server]}" -d 1s -o -
+	start_gscope live trace -p "${target[server]}" -d 300ms -o -
 	await_gscope live 0
 	something_in live.out
 	grep -q 'net/http' live.err || fail 'the report is not on standard error'

@@ -32,7 +32,8 @@ need "$newest" http plain
 all_with_target() {
 	start_target target "$newest" chans plain
 	start busy bash -c "while read -r line </proc/self/stat; do :; done"
-	start_gscope record record -a -p "${target[target]}" -d 10m -o capture.gscope
+	start_gscope record record -a -p "${target[target]}" -d 10m \
+		--buffer 512M -o capture.gscope
 	await_tracing record capture.gscope
 	work target
 	stop_gscope record

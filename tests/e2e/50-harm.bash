@@ -20,7 +20,7 @@ gscope_killed() {
 	start_target target "$1" http plain 1000000000
 	address=$(sed -n '1s/^ready [0-9]* //p' target.out)
 	tell target go
-	start load "$tool" load "$address" 8
+	start load "$tool" load "$address" 4
 	await 'the server to answer' "$tool" get "$address"
 	start_gscope record record -p "${target[target]}" -d 10m -o capture.gscope
 	await_tracing record capture.gscope
@@ -57,7 +57,7 @@ again_and_again() {
 	start_target target "$newest" http plain 1000000000
 	address=$(sed -n '1s/^ready [0-9]* //p' target.out)
 	tell target go
-	start load "$tool" load "$address" 8
+	start load "$tool" load "$address" 4
 	for i in 0 1 2 3 4 5 6 7; do
 		start_gscope "record$i" record -p "${target[target]}" -d 10m -o "$i.gscope"
 		sleep "0.$i"

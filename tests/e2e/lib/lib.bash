@@ -6,7 +6,7 @@
 #
 # Targets and gscopes have names, by which the files with their output are called too.
 
-patience=120 # seconds; nothing takes long, but machines differ
+patience=300 # seconds; nothing takes long, but machines differ
 tool=$top/build/e2e-tool
 
 root_of() {

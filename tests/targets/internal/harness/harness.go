@@ -45,7 +45,7 @@ type Syscalls map[string]map[string]int
 // Result is what a program prints.
 type Result map[string]any
 
-const patience = 60 * time.Second
+const patience = 10 * time.Minute
 
 // Run does the work between the two lines of input. The garbage collector, which stops and
 // blocks whom it likes, is off; words are printed after "ready PID".
