@@ -259,6 +259,28 @@ nobody() {
 add nobody nobody
 need "$newest" chans plain
 
+# where PIDs are not those of the kernel's events; nothing would be captured
+in_container() {
+	unshare -pfm --mount-proc true 2>/dev/null || skip 'cannot make a PID namespace'
+	# shellcheck disable=SC2016
+	start outer unshare -pfm --mount-proc bash -c '
+		"$1" 10 <&0 >target.out &
+		until grep -q ready target.out; do sleep 0.05; done
+		"$0" record -p $! -d 1s -o capture.gscope 2>record.err
+		echo "status $?"
+		wait' "$GSCOPE" "$("$top/tests/targets/build" "$newest" idle plain)"
+	await 'gscope to end' grep -q '^status' outer.out
+	grep -q '^status 1$' outer.out || fail "gscope in a container ended with $(cat outer.out)"
+	one_line record 'container'
+	[ ! -e capture.gscope ] || fail 'a capture was left'
+	tell outer go
+	await 'the work of the target' grep -q groups target.out
+	tell outer quit
+	await 'the target to exit' gone "${target[outer]}"
+}
+add in-container in_container
+need "$newest" idle plain
+
 disk_full() {
 	start_target server "$newest" http plain 1000000000
 	address=$(sed -n '1s/^ready [0-9]* //p' server.out)

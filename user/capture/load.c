@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/capability.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <bpf/bpf.h>
@@ -309,6 +310,23 @@ static int explain_load(int err, struct error *e)
 	}
 }
 
+/* Inode of the initial PID namespace: PROC_PID_INIT_INO in include/linux/proc_ns.h. */
+#define INIT_PID_NAMESPACE 0xEFFFFFFCU
+
+/* The programs see PIDs of the initial namespace; ours would name nobody, or somebody else. */
+static int check_namespace(struct error *e)
+{
+	struct stat st;
+
+	if (stat("/proc/self/ns/pid", &st) || st.st_ino == INIT_PID_NAMESPACE)
+		return 0;
+	return error_set(
+		e, EXIT_FAILED, -ENOTSUP,
+		"gscope runs in a PID namespace of its own, that of a container, where PIDs "
+		"are not those the kernel traces by: run it on the host, or in a container "
+		"with the host's PIDs (docker run --pid=host, hostPID: true)");
+}
+
 int programs_load(struct programs **out, const struct load_options *opt, struct error *e)
 {
 	struct programs *p;
@@ -316,6 +334,8 @@ int programs_load(struct programs **out, const struct load_options *opt, struct 
 
 	libbpf_set_print(print_libbpf);
 	err = check_privileges(e);
+	if (!err)
+		err = check_namespace(e);
 	if (err)
 		return err;
 	if (access("/sys/kernel/btf/vmlinux", R_OK))
