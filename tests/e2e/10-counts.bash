@@ -25,25 +25,29 @@ counts() {
 	"$tool" syscalls target.json <dump.out 2>wrong || fail "$(head -c 1000 wrong)"
 }
 
+# counts_of RELEASE VARIANT PROGRAM...
 counts_of() {
-	local release=$1 variant=$2 program
+	local program
 
-	for program in chans mutex timers short syscalls gc http idle coro cgo; do
+	for program in "${@:3}"; do
 		case $program in
-		coro) case $release in 1.21 | 1.22) continue ;; esac ;;
-		cgo) [ "$variant" = cgo ] || continue ;;
+		coro) case $1 in 1.21 | 1.22) continue ;; esac ;;
 		esac
-		add "counts-$release-$program-$variant" counts "$release" "$program" "$variant"
-		need "$release" "$program" "$variant"
+		add "counts-$1-$program-$2" counts "$1" "$program" "$2"
+		need "$1" "$program" "$2"
 	done
 }
 
+# how a program is linked decides where its code and its g are: some programs show that
+linked=(chans syscalls timers idle coro)
 for release in "${releases[@]}"; do
-	counts_of "$release" plain
+	counts_of "$release" plain chans mutex timers short syscalls gc http idle coro
 	case $release in
 	"$oldest" | "$middle" | "$newest")
-		counts_of "$release" pie
-		counts_of "$release" cgo
+		counts_of "$release" pie "${linked[@]}"
+		counts_of "$release" cgo "${linked[@]}" cgo
 		;;
 	esac
 done
+counts_of "$newest" pie http gc
+counts_of "$newest" cgo http gc
