@@ -117,6 +117,10 @@ bench: toolchains
 	@$(MAKE) --no-print-directory $(JOBS) all
 	@tools/bench/run
 
+vm: toolchains
+	@$(MAKE) --no-print-directory $(JOBS) all
+	@tests/vm/run
+
 install: all
 	install -D -m 755 -t $(DESTDIR)$(PREFIX)/bin build/gscope
 	install -D -m 644 -t $(DESTDIR)$(PREFIX)/share/doc/gscope LICENSE LICENSES/*
@@ -136,6 +140,7 @@ help:
 	@echo 'make check     formatting, static analysis, shell scripts, man pages'
 	@echo 'make fuzz      the reader of capture files; SECONDS=60'
 	@echo 'make bench     measure the overhead (root)'
+	@echo 'make vm        test on other kernels, in QEMU (root)'
 	@echo 'make install   to PREFIX=$(PREFIX), below DESTDIR'
 	@echo 'make clean     remove what was built, except the Go toolchains in build/go'
 	@echo
@@ -143,6 +148,6 @@ help:
 	@echo 'SAN=1: with sanitizers, into build/san. V=1: show the commands.'
 
 .PHONY: all setup toolchains demo test check check-format check-c check-shell check-man fuzz \
-	bench install clean help
+	bench vm install clean help
 .DELETE_ON_ERROR:
 .SECONDARY:

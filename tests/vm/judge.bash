@@ -1,0 +1,207 @@
+# SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only
+# shellcheck shell=bash disable=SC2154,SC2034
+#
+# What a kernel let gscope do, from what tests/vm/guest brought back. Uses the library of the
+# end-to-end tests; its functions end the shell they run in, hence the subshells.
+
+needs_release=5.15 # README.md
+
+# at_least RELEASE: of the kernel in question
+at_least() {
+	[ "$(printf '%s\n' "$1" "$release" | sort -V | head -n 1)" = "$1" ]
+}
+
+# expect FILE VALUE WHAT
+expect() {
+	[ "$(cat "$1")" = "$2" ] || fail "$3: $(head -c 200 "$1")"
+}
+
+# fdinfo of the collector while it traced: programs by type, links by type
+count_fdinfo() {
+	grep -cE "^$2:[[:space:]]*$3\$" "$1/fdinfo" || true
+}
+
+describe() {
+	local typed raw perf multi single
+
+	typed=$(count_fdinfo "$1" prog_type 26)
+	raw=$(count_fdinfo "$1" prog_type 17)
+	perf=$(count_fdinfo "$1" prog_type 5)
+	multi=$(count_fdinfo "$1" link_type uprobe_multi)
+	# perf tracepoints have links of the same type
+	single=$(($(count_fdinfo "$1" link_type perf) - perf))
+	case $typed:$raw in
+	0:0) tracepoints='none' ;;
+	*:0) tracepoints='tp_btf' ;;
+	0:*) tracepoints='raw_tp' ;;
+	*) tracepoints='tp_btf and raw_tp' ;;
+	esac
+	[ "$perf" = 0 ] || tracepoints="$tracepoints, perf for system calls"
+	case $multi:$single in
+	0:0) probes='none' ;;
+	*:0) probes='uprobe_multi' ;;
+	0:*) probes="$single uprobes one by one" ;;
+	*) probes="uprobe_multi and $single uprobes" ;;
+	esac
+}
+
+# left_nothing DIR: neither in the kernel nor in the target, which did its work
+left_nothing() {
+	[ ! -s "$1/why" ] || fail "$(cat "$1/why")"
+	if [ "$name" = host ]; then
+		# others may use BPF meanwhile: look for gscope's own
+		sed -n 's/^prog_id:[[:space:]]*//p' "$1/fdinfo" | sort -u >"$dir/own"
+		! grep -qxFf "$dir/own" "$1/left" || fail 'BPF programs are left behind'
+	else
+		[ ! -s "$1/left" ] || fail "BPF programs are left behind: $(wc -l <"$1/left")"
+	fi
+	expect "$1/target.status" 0 'the target does not end as it should'
+	grep -q '"groups"' "$1/target.json" || fail 'the target did not finish its work'
+}
+
+# hits of the probes in these functions
+hit() {
+	local function
+
+	for function in "$@"; do
+		grep -Eq " site [0-9]+ .* in runtime\.$function hits=[1-9]" events ||
+			fail "no hit in runtime.$function"
+	done
+}
+
+# nothing_lost DIR REPORT: or what was lost is said to be: from Linux 7.0 on, programs of rare
+# tracepoints are not run while the same one is preempted; the kernel counts those of all tasks
+nothing_lost() {
+	local lost=()
+
+	! grep -q 'repaired' "$2" || fail "$1: $(grep -A 5 'repaired' "$2" | tr '\n' ' ')"
+	! grep -q '^No event was lost\.$' "$2" || return 0
+	mapfile -t lost < <(sed -nE 's/^WARNING: ([0-9]+) events? w[a-z]* lost \(\1 scheduling\).*/\1/p' "$2")
+	if [ ${#lost[@]} != 1 ] || ! at_least 7.0; then
+		fail "$1: $(grep -m 1 lost "$2")"
+	fi
+	echo "${lost[0]}" >>lost
+}
+
+judge_recorded() {
+	expect record/status 130 "record: wrong exit status, $(tail -n 1 record/err)"
+	left_nothing record
+	[ "$(cat record/text.during)" -gt 0 ] || fail 'no breakpoint was in the target'
+	run_gscope whole 0 report record/capture.gscope
+	nothing_lost record whole.out
+	"$GSCOPE" dump --events record/capture.gscope >events
+	hit execute park_m ready
+	cp record/target.json record.json
+	same_counts record record/capture.gscope
+}
+
+# the numbers of system calls are those the program counted
+judge_traced() {
+	local call count
+
+	expect trace/status 0 "trace: wrong exit status, $(tail -n 1 trace/err)"
+	left_nothing trace
+	nothing_lost trace trace/report
+	grep -q 'the capture ended when the traced program ended' trace/report ||
+		fail "trace: $(grep 'the capture ended' trace/report)"
+	accept trace/trace.out
+	for call in pread64 getppid nanosleep; do
+		count=$(grep -o "\"$call\":[0-9]*" trace/target.json | cut -d : -f 2)
+		awk -v name="$call" '$NF == name { print $1 }' trace/report | grep -qx "$count" ||
+			fail "trace: not $count system calls $call: $(grep "$call" trace/report)"
+	done
+}
+
+judge_refused() {
+	local what
+
+	for what in record trace; do
+		expect $what/status 1 "$what: wrong exit status"
+		[ "$(wc -l <$what/err)" = 1 ] || fail "$what: not one line: $(head -c 300 $what/err)"
+		grep -q "Linux $needs_release" $what/err ||
+			fail "$what: does not say what it needs: $(cat $what/err)"
+		[ ! -s $what/report ] || fail "$what: it reports something"
+		if [ -e $what/trace.out ] || [ -e $what/capture.gscope ]; then
+			fail "$what: it leaves a file behind"
+		fi
+		expect $what/text.during 0 "$what: the code of the target is not as in its file"
+		left_nothing $what
+	done
+}
+
+# judge NAME WAY: sets title, sort, told, tracepoints, probes, result; fails if it is not right.
+# Not to be called in a condition.
+judge() {
+	local name=$1 way=$2 out=$top/build/vm/run/$1 release version dir verdict status
+	release=$(cat "$out/release")
+	version=$(grep -o 'Debian [0-9.]*' "$out/version" | sed 's/Debian //') || version=$release
+
+	sort=$version
+	title="Linux $version"
+	[ "$name" != host ] || title="$title (not emulated)"
+	told='as it is'
+	[ "$way" = offered ] || told='fallbacks forced'
+	dir=$out/$way
+	rm -rf "$dir"
+	mkdir -p "$dir"
+	mv "$out/$way-record" "$dir/record" && mv "$out/$way-trace" "$dir/trace" || return 1
+	touch "$dir"/{record,trace}/{fdinfo,left}
+	describe "$dir/record"
+	verdict=judge_both
+	result='works'
+	if ! at_least $needs_release; then
+		verdict=judge_refused
+		result="refused: $(head -n 1 "$dir/trace/err")"
+	fi
+	# not in a condition, where set -e would do nothing
+	(
+		set -eE
+		trap 'blame "$?" "$BASH_COMMAND" "$LINENO" "${BASH_SOURCE[0]##*/}"' ERR
+		cd "$dir"
+		$verdict
+	) >"$dir/log" 2>&1
+	status=$?
+	if [ $status != 0 ]; then
+		result=$(head -n 1 "$dir/why")
+	elif [ -s "$dir/lost" ]; then
+		result="works; $(awk '{ n += $1 } END { print n }' "$dir/lost") runs of scheduler programs"
+		result+=' were missed and reported'
+	fi
+	return $status
+}
+
+judge_both() {
+	judge_recorded
+	judge_traced
+}
+
+# write_table: docs/kernels.md, from ROWS: sort|title|told|tracepoints|probes|result
+write_table() {
+	local row title told tracepoints probes result
+
+	{
+		cat <<-EOF
+			# Kernels
+
+			Written by \`tests/vm/run --write\`, from what happened in its last run with it. Each kernel
+			traced two Go programs (Go $go) on two CPUs, one by \`gscope record\`, ended by a signal,
+			one by \`gscope trace\`, ended by the end of the program. *Works* means: the numbers of
+			goroutines, blocks, wake-ups and system calls are those the programs counted themselves;
+			the Go traces are read by \`go tool trace\` of all releases at hand; nothing had to be
+			repaired; no event was lost that is not named here; code of the programs and BPF programs
+			were as before when gscope had ended.
+
+			*Fallbacks forced*: a preloaded library (\`tests/vm/old.c\`) refuses typed tracepoints and
+			multi-uprobes as kernels do that have not got them. Kernels are Debian's, emulated by QEMU,
+			but for that of the machine itself. Linux 5.15 and 6.6 are in no Debian release.
+
+			| kernel | | tracepoints | probes | result |
+			|---|---|---|---|---|
+		EOF
+		printf '%s\n' "${rows[@]}" | sort -s -t '|' -k 1,1V |
+			while IFS='|' read -r _ title told tracepoints probes result; do
+				echo "| $title | $told | $tracepoints | $probes | $result |"
+			done
+	} >docs/kernels.md.new
+	mv docs/kernels.md.new docs/kernels.md
+}
