@@ -5,6 +5,7 @@
 # end-to-end tests; its functions end the shell they run in, hence the subshells.
 
 needs_release=5.15 # README.md
+may_miss=20 # events, of 10,000 and more
 
 # at_least RELEASE: of the kernel in question
 at_least() {
@@ -69,18 +70,34 @@ hit() {
 	done
 }
 
-# nothing_lost DIR REPORT: or what was lost is said to be: from Linux 7.0 on, programs of rare
-# tracepoints are not run while the same one is preempted; the kernel counts those of all tasks
-nothing_lost() {
-	local lost=()
+# few_repairs DIR REPORT: none, but where a thread that the kernel takes from its CPU at the end of
+# a system call loses its P before the runtime knows of the end: the replay took it for running
+few_repairs() {
+	local line
 
-	! grep -q 'repaired' "$2" || fail "$1: $(grep -A 5 'repaired' "$2" | tr '\n' ' ')"
-	! grep -q '^No event was lost\.$' "$2" || return 0
-	mapfile -t lost < <(sed -nE 's/^WARNING: ([0-9]+) events? w[a-z]* lost \(\1 scheduling\).*/\1/p' "$2")
-	if [ ${#lost[@]} != 1 ] || ! at_least 7.0; then
-		fail "$1: $(grep -m 1 lost "$2")"
+	line=$(grep -m 1 'repaired:$' "$2") || return 0
+	if sed -n '/repaired:$/,/^[^ ].*[^:]$/s/^  [0-9]* times: //p' "$2" | grep -vqx \
+		-e "a running goroutine's stop was not seen" -e "a goroutine's start was not seen"; then
+		fail "$1: $(grep -A 5 'repaired:$' "$2" | tr '\n' ' ')"
 	fi
-	echo "${lost[0]}" >>lost
+	echo "${line%% *}" >>repaired
+}
+
+# nothing_lost DIR REPORT: or it is said. From Linux 7.0 on, the kernel now and then does not run a
+# tracepoint's program while another task of the CPU is in the midst of it, or uses a map. It
+# counts that for all tasks; few can be traced ones here, as their numbers are compared, too.
+nothing_lost() {
+	local line lost
+
+	few_repairs "$1" "$2"
+	! grep -q '^No event was lost\.$' "$2" || return 0
+	line=$(grep -m 1 '^WARNING: .* lost (' "$2") || fail "$1: it does not say what was lost"
+	lost=$(sed -nE 's/^WARNING: ([0-9]+) .*/\1/p' <<<"$line")
+	if ! at_least 7.0 || [ "$lost" -gt $may_miss ] || [[ $line == *[0-9]' goroutine'* ]] ||
+		[[ $line == *[0-9]' stack'* ]]; then
+		fail "$1: $line"
+	fi
+	echo "$lost" >>lost
 }
 
 judge_recorded() {
@@ -129,16 +146,20 @@ judge_refused() {
 	done
 }
 
+sum() {
+	awk '{ n += $1 } END { print n }' "$1"
+}
+
 # judge NAME WAY: sets title, sort, told, tracepoints, probes, result; fails if it is not right.
 # Not to be called in a condition.
 judge() {
 	local name=$1 way=$2 out=$top/build/vm/run/$1 release version dir verdict status
 	release=$(cat "$out/release")
-	version=$(grep -o 'Debian [0-9.]*' "$out/version" | sed 's/Debian //') || version=$release
+	version=$(grep -o 'Debian [0-9.]*' "$out/version" | sed 's/Debian //') || version=${release%%-*}
 
 	sort=$version
 	title="Linux $version"
-	[ "$name" != host ] || title="$title (not emulated)"
+	[ "$name" != host ] || title="$title, the machine's own"
 	told='as it is'
 	[ "$way" = offered ] || told='fallbacks forced'
 	dir=$out/$way
@@ -163,9 +184,10 @@ judge() {
 	status=$?
 	if [ $status != 0 ]; then
 		result=$(head -n 1 "$dir/why")
-	elif [ -s "$dir/lost" ]; then
-		result="works; $(awk '{ n += $1 } END { print n }' "$dir/lost") runs of scheduler programs"
-		result+=' were missed and reported'
+	else
+		[ ! -s "$dir/repaired" ] ||
+			result+="; $(sum "$dir/repaired") contradictions were repaired, and reported"
+		[ ! -s "$dir/lost" ] || result+="; $(sum "$dir/lost") events were lost, and reported"
 	fi
 	return $status
 }
@@ -188,7 +210,7 @@ write_table() {
 			one by \`gscope trace\`, ended by the end of the program. *Works* means: the numbers of
 			goroutines, blocks, wake-ups and system calls are those the programs counted themselves;
 			the Go traces are read by \`go tool trace\` of all releases at hand; nothing had to be
-			repaired; no event was lost that is not named here; code of the programs and BPF programs
+			repaired and no event was lost but what is named here; code of the programs and BPF programs
 			were as before when gscope had ended.
 
 			*Fallbacks forced*: a preloaded library (\`tests/vm/old.c\`) refuses typed tracepoints and
