@@ -8,7 +8,6 @@ in_report() {
 	grep -Eq -- "$1" report.out || fail "the report has no $2"
 }
 
-# getppid has no other reason to be there: nobody else calls it so often
 all() {
 	start_target server "$newest" http plain 1000000000
 	address=$(sed -n '1s/^ready [0-9]* //p' server.out)

@@ -239,13 +239,11 @@ events_of() {
 	GOROOT=$(root_of "$release") "$path" -d=parsed "$1"
 }
 
-# traced_targets FILE: how many targets the capture, which is being written, has from the start on
-traced_targets() {
-	"$GSCOPE" dump --events "$1" 2>/dev/null | grep -cw ready
-}
-
+# tracing_or_gone PID CAPTURE N: the capture, which is being written, has N targets from the start
+# on. The names of probe sites and events have the word "ready", too.
 tracing_or_gone() {
-	gone "$1" || [ "$(traced_targets "$2")" -ge "$3" ]
+	gone "$1" || [ "$("$GSCOPE" dump --events "$2" 2>/dev/null |
+		grep -c -m "$3" ' ready tgid=[1-9]')" = "$3" ]
 }
 
 # await_tracing NAME [CAPTURE [N]]: until the gscope has N targets' goroutines and probes; without
