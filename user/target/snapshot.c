@@ -11,6 +11,8 @@
 #include <string.h>
 #include <time.h>
 
+#include "user/target/settle.h"
+
 #define SCAN_BIT 0x1000U /* _Gscan */
 
 /* Far above what a process can have; stops a list that makes no sense. */
@@ -650,6 +652,12 @@ int snapshot_take(struct snapshot *s, struct target *t, struct error *e)
 		err = read_threads(s, t, e);
 	if (!err)
 		err = find_threads(s, t, e);
+	/*
+	 * A goroutine's status changes just behind its probe. From begin_ns on the probes' records
+	 * count; what one told before must be there to see.
+	 */
+	if (!err)
+		err = target_settle(t->process, e);
 	if (!err)
 		err = read_goroutines(s, t, e);
 	if (!err && !target_process_alive(t->process))
