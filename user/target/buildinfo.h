@@ -9,7 +9,7 @@
 #include "user/base/error.h"
 #include "user/target/elf.h"
 
-#define GO_MINOR_MIN 21
+#define GO_MINOR_MIN 19
 #define GO_MINOR_MAX 27
 
 struct buildinfo {
@@ -22,7 +22,7 @@ struct buildinfo {
 
 /*
  * Read the build information. -ENOEXEC with EXIT_TARGET for what is no Go program, -ENOTSUP for a
- * Go version outside 1.21 to 1.27. Free with buildinfo_free().
+ * Go version outside 1.19 to 1.27. Free with buildinfo_free().
  */
 int buildinfo_read(struct buildinfo *b, struct elf_file *f, struct error *e);
 void buildinfo_free(struct buildinfo *b);

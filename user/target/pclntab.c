@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only
 /*
  * Layout: src/runtime/symtab.go (pcHeader, funcdata, pcvalue), src/internal/abi/symtab.go (func
- * ids, table numbers) and src/runtime/symtabinl.go (inline trees) of Go 1.21 to 1.27.
+ * ids, table numbers) and src/runtime/symtabinl.go (inline trees) of Go 1.19 to 1.27; up to 1.20
+ * the ids are in runtime/symtab.go, and the inline trees are those of runtime/symtab.go there.
  */
 #include "user/target/pclntab.h"
 
@@ -10,11 +11,9 @@
 #include <string.h>
 #include <uthash.h>
 
-#define MAGIC 0xfffffff1U /* since Go 1.20 */
+#define MAGIC_118 0xfffffff0U
+#define MAGIC_120 0xfffffff1U
 #define HEADER_SIZE 72
-
-#define FUNC_SIZE 44 /* of struct _func, without the two arrays behind it */
-#define INLINED_CALL_SIZE 16
 
 #define PCDATA_INL_TREE_INDEX 2
 #define FUNCDATA_INL_TREE 3
@@ -27,6 +26,20 @@
 
 /* Against tables that point in circles; the compiler nests far less. */
 #define MAX_INLINE_DEPTH 1000
+
+/* What differs between the formats of the table. */
+struct format {
+	uint32_t magic;
+	uint8_t func_size; /* of struct _func, without the two arrays behind it */
+	uint8_t func_id; /* in struct _func; nfuncdata is 3 bytes behind it */
+	uint8_t call_size; /* of struct inlinedCall */
+	uint8_t call_id, call_name, call_parent_pc; /* in struct inlinedCall */
+};
+
+static const struct format formats[] = {
+	{MAGIC_118, 40, 36, 20, 2, 12, 16},
+	{MAGIC_120, 44, 40, 16, 0, 4, 8}, /* startLine is new, in both structs */
+};
 
 struct bytes {
 	const uint8_t *p;
@@ -44,9 +57,11 @@ struct pclntab {
 	struct bytes all; /* header and everything behind it */
 	struct bytes names, cu, files, pcs, funcs; /* functab and the struct _func */
 	struct bytes funcdata; /* go:func.* */
+	const struct format *format;
 	size_t nfunc;
 	uint64_t text; /* runtime address of the first function */
 	unsigned int wrapper_id; /* number of abi.FuncIDWrapper */
+	bool elide_types; /* Go shortens the type arguments in names */
 	struct nice_name *nice;
 };
 
@@ -113,7 +128,7 @@ static bool read_func(const struct pclntab *t, size_t i, struct func *f)
 	const struct bytes *b = &t->funcs;
 
 	f->off = u32_at(b, i * 8 + 4);
-	if (!inside(b, f->off, FUNC_SIZE))
+	if (!inside(b, f->off, t->format->func_size))
 		return false;
 	f->entry_off = u32_at(b, f->off);
 	f->name_off = u32_at(b, f->off + 4);
@@ -122,10 +137,10 @@ static bool read_func(const struct pclntab *t, size_t i, struct func *f)
 	f->pcln = u32_at(b, f->off + 24);
 	f->npcdata = u32_at(b, f->off + 28);
 	f->cu_off = u32_at(b, f->off + 32);
-	f->func_id = b->p[f->off + 40];
-	f->nfuncdata = b->p[f->off + 43];
+	f->func_id = b->p[f->off + t->format->func_id];
+	f->nfuncdata = b->p[f->off + t->format->func_id + 3];
 	return f->npcdata < 64 &&
-	       inside(b, f->off, FUNC_SIZE + 4 * ((size_t)f->npcdata + f->nfuncdata));
+	       inside(b, f->off, t->format->func_size + 4 * ((size_t)f->npcdata + f->nfuncdata));
 }
 
 /* Number of the function that contains text + off: false if none does. */
@@ -184,14 +199,15 @@ static int32_t pc_value(const struct pclntab *t, uint32_t off, uint64_t entry, u
 
 static uint32_t pcdata_off(const struct pclntab *t, const struct func *f, unsigned int table)
 {
-	return table < f->npcdata ? u32_at(&t->funcs, f->off + FUNC_SIZE + 4 * table) : 0;
+	return table < f->npcdata ? u32_at(&t->funcs, f->off + t->format->func_size + 4 * table) :
+				    0;
 }
 
 static uint32_t funcdata_off(const struct pclntab *t, const struct func *f, unsigned int table)
 {
 	if (table >= f->nfuncdata)
 		return NO_FUNCDATA;
-	return u32_at(&t->funcs, f->off + FUNC_SIZE + 4 * (f->npcdata + table));
+	return u32_at(&t->funcs, f->off + t->format->func_size + 4 * (f->npcdata + table));
 }
 
 static const char *func_name(const struct pclntab *t, uint32_t name_off)
@@ -246,7 +262,7 @@ static const char *nice(struct pclntab *t, const char *raw)
 {
 	struct nice_name *n;
 
-	if (!strchr(raw, '['))
+	if (!t->elide_types || !strchr(raw, '['))
 		return last_bytes(raw);
 	HASH_FIND_PTR(t->nice, &raw, n);
 	if (!n) {
@@ -300,7 +316,11 @@ static const char *parse_header(struct pclntab *t)
 
 	if (b->n < HEADER_SIZE)
 		return "is cut off";
-	if (u32_at(b, 0) != MAGIC)
+	for (size_t i = 0; i < sizeof(formats) / sizeof(formats[0]); i++) {
+		if (u32_at(b, 0) == formats[i].magic)
+			t->format = &formats[i];
+	}
+	if (!t->format)
 		return "has an unknown format";
 	if (b->p[4] || b->p[5] || b->p[6] != 1 || b->p[7] != 8)
 		return "is not one of amd64";
@@ -338,7 +358,9 @@ static int load(struct pclntab *t, struct elf_file *f, uint64_t bias, struct err
 	if (!t->text)
 		return damaged(e, f, "does not tell where the code is (stripped binary)");
 	t->text += bias;
-	if (elf_symbol(f, "go:func.*", &sym) && elf_section_at(f, sym.vaddr, &funcdata))
+	/* the name is older than 1.20's colons */
+	if ((elf_symbol(f, "go:func.*", &sym) || elf_symbol(f, "go.func.*", &sym)) &&
+	    elf_section_at(f, sym.vaddr, &funcdata))
 		t->funcdata = (struct bytes){funcdata.data, funcdata.size};
 	return 0;
 }
@@ -353,6 +375,7 @@ int pclntab_open(struct pclntab **out, struct elf_file *f, unsigned int go_minor
 	if (!t)
 		return error_set(e, EXIT_FAILED, -ENOMEM, "out of memory");
 	t->wrapper_id = wrapper_id(go_minor);
+	t->elide_types = go_minor >= 21; /* runtime.funcNameForPrint */
 	err = load(t, f, bias, e);
 	if (err) {
 		free(t);
@@ -430,12 +453,12 @@ static bool inlined_at(const struct pclntab *t, const struct func *f, uint64_t o
 	if (tree == NO_FUNCDATA)
 		return false;
 	index = pc_value(t, table, f->entry_off, off);
-	at = tree + (uint64_t)INLINED_CALL_SIZE * (uint32_t)index;
-	if (index < 0 || !inside(&t->funcdata, at, INLINED_CALL_SIZE))
+	at = tree + (uint64_t)t->format->call_size * (uint32_t)index;
+	if (index < 0 || !inside(&t->funcdata, at, t->format->call_size))
 		return false;
-	out->func_id = t->funcdata.p[at];
-	out->name_off = u32_at(&t->funcdata, at + 4);
-	out->parent_pc = u32_at(&t->funcdata, at + 8);
+	out->func_id = t->funcdata.p[at + t->format->call_id];
+	out->name_off = u32_at(&t->funcdata, at + t->format->call_name);
+	out->parent_pc = u32_at(&t->funcdata, at + t->format->call_parent_pc);
 	return true;
 }
 

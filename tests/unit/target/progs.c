@@ -12,6 +12,8 @@
 
 #define NO_TOOLCHAIN 4 /* exit status of prog/build */
 
+const char *const prog_all_releases[] = {"1.19", "1.21", "1.22", "1.23", "1.24",
+					 "1.25", "1.26", "1.27", NULL};
 const char *const prog_releases[] = {"1.21", "1.22", "1.23", "1.24", "1.25", "1.26", "1.27", NULL};
 const char *const prog_modes[] = {"plain", "pie", "cgo", "cgopie", NULL};
 

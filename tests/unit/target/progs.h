@@ -12,7 +12,9 @@
 #include "user/target/elf.h"
 #include "user/target/pclntab.h"
 
-/* "1.21" to "1.27", then NULL. */
+/* "1.19", "1.21" to "1.27", then NULL. */
+extern const char *const prog_all_releases[];
+/* The same from "1.21" on. */
 extern const char *const prog_releases[];
 /* "plain", "pie", "cgo", "cgopie", then NULL. */
 extern const char *const prog_modes[];

@@ -66,7 +66,7 @@ static void reads_settings(void)
 
 static void reads_programs(void)
 {
-	for (const char *const *r = prog_releases; *r; r++) {
+	for (const char *const *r = prog_all_releases; *r; r++) {
 		for (const char *const *m = prog_modes; *m; m++) {
 			const char *path = prog_path(*r, *m);
 			struct prog_file f;
@@ -79,8 +79,11 @@ static void reads_programs(void)
 			CU_ASSERT_TRUE(strlen(f.build.build_id) > 20);
 			CU_ASSERT_TRUE(buildinfo_setting(&f.build, "CGO_ENABLED", value, 32));
 			CU_ASSERT_STRING_EQUAL(value, strstr(*m, "cgo") ? "1" : "0");
-			CU_ASSERT_TRUE(buildinfo_setting(&f.build, "-buildmode", value, 32));
-			CU_ASSERT_STRING_EQUAL(value, strstr(*m, "pie") ? "pie" : "exe");
+			if (f.build.go_minor >= 21) { /* older ones do not say */
+				CU_ASSERT_TRUE(
+					buildinfo_setting(&f.build, "-buildmode", value, 32));
+				CU_ASSERT_STRING_EQUAL(value, strstr(*m, "pie") ? "pie" : "exe");
+			}
 			CU_ASSERT_EQUAL(elf_is_pie(f.elf), !!strstr(*m, "pie"));
 			prog_close(&f);
 		}
@@ -138,7 +141,7 @@ static int with_version(const char *version, struct error *e)
 
 static void refuses_other_versions(void)
 {
-	static const char *const refused[] = {"go1.20.5", "go1.28", "go1.9", "devel +ab"};
+	static const char *const refused[] = {"go1.18.10", "go1.28", "go1.9", "devel +ab"};
 	struct error e;
 
 	for (size_t i = 0; i < sizeof(refused) / sizeof(refused[0]); i++) {
@@ -149,7 +152,7 @@ static void refuses_other_versions(void)
 		CU_ASSERT_EQUAL(e.status, EXIT_TARGET);
 		CU_ASSERT_PTR_NOT_NULL(strstr(e.text, refused[i]));
 	}
-	CU_ASSERT_EQUAL(with_version("go1.21.0", &e), 0);
+	CU_ASSERT_EQUAL(with_version("go1.19", &e), 0);
 	CU_ASSERT_EQUAL(with_version("go1.27", &e), 0);
 }
 

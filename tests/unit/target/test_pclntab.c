@@ -145,7 +145,7 @@ static void frames_of(const char *path)
 
 static void frames_like_go(void)
 {
-	for (const char *const *r = prog_releases; *r; r++) {
+	for (const char *const *r = prog_all_releases; *r; r++) {
 		for (const char *const *m = prog_modes; *m; m++) {
 			const char *path = prog_path(*r, *m);
 
@@ -157,7 +157,7 @@ static void frames_like_go(void)
 
 static void finds_functions(void)
 {
-	for (const char *const *r = prog_releases; *r; r++) {
+	for (const char *const *r = prog_all_releases; *r; r++) {
 		const char *path = prog_path(*r, "plain");
 		struct pcln_func func, same;
 		struct pcln_frame frame;

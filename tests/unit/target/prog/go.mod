@@ -1,3 +1,3 @@
 module gscope.test/prog
 
-go 1.21
+go 1.19
