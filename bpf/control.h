@@ -34,7 +34,7 @@ struct target_cfg {
 	__u16 g_coroarg, g_coroexit; /* or NO_OFFSET */
 	__u16 m_curg;
 	__u16 m_p, m_oldp; /* relative to m_curg */
-	__u16 m_block_reason, m_skip;
+	__u16 m_block_reason, m_skip; /* both or none: NO_OFFSET */
 	__u16 p_status;
 	__u16 p_goidcache, p_goidcacheend;
 	__u16 coro_gp; /* or NO_OFFSET */

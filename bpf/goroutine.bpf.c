@@ -181,7 +181,7 @@ static __always_inline __s8 small_skip(__u64 skip)
 
 static __noinline int go_park(struct pt_regs *ctx, __u64 cookie)
 {
-	__u64 wait[2] = {};
+	__u64 wait[2] = {0, -1ULL};
 	struct ev_go *ev;
 	__u64 stack;
 	struct hit h;
@@ -190,11 +190,12 @@ static __noinline int go_park(struct pt_regs *ctx, __u64 cookie)
 	if (!hit_begin(&h, ctx, cookie, ctx->ax))
 		return 0;
 	stack = sched_stack(h.cfg, &h.g, h.id, false);
-	/* waitTraceBlockReason and waitTraceSkip are neighbours in this or that order */
+	/* waitTraceBlockReason and waitTraceSkip are neighbours in this or that order, or unknown */
 	reason = h.cfg->m_block_reason;
 	skip = h.cfg->m_skip;
 	first = reason < skip ? reason : skip;
-	bpf_probe_read_user(wait, sizeof(wait), (void *)(h.mp + first));
+	if (first != NO_OFFSET)
+		bpf_probe_read_user(wait, sizeof(wait), (void *)(h.mp + first));
 	ev = go_reserve(&h, sizeof(*ev));
 	if (!ev)
 		return 0;

@@ -55,11 +55,11 @@ int target_cfg_fill(struct target_cfg *cfg, const struct layout *l, struct error
 		{"m.p", l->m.p - l->m.curg, &cfg->m_p, M_WORDS, 8, 8, false},
 		{"m.oldp", l->m.oldp - l->m.curg, &cfg->m_oldp, M_WORDS, 8, 8, false},
 		{"m.waitTraceBlockReason", l->m.wait_block_reason, &cfg->m_block_reason, any, 1, 8,
-		 false},
-		{"m.waitTraceSkip", l->m.wait_skip, &cfg->m_skip, any, 8, 8, false},
+		 true},
+		{"m.waitTraceSkip", l->m.wait_skip, &cfg->m_skip, any, 8, 8, true},
 		{"p.status", l->p.status, &cfg->p_status, any, 4, 4, false},
-		{"p.goidcache", l->p.goidcache, &cfg->p_goidcache, any, 8, 8, false},
-		{"p.goidcacheend", l->p.goidcacheend, &cfg->p_goidcacheend, any, 8, 8, false},
+		{"p.goidcache", l->p.goidcache, &cfg->p_goidcache, any, 8, 8, true},
+		{"p.goidcacheend", l->p.goidcacheend, &cfg->p_goidcacheend, any, 8, 8, true},
 		{"coro.gp", l->coro.gp, &cfg->coro_gp, any, 8, 8, true},
 	};
 
@@ -70,8 +70,10 @@ int target_cfg_fill(struct target_cfg *cfg, const struct layout *l, struct error
 		if (err)
 			return err;
 	}
-	/* one read of 16 bytes fetches both */
-	if (cfg->m_block_reason + 8 != cfg->m_skip && cfg->m_skip + 8 != cfg->m_block_reason)
+	/* one read of 16 bytes fetches both; without them g.waitreason says nearly as much */
+	if (cfg->m_block_reason == NO_OFFSET || cfg->m_skip == NO_OFFSET)
+		cfg->m_block_reason = cfg->m_skip = NO_OFFSET;
+	else if (cfg->m_block_reason + 8 != cfg->m_skip && cfg->m_skip + 8 != cfg->m_block_reason)
 		return error_set(
 			e, EXIT_TARGET, -ENOTSUP,
 			"runtime.m.waitTraceBlockReason and .waitTraceSkip are not neighbours "

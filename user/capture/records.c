@@ -84,8 +84,10 @@ int record_target(const struct record_sink *to, const struct target *t, uint64_t
 		return err;
 	err = record_strings(to, tgid, STRING_WAIT_REASON, &strings, time_ns, e);
 	target_strings_free(&strings);
-	if (!err)
-		err = target_block_reasons(t, &strings, e);
+	/* without numbers that stand for them they would be names of nothing */
+	if (err || t->layout.m.wait_block_reason < 0)
+		return err;
+	err = target_block_reasons(t, &strings, e);
 	if (err)
 		return err;
 	err = record_strings(to, tgid, STRING_BLOCK_REASON, &strings, time_ns, e);

@@ -27,6 +27,7 @@ struct field {
 	const char *path[2];
 	uint8_t size; /* in bytes, what readers of it rely on */
 	uint8_t since; /* first Go 1.x that has it */
+	uint8_t until; /* last Go 1.x that has it, 0: all later ones */
 };
 
 #define FIELD(root_, member, size_, since_, ...)                                             \
@@ -34,43 +35,50 @@ struct field {
 		.root = root_, .at = offsetof(struct layout, member), .path = {__VA_ARGS__}, \
 		.size = size_, .since = since_                                               \
 	}
+#define OLD_FIELD(member, size_, name)                                                 \
+	{                                                                              \
+		.root = ROOT_M, .at = offsetof(struct layout, member), .path = {name}, \
+		.size = size_, .since = 19, .until = 20                                \
+	}
 
 static const struct field fields[] = {
-	FIELD(ROOT_G, g.stack_lo, 8, 21, "stack", "lo"),
-	FIELD(ROOT_G, g.stack_hi, 8, 21, "stack", "hi"),
-	FIELD(ROOT_G, g.m, 8, 21, "m"),
-	FIELD(ROOT_G, g.sched_sp, 8, 21, "sched", "sp"),
-	FIELD(ROOT_G, g.sched_pc, 8, 21, "sched", "pc"),
-	FIELD(ROOT_G, g.sched_bp, 8, 21, "sched", "bp"),
-	FIELD(ROOT_G, g.syscallsp, 8, 21, "syscallsp"),
-	FIELD(ROOT_G, g.syscallpc, 8, 21, "syscallpc"),
+	FIELD(ROOT_G, g.stack_lo, 8, 19, "stack", "lo"),
+	FIELD(ROOT_G, g.stack_hi, 8, 19, "stack", "hi"),
+	FIELD(ROOT_G, g.m, 8, 19, "m"),
+	FIELD(ROOT_G, g.sched_sp, 8, 19, "sched", "sp"),
+	FIELD(ROOT_G, g.sched_pc, 8, 19, "sched", "pc"),
+	FIELD(ROOT_G, g.sched_bp, 8, 19, "sched", "bp"),
+	FIELD(ROOT_G, g.syscallsp, 8, 19, "syscallsp"),
+	FIELD(ROOT_G, g.syscallpc, 8, 19, "syscallpc"),
 	FIELD(ROOT_G, g.syscallbp, 8, 23, "syscallbp"),
-	FIELD(ROOT_G, g.atomicstatus, 4, 21, "atomicstatus"),
-	FIELD(ROOT_G, g.goid, 8, 21, "goid"),
-	FIELD(ROOT_G, g.waitsince, 8, 21, "waitsince"),
-	FIELD(ROOT_G, g.waitreason, 1, 21, "waitreason"),
+	FIELD(ROOT_G, g.atomicstatus, 4, 19, "atomicstatus"),
+	FIELD(ROOT_G, g.goid, 8, 19, "goid"),
+	FIELD(ROOT_G, g.waitsince, 8, 19, "waitsince"),
+	FIELD(ROOT_G, g.waitreason, 1, 19, "waitreason"),
 	FIELD(ROOT_G, g.parent_goid, 8, 21, "parentGoid"),
-	FIELD(ROOT_G, g.gopc, 8, 21, "gopc"),
-	FIELD(ROOT_G, g.startpc, 8, 21, "startpc"),
+	FIELD(ROOT_G, g.gopc, 8, 19, "gopc"),
+	FIELD(ROOT_G, g.startpc, 8, 19, "startpc"),
 	FIELD(ROOT_G, g.coroarg, 8, 22, "coroarg"),
 	FIELD(ROOT_G, g.coroexit, 1, 22, "coroexit"),
 	FIELD(ROOT_G, g.sync_safe_point, 1, 25, "syncSafePoint"),
-	FIELD(ROOT_M, m.g0, 8, 21, "g0"),
-	FIELD(ROOT_M, m.gsignal, 8, 21, "gsignal"),
-	FIELD(ROOT_M, m.procid, 8, 21, "procid"),
-	FIELD(ROOT_M, m.curg, 8, 21, "curg"),
-	FIELD(ROOT_M, m.p, 8, 21, "p"),
-	FIELD(ROOT_M, m.oldp, 8, 21, "oldp"),
-	FIELD(ROOT_M, m.id, 8, 21, "id"),
-	FIELD(ROOT_M, m.alllink, 8, 21, "alllink"),
+	FIELD(ROOT_M, m.g0, 8, 19, "g0"),
+	FIELD(ROOT_M, m.gsignal, 8, 19, "gsignal"),
+	FIELD(ROOT_M, m.procid, 8, 19, "procid"),
+	FIELD(ROOT_M, m.curg, 8, 19, "curg"),
+	FIELD(ROOT_M, m.p, 8, 19, "p"),
+	FIELD(ROOT_M, m.oldp, 8, 19, "oldp"),
+	FIELD(ROOT_M, m.id, 8, 19, "id"),
+	FIELD(ROOT_M, m.alllink, 8, 19, "alllink"),
 	FIELD(ROOT_M, m.wait_block_reason, 1, 21, "waitTraceBlockReason"),
 	FIELD(ROOT_M, m.wait_skip, 8, 21, "waitTraceSkip"),
-	FIELD(ROOT_M, m.incgo, 1, 21, "incgo"),
-	FIELD(ROOT_P, p.id, 4, 21, "id"),
-	FIELD(ROOT_P, p.status, 4, 21, "status"),
-	FIELD(ROOT_P, p.m, 8, 21, "m"),
-	FIELD(ROOT_P, p.goidcache, 8, 21, "goidcache"),
-	FIELD(ROOT_P, p.goidcacheend, 8, 21, "goidcacheend"),
+	OLD_FIELD(m.wait_block_reason, 1, "waittraceev"),
+	OLD_FIELD(m.wait_skip, 8, "waittraceskip"),
+	FIELD(ROOT_M, m.incgo, 1, 19, "incgo"),
+	FIELD(ROOT_P, p.id, 4, 19, "id"),
+	FIELD(ROOT_P, p.status, 4, 19, "status"),
+	FIELD(ROOT_P, p.m, 8, 19, "m"),
+	FIELD(ROOT_P, p.goidcache, 8, 19, "goidcache"),
+	FIELD(ROOT_P, p.goidcacheend, 8, 19, "goidcacheend"),
 };
 
 static int32_t *offset_of(struct layout *l, const struct field *f)
@@ -230,7 +238,7 @@ static int read_dwarf(struct layout *l, Dwarf *dw, const char *file, const struc
 		const struct field *f = &fields[i];
 		int err;
 
-		if (b->go_minor < f->since)
+		if (b->go_minor < f->since || (f->until && b->go_minor > f->until))
 			continue;
 		err = find_offset(&roots[f->root], f, offset_of(l, f));
 		if (!err && *offset_of(l, f) + f->size > *sizes[f->root])

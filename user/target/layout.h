@@ -26,7 +26,7 @@ struct layout {
 		int32_t goid;
 		int32_t waitsince; /* i64 ns, CLOCK_MONOTONIC */
 		int32_t waitreason; /* u8 */
-		int32_t parent_goid;
+		int32_t parent_goid; /* >= 1.21 */
 		int32_t gopc, startpc;
 		int32_t coroarg, coroexit; /* *coro, bool; >= 1.22 */
 		int32_t sync_safe_point; /* bool; >= 1.25 */
@@ -39,8 +39,8 @@ struct layout {
 		int32_t p, oldp;
 		int32_t id; /* i64 */
 		int32_t alllink;
-		int32_t wait_block_reason; /* u8: waitTraceBlockReason */
-		int32_t wait_skip; /* i64: waitTraceSkip */
+		int32_t wait_block_reason; /* u8: waitTraceBlockReason; < 1.21: waittraceev */
+		int32_t wait_skip; /* i64: waitTraceSkip; < 1.21: waittraceskip */
 		int32_t incgo; /* bool */
 	} m;
 	struct {

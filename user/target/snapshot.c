@@ -39,10 +39,13 @@ static uint64_t now_ns(void)
 	return ts.tv_sec * 1000000000ULL + ts.tv_nsec;
 }
 
+/* A field that is not there, or not known to be, is 0. */
 static uint64_t get64(const uint8_t *p, int32_t off)
 {
 	uint64_t v;
 
+	if (off < 0)
+		return 0;
 	memcpy(&v, p + off, sizeof(v));
 	return v;
 }
