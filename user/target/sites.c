@@ -2,7 +2,7 @@
 /*
  * What is probed are calls: `call rel32` is emulated by the kernel (arch/x86/kernel/uprobes.c),
  * and the function a call of casgstatus is in says why the status changes: runtime/proc.go of Go
- * 1.21 to 1.27.
+ * 1.19 to 1.27.
  *
  * Not probed, because cheaper sources tell: entering and leaving a syscall with the P kept
  * (tracepoints), and stack growth, during which a goroutine keeps running. Not seen: in Go <= 1.25
@@ -52,7 +52,8 @@ struct rule {
 	const char *without; /* what is missing without the site */
 };
 
-#define ALWAYS GO_MINOR_MIN, GO_MINOR_MAX
+#define NEWEST 0xffffffffU /* a release gscope does not know is taken for the newest it knows */
+#define ALWAYS 0, NEWEST
 
 /* The status numbers are those of runtime/runtime2.go; 11 is _Gdeadextra, since 1.26. */
 static const struct rule rules[] = {
@@ -73,32 +74,32 @@ static const struct rule rules[] = {
 	 "yields inside sync primitives will not be seen"},
 	{"runtime.preemptPark", PREEMPT_SCAN, ANY, ANY, SITE_PREEMPT_PARK, ALWAYS, 0,
 	 "goroutines the GC stops will not be seen stopping"},
-	{"runtime.goexit0", CAS, 2, 6, SITE_EXIT, 21, 21, 0, "goroutine exits will not be seen"},
-	{"runtime.gdestroy", CAS, 2, 6, SITE_EXIT, 22, GO_MINOR_MAX, 0,
+	{"runtime.goexit0", CAS, 2, 6, SITE_EXIT, 0, 21, 0, "goroutine exits will not be seen"},
+	{"runtime.gdestroy", CAS, 2, 6, SITE_EXIT, 22, NEWEST, 0,
 	 "goroutine exits will not be seen"},
 	{"runtime.entersyscallblock", CAS, 2, 3, SITE_SYSBLOCK, ALWAYS, 0,
 	 "blocking waits of the runtime itself will look like running"},
-	{"runtime.exitsyscall0", CAS, 3, 1, SITE_SYSEXIT_NOP, 21, 25, 0,
+	{"runtime.exitsyscall0", CAS, 3, 1, SITE_SYSEXIT_NOP, 0, 25, 0,
 	 "waiting for a P after a syscall will not be seen"},
-	{"runtime.exitsyscallNoP", CAS, 2, 1, SITE_SYSEXIT_NOP, 26, GO_MINOR_MAX, 0,
+	{"runtime.exitsyscallNoP", CAS, 2, 1, SITE_SYSEXIT_NOP, 26, NEWEST, 0,
 	 "waiting for a P after a syscall will not be seen"},
-	{"runtime.exitsyscallfast_pidle", ACQUIREP, ANY, ANY, SITE_SYSEXIT_NEWP, 21, 25, 0,
+	{"runtime.exitsyscallfast_pidle", ACQUIREP, ANY, ANY, SITE_SYSEXIT_NEWP, 0, 25, 0,
 	 "changing the P in a syscall will not be seen at once"},
 	{"runtime.exitsyscall.func*", ACQUIREP_NO_TRACE, ANY, ANY, SITE_SYSEXIT_NEWP, 26,
-	 GO_MINOR_MAX, 0, "changing the P in a syscall will not be seen at once"},
-	{"runtime.newproc1", CAS, 6, UNKNOWN, SITE_CREATE_CAS, 24, GO_MINOR_MAX, 0,
+	 NEWEST, 0, "changing the P in a syscall will not be seen at once"},
+	{"runtime.newproc1", CAS, 6, UNKNOWN, SITE_CREATE_CAS, 24, NEWEST, 0,
 	 "goroutine creation will not be seen"},
-	{"runtime.newproc.func1", RUNQPUT, ANY, ANY, SITE_CREATE_RUNQPUT, 21, 23, 0,
+	{"runtime.newproc.func1", RUNQPUT, ANY, ANY, SITE_CREATE_RUNQPUT, 0, 23, 0,
 	 "goroutine creation will not be seen"},
 	{"runtime.newproc1", CAS, 6, UNKNOWN, SITE_CREATE_CORO, 23, 23, CORO,
 	 "creation of coroutines will not be seen"},
-	{"runtime.needm", CAS, 6, 3, SITE_NEEDM, 21, 25, CGO,
+	{"runtime.needm", CAS, 6, 3, SITE_NEEDM, 0, 25, CGO,
 	 "C threads entering Go will not be seen"},
-	{"runtime.needm", CAS, 11, 3, SITE_NEEDM, 26, GO_MINOR_MAX, CGO,
+	{"runtime.needm", CAS, 11, 3, SITE_NEEDM, 26, NEWEST, CGO,
 	 "C threads entering Go will not be seen"},
-	{"runtime.dropm", CAS, 3, 6, SITE_DROPM, 21, 25, CGO,
+	{"runtime.dropm", CAS, 3, 6, SITE_DROPM, 0, 25, CGO,
 	 "C threads leaving Go will not be seen"},
-	{"runtime.dropm", CAS, 3, 11, SITE_DROPM, 26, GO_MINOR_MAX, CGO,
+	{"runtime.dropm", CAS, 3, 11, SITE_DROPM, 26, NEWEST, CGO,
 	 "C threads leaving Go will not be seen"},
 };
 

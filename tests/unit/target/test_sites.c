@@ -84,7 +84,7 @@ static void check_plan(const struct prog_file *f, const char *path)
 
 static void plans_every_release(void)
 {
-	for (const char *const *r = prog_releases; *r; r++) {
+	for (const char *const *r = prog_all_releases; *r; r++) {
 		for (const char *const *m = prog_modes; *m; m++) {
 			const char *path = prog_path(*r, *m);
 			struct prog_file f;
