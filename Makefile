@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only
 #
 # `make help` says what can be made. V=1 shows the commands, SAN=1 builds the user side
-# with the address and undefined-behaviour sanitizers into build/san.
+# with the address and undefined-behaviour sanitizers into build/san; FUZZ=1 is of `make fuzz`.
 
 PREFIX  ?= /usr/local
 CLANG   ?= clang
@@ -12,12 +12,16 @@ ifeq ($(origin CC),default)
 CC      := gcc
 endif
 
-O    := build$(if $(SAN),/san)
+O    := build$(if $(FUZZ),/fuzz,$(if $(SAN),/san))
 ARCH := $(subst x86_64,x86,$(subst aarch64,arm64,$(shell uname -m)))
 
 WARN     := -Wall -Wextra -Werror -Wmissing-prototypes -Wstrict-prototypes
-SANITIZE := $(if $(SAN),-fsanitize=address -fsanitize=undefined -fno-sanitize-recover=all \
+SANITIZE := $(if $(SAN)$(FUZZ),-fsanitize=address -fsanitize=undefined -fno-sanitize-recover=all \
 	      -fno-omit-frame-pointer)
+ifdef FUZZ
+CC       := $(CLANG)
+SANITIZE += -fsanitize=fuzzer-no-link
+endif
 LIBS     := libbpf libelf libdw capstone libzstd zlib libcap
 # evaluated once, and only when something is compiled: `make test` may install them first
 LIB_CFLAGS = $(eval LIB_CFLAGS := $$(shell pkg-config --cflags $(LIBS)))$(LIB_CFLAGS)
@@ -38,6 +42,8 @@ MAIN_OBJ  := $(patsubst %.c,$(O)/%.o,$(wildcard user/main.c))
 UNIT_OBJS := $(patsubst %.c,$(O)/%.o,$(call find,tests/unit,*.c))
 PROGRAM   := $(if $(MAIN_OBJ),$(O)/gscope)
 MAN       := $(wildcard docs/*.[1-9])
+FUZZ_OBJS := $(patsubst %.c,$(O)/%.o,$(wildcard tests/fuzz/*.c) tests/unit/capture/records.c)
+FUZZERS   := capture report elf buildinfo pclntab layout sites
 C_FILES   := $(call find,bpf user tests tools,*.[ch])
 
 quiet = $(if $(V),,@printf '  %-8s %s\n' $(1) $(or $(2),$@);)
@@ -49,6 +55,16 @@ $(O)/gscope: $(MAIN_OBJ) $(O)/libgscope.a
 
 $(O)/unit: $(UNIT_OBJS) $(O)/libgscope.a
 	$(call quiet,LINK)$(LINK) -o $@ $^ $(LIB_LDLIBS) -lcunit
+
+ifdef FUZZ
+$(addprefix $(O)/,$(FUZZERS)): $(O)/%: $(O)/tests/fuzz/%.o $(O)/libgscope.a
+	$(call quiet,LINK)$(LINK) -fsanitize=fuzzer -o $@ $(filter %.o,$^) $(filter %.a,$^) $(LIB_LDLIBS)
+
+$(addprefix $(O)/,$(filter-out capture report,$(FUZZERS))): $(O)/tests/fuzz/damage.o
+
+$(O)/seeds: $(O)/tests/fuzz/seeds.o $(O)/tests/unit/capture/records.o $(O)/libgscope.a
+	$(call quiet,LINK)$(LINK) -o $@ $^ $(LIB_LDLIBS)
+endif
 
 $(O)/libgscope.a: $(LIB_OBJS)
 	$(call quiet,AR)rm -f $@ && ar rcs $@ $^
@@ -71,7 +87,7 @@ build/bpf/gscope.skel.h: build/bpf/gscope.bpf.o
 build/.tools: tools/setup
 	@mkdir -p build && tools/setup --check build && touch $@
 
--include $(patsubst %.o,%.d,$(LIB_OBJS) $(MAIN_OBJ) $(UNIT_OBJS) $(BPF_OBJS))
+-include $(patsubst %.o,%.d,$(LIB_OBJS) $(MAIN_OBJ) $(UNIT_OBJS) $(FUZZ_OBJS) $(BPF_OBJS))
 
 # Root gets what is missing installed, everybody else is told what it is.
 setup:
@@ -110,8 +126,9 @@ check-shell: setup
 check-man: setup
 	@$(if $(MAN),printf '  %-8s %s\n' MAN '$(MAN)'; mandoc -T lint -W warning $(MAN))
 
-fuzz: setup
-	@tests/fuzz/run $(SECONDS)
+fuzz: toolchains
+	@$(MAKE) --no-print-directory $(JOBS) FUZZ=1 $(addprefix build/fuzz/,seeds $(FUZZERS))
+	@tests/fuzz/run $(FUZZERS)
 
 bench: toolchains
 	@$(MAKE) --no-print-directory $(JOBS) all
@@ -138,7 +155,7 @@ help:
 	@echo 'make demo      trace a small server that works, and show what comes out (root)'
 	@echo 'make test      unit and end-to-end tests (root)'
 	@echo 'make check     formatting, static analysis, shell scripts, man pages'
-	@echo 'make fuzz      the reader of capture files; SECONDS=60'
+	@echo 'make fuzz      what reads captures and binaries; FUZZ_SECONDS=60 for each, FUZZERS=elf...'
 	@echo 'make bench     measure the overhead (root)'
 	@echo 'make vm        test on other kernels, in QEMU (root)'
 	@echo 'make install   to PREFIX=$(PREFIX), below DESTDIR'

@@ -13,6 +13,11 @@ int error_set(struct error *e, enum exit_status status, int err, const char *fmt
 		va_start(ap, fmt);
 		vsnprintf(e->text, sizeof(e->text), fmt, ap);
 		va_end(ap);
+		/* names come from outside; one line, and nothing a terminal would obey */
+		for (char *c = e->text; *c; c++) {
+			if ((unsigned char)*c < ' ' || *c == 0x7f)
+				*c = '?';
+		}
 	}
 	return err;
 }

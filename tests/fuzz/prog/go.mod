@@ -1,0 +1,3 @@
+module fuzzprog
+
+go 1.18
