@@ -12,6 +12,7 @@ var commands = map[string]func(args []string) error{
 	"counts":   counts,
 	"syscalls": syscalls,
 	"waiting":  waiting,
+	"frames":   frames,
 	"text":     text,
 	"load":     load,
 	"get":      get,
@@ -30,6 +31,8 @@ const usage = `Usage: tool COMMAND [ARGS]
   syscalls JSON <DUMP     the same for its system calls (gscope dump --transitions)
   waiting FUNCTION DUMP <PARSED
                           how many goroutines started with it wait at the beginning
+  frames JSON DUMP        compare stacks with what the program frames printed of its own; DUMP is
+                          of gscope dump --events --verbose
   text PID                how many bytes of its executable segments differ from its file
   load ADDRESS N          N connections make HTTP requests until killed
   get ADDRESS             one HTTP request

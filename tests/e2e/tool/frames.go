@@ -1,0 +1,146 @@
+// SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only
+
+package main
+
+import (
+	"bufio"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"os"
+	"regexp"
+	"strings"
+)
+
+// mostFrames is how many a stack in a capture can have: EVENT_MAX_FRAMES of bpf/event.h.
+const mostFrames = 128
+
+// What a line of gscope dump --events --verbose begins with when the stack at its end is that of
+// the goroutine it names: a snapshot, a goroutine that parks, one that makes a system call.
+var ownStack = regexp.MustCompile(
+	`^> \S+ T\d+ (snap_g|go park|sys_enter \S+) G(\d+)\S* (.*?)(?: stack=(.*))?$`)
+
+// wanted is the line of JSON that the program frames prints.
+type wanted struct {
+	Stacks  map[string][]string `json:"stacks"`
+	Inlined int                 `json:"inlined"`
+}
+
+// frames compares every stack of a goroutine of the program frames with what the runtime said.
+func frames(args []string) error {
+	if err := wantArgs(args, 2); err != nil {
+		return err
+	}
+	var want wanted
+	text, err := os.ReadFile(args[0])
+	if err == nil {
+		err = json.Unmarshal(text, &want)
+	}
+	if err != nil {
+		return err
+	}
+	dump, err := os.Open(args[1])
+	if err != nil {
+		return err
+	}
+	defer dump.Close()
+
+	compared, mismatches := 0, []string{}
+	found := map[string]map[string]int{"snap_g": {}, "event": {}} // stacks by goroutine
+	lines := bufio.NewScanner(dump)
+	lines.Buffer(nil, 1<<20)
+	for lines.Scan() {
+		m := ownStack.FindStringSubmatch(lines.Text())
+		if m == nil || want.Stacks[m[2]] == nil {
+			continue
+		}
+		what, goid, stack := m[1], m[2], split(m[4])
+		call := strings.HasPrefix(what, "sys_enter")
+		// those which Go itself does not take for a system call have no stack, nor have
+		// goroutines that are on their way
+		if len(stack) == 0 && (call && !strings.HasPrefix(m[3], "syscall") &&
+			!strings.Contains(m[3], " syscall") || what == "snap_g" && strings.HasPrefix(m[3], "run")) {
+			continue
+		}
+		n, wrong := difference(want.Stacks[goid], stack, call)
+		compared += n
+		if wrong != "" {
+			mismatches = append(mismatches, fmt.Sprintf("G%s %s: %s", goid, what, wrong))
+		}
+		if what != "snap_g" {
+			what = "event"
+		}
+		found[what][goid]++
+	}
+	if err := lines.Err(); err != nil {
+		return err
+	}
+	for goid := range want.Stacks {
+		for what, n := range found {
+			if n[goid] == 0 {
+				mismatches = append(mismatches, "no "+what+" with a stack of G"+goid)
+			}
+		}
+	}
+	if want.Inlined == 0 || len(want.Stacks) < 100 {
+		return errors.New("the program did not do what it is for")
+	}
+	fmt.Printf("%d goroutines, %d frames, %d mismatches\n", len(want.Stacks), compared, len(mismatches))
+	if len(mismatches) > 5 {
+		mismatches = append(mismatches[:5], "...")
+	}
+	return report(mismatches)
+}
+
+// split takes a stack of the dump apart: FUNCTION(FILE:LINE)<FUNCTION...
+func split(stack string) []string {
+	stack, _, _ = strings.Cut(stack, " tgid=")
+	if stack == "" {
+		return nil
+	}
+	parts := strings.Split(stack, ")<")
+	for i := range parts[:len(parts)-1] {
+		parts[i] += ")"
+	}
+	return parts
+}
+
+// difference says how many frames are equal, and where two stacks begin to differ. On its way to
+// where it blocks a goroutine makes other system calls: of those, only the callers are the same.
+func difference(want, got []string, call bool) (int, string) {
+	whole := got
+	if call && len(got) > 0 && got[0] != want[0] {
+		own := firstOwn(want)
+		want = want[own:]
+		got = got[firstOwn(got):]
+	}
+	// there are no frame pointers below a call from C
+	if len(got) > 0 && strings.HasPrefix(got[len(got)-1], "runtime.cgocallback(") {
+		want = want[:min(len(want), len(got))]
+	}
+	if len(whole) == mostFrames {
+		want = want[:min(len(want), len(got))]
+	}
+	for i := range want {
+		if i == len(got) {
+			return i, fmt.Sprintf("ends before %s: %q", want[i], whole)
+		}
+		if want[i] != got[i] {
+			return i, fmt.Sprintf("%s instead of %s in %q", got[i], want[i], whole)
+		}
+	}
+	if len(got) > len(want) {
+		return len(want), fmt.Sprintf("goes on with %s: %q", got[len(want)], whole)
+	}
+	return len(want), ""
+}
+
+// firstOwn is the first frame of the program's own.
+func firstOwn(stack []string) int {
+	for i, frame := range stack {
+		if strings.HasPrefix(frame, "main.") {
+			return i
+		}
+	}
+	return len(stack)
+}
