@@ -11,14 +11,17 @@
 #define MAX_FRAMES 64 /* deeper inlining does not happen; what is beyond is cut */
 #define MAX_NAME 4096
 
-enum pc_note { PC_SHOWN = 1, PC_HIDDEN = 2 };
+/* What is remembered of every PC that was looked up. */
+#define PC_SHOWN 1U /* it is in the capture's stacks; otherwise Go hides it */
+#define PC_PANICS 2U /* a wrapper that calls it is not hidden: runtime.elideWrapperCalling */
+#define PC_INJECTED 4U /* a signal handler made the call: its "return address" is no such thing */
 
 struct symbolizer {
 	uint32_t tgid;
 	struct symbol_source source;
 	int (*emit)(void *ctx, const struct event_head *ev);
 	void *ctx;
-	struct pcset seen; /* enum pc_note of every PC that was looked up */
+	struct pcset seen; /* PC_* by PC */
 	char *record; /* UINT16_MAX bytes to build an ev_symbol in */
 };
 
@@ -123,30 +126,69 @@ static int emit_symbol(struct symbolizer *s, uint64_t time_ns, uint64_t pc,
 	return s->emit(s->ctx, &ev->h);
 }
 
-/*
- * Make sure `pc`, which is looked up as `lookup`, has a symbol in the capture. *hidden tells
- * whether it is in a function Go hides. A PC that names no function gets a symbol without frames.
- */
-static int want(struct symbolizer *s, uint64_t time_ns, uint64_t pc, uint64_t lookup, bool *hidden)
+static bool is_one_of(const char *func, const char *const *names)
 {
-	const uint8_t *note = pcset_find(&s->seen, pc);
-	struct pcln_frame frames[MAX_FRAMES];
-	int n, err;
+	while (*names && strcmp(func, *names))
+		names++;
+	return *names;
+}
 
-	if (note) {
-		*hidden = *note == PC_HIDDEN;
+/* What a function is to its caller: internal/abi/symtab.go and (*unwinder).next. */
+static unsigned int role(const char *func)
+{
+	static const char *const panics[] = {"runtime.gopanic", "runtime.sigpanic",
+					     "runtime.panicwrap", NULL};
+	static const char *const injected[] = {"runtime.sigpanic", "runtime.asyncPreempt",
+					       "runtime.debugCallV2", NULL};
+
+	return (is_one_of(func, panics) ? PC_PANICS : 0) |
+	       (is_one_of(func, injected) ? PC_INJECTED : 0);
+}
+
+/* Take out the wrappers that Go hides. `callee`: PC_* of what the innermost frame called. */
+static int hide_wrappers(struct pcln_frame *v, int n, unsigned int callee)
+{
+	int shown = 0;
+
+	for (int i = 0; i < n; i++) {
+		bool hidden = v[i].wrapper && !(callee & PC_PANICS);
+
+		callee = role(v[i].func);
+		if (!hidden)
+			v[shown++] = v[i];
+	}
+	return shown;
+}
+
+/*
+ * Make sure `pc`, which is looked up as `lookup`, has a symbol in the capture unless Go hides it;
+ * *note is what is known of it. A PC that names no function gets a symbol without frames.
+ */
+static int want(struct symbolizer *s, uint64_t time_ns, uint64_t pc, uint64_t lookup,
+		unsigned int callee, unsigned int *note)
+{
+	const uint8_t *known = pcset_find(&s->seen, pc);
+	struct pcln_frame frames[MAX_FRAMES];
+	int n, shown, err;
+
+	if (known) {
+		*note = *known;
 		return 0;
 	}
 	n = s->source.frames(s->source.ctx, lookup, frames, MAX_FRAMES);
-	*hidden = n == 0;
-	err = pcset_add(&s->seen, pc, *hidden ? PC_HIDDEN : PC_SHOWN);
-	if (err || *hidden)
+	*note = n > 0 ? role(frames[n - 1].func) : 0;
+	shown = n > 0 ? hide_wrappers(frames, n, callee) : 0;
+	if (n <= 0 || shown)
+		*note |= PC_SHOWN;
+	err = pcset_add(&s->seen, pc, (uint8_t)*note);
+	if (err || !(*note & PC_SHOWN))
 		return err;
-	return emit_symbol(s, time_ns, pc, frames, n < 0 ? 0 : n);
+	return emit_symbol(s, time_ns, pc, frames, shown);
 }
 
 int symbolize_stack(struct symbolizer *s, struct ev_stack *ev)
 {
+	unsigned int note = 0;
 	uint16_t n = 0;
 
 	if (ev->flags & STACK_MAYBE_CALLER && ev->n >= 2) {
@@ -158,16 +200,19 @@ int symbolize_stack(struct symbolizer *s, struct ev_stack *ev)
 	}
 	ev->flags &= (uint16_t)~STACK_MAYBE_CALLER;
 	for (uint16_t i = 0; i < ev->n; i++) {
-		bool hidden = false;
+		uint64_t pc = ev->pc[i];
 		int err;
 
-		if (!ev->pc[i])
+		if (!pc)
 			continue;
-		err = want(s, ev->h.time_ns, ev->pc[i], ev->pc[i], &hidden);
+		/* an interrupted instruction, made the address behind one like all the others */
+		if (note & PC_INJECTED)
+			pc++;
+		err = want(s, ev->h.time_ns, pc, pc, note, &note);
 		if (err)
 			return err;
-		if (!hidden)
-			ev->pc[n++] = ev->pc[i];
+		if (note & PC_SHOWN)
+			ev->pc[n++] = pc;
 	}
 	ev->n = n;
 	ev->h.size = (uint16_t)(sizeof(*ev) + n * sizeof(ev->pc[0]));
@@ -176,13 +221,13 @@ int symbolize_stack(struct symbolizer *s, struct ev_stack *ev)
 
 int symbolize_start(struct symbolizer *s, uint64_t time_ns, uint64_t start_pc, uint64_t go_pc)
 {
-	bool hidden;
+	unsigned int note;
 	int err = 0;
 
 	if (start_pc && !pcset_find(&s->seen, start_pc))
-		err = want(s, time_ns, start_pc, s->source.start_pc(s->source.ctx, start_pc) + 1,
-			   &hidden);
+		err = want(s, time_ns, start_pc, s->source.start_pc(s->source.ctx, start_pc) + 1, 0,
+			   &note);
 	if (!err && go_pc)
-		err = want(s, time_ns, go_pc, go_pc, &hidden);
+		err = want(s, time_ns, go_pc, go_pc, 0, &note);
 	return err;
 }

@@ -471,9 +471,12 @@ int pclntab_frames(struct pclntab *t, uint64_t pc, struct pcln_frame *out, size_
 	size_t index;
 	int n = 0;
 
-	if (!find_index(t, pc - 1, &index) || !read_func(t, index, &f))
+	/* a goroutine that has not run yet is at its first instruction: nothing returns there */
+	if (!find_index(t, pc, &index) || t->text + entry_off(t, index) != pc)
+		pc--;
+	if (!find_index(t, pc, &index) || !read_func(t, index, &f))
 		return -ENOENT;
-	off = pc - 1 - t->text;
+	off = pc - t->text;
 	/* no call is so short that it returns here: it is where a goroutine starts */
 	start = off == f.entry_off;
 	for (int depth = 0; inlined && (size_t)n < max && depth < MAX_INLINE_DEPTH; depth++) {
@@ -486,16 +489,14 @@ int pclntab_frames(struct pclntab *t, uint64_t pc, struct pcln_frame *out, size_
 			id = call.func_id;
 			name_off = call.name_off;
 		}
-		/* runtime.elideWrapperCalling; whether the wrapper panicked is not known here */
-		if (id != t->wrapper_id || start) {
-			line = pc_value(t, f.pcln, f.entry_off, off);
-			out[n++] = (struct pcln_frame){
-				.pc = t->text + off,
-				.func = nice(t, func_name(t, name_off)),
-				.file = file_at(t, &f, off),
-				.line = line < 0 ? 0 : line,
-			};
-		}
+		line = pc_value(t, f.pcln, f.entry_off, off);
+		out[n++] = (struct pcln_frame){
+			.pc = t->text + off,
+			.func = nice(t, func_name(t, name_off)),
+			.file = file_at(t, &f, off),
+			.line = line < 0 ? 0 : line,
+			.wrapper = id == t->wrapper_id && !start,
+		};
 		off = (uint64_t)f.entry_off + (inlined ? call.parent_pc : 0);
 	}
 	return n;

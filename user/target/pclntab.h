@@ -30,6 +30,7 @@ struct pcln_frame {
 	const char *func; /* as Go prints it: type arguments are "[...]" */
 	const char *file;
 	uint32_t line;
+	bool wrapper; /* Go hides it unless it is what panicked: runtime.elideWrapperCalling */
 };
 
 /*
@@ -51,10 +52,10 @@ bool pclntab_find(const struct pclntab *t, const char *name, struct pcln_func *o
 bool pclntab_at(const struct pclntab *t, size_t index, struct pcln_func *out);
 
 /*
- * Expand the return address `pc` (looked up as pc - 1) into at most `max` logical frames,
- * innermost first, as runtime.CallersFrames does. Returns their number; 0 for a PC in a wrapper
- * function, which Go hides; -ENOENT for a PC that is in no known function. Nothing is hidden when
- * pc - 1 is a function's entry, as for pclntab_start_pc().
+ * Expand the return address `pc` (looked up as pc - 1 unless it is a function's entry) into at most
+ * `max` logical frames, innermost first, as runtime.CallersFrames does. Returns their number;
+ * -ENOENT for a PC that is in no known function. No wrapper is called one where a goroutine starts,
+ * that is, when pc or pc - 1 is a function's entry, as for pclntab_start_pc().
  */
 int pclntab_frames(struct pclntab *t, uint64_t pc, struct pcln_frame *out, size_t max);
 

@@ -26,8 +26,8 @@
 #define BATCH 512
 /* Most stacks are shorter; what is left of longer ones is read afterwards. */
 #define FIRST_READ 2048U
-/* Enough for SNAPSHOT_MAX_FRAMES frames of usual size. */
-#define MAX_STACK_READ (256U << 10)
+/* Of those, so much at a time. */
+#define DEEP_READ (32U << 10)
 /* How often a goroutine that changes while it is read is tried again. */
 #define ATTEMPTS 3
 
@@ -244,7 +244,8 @@ struct pending {
 	uint8_t *g; /* bytes of the struct */
 	uint64_t pc, sp, bp; /* where it stopped; pc 0: it has no stack to read */
 	uint64_t hi; /* end of its stack */
-	uint8_t *stack; /* the part from sp on */
+	uint8_t *stack; /* the part from `base` on */
+	uint64_t base;
 	size_t size; /* of `stack` */
 	uint64_t pcs[SNAPSHOT_MAX_FRAMES];
 	unsigned int npcs;
@@ -356,10 +357,34 @@ static void find_stack(const struct target *t, struct pending *p)
 /* The word at `addr` of the goroutine's stack: false if that is not in what was read. */
 static bool stack_word(const struct pending *p, uint64_t addr, uint64_t *v)
 {
-	if (addr % 8 || addr < p->sp || p->size < 8 || addr - p->sp > p->size - 8)
+	if (addr % 8 || addr < p->base || p->size < 8 || addr - p->base > p->size - 8)
 		return false;
-	memcpy(v, p->stack + (addr - p->sp), sizeof(*v));
+	memcpy(v, p->stack + (addr - p->base), sizeof(*v));
 	return true;
+}
+
+/* Read the part of the stack from `addr` on into `room`. */
+static bool read_further(const struct target *t, struct pending *p, uint64_t addr, uint8_t *room)
+{
+	if (addr % 8 || addr < p->sp || addr > p->hi - 16)
+		return false;
+	p->stack = room;
+	p->base = addr;
+	p->size = p->hi - addr < DEEP_READ ? p->hi - addr : DEEP_READ;
+	if (!target_process_read(t->process, addr, room, p->size))
+		return true;
+	p->size = 0;
+	return false;
+}
+
+/* A frame: the frame pointer of its caller and the address to return to. */
+static bool frame_at(const struct target *t, struct pending *p, uint64_t bp, uint8_t *room,
+		     uint64_t *next, uint64_t *ret)
+{
+	if (stack_word(p, bp, next) && stack_word(p, bp + 8, ret))
+		return true;
+	return room && read_further(t, p, bp, room) && stack_word(p, bp, next) &&
+	       stack_word(p, bp + 8, ret);
 }
 
 static bool add_pc(const struct target *t, struct pending *p, uint64_t pc)
@@ -381,9 +406,10 @@ static bool add_pc(const struct target *t, struct pending *p, uint64_t pc)
 /*
  * Follow the frame pointers. A function that stopped in its prologue (stack check, preemption) or
  * that makes no frame has not saved its caller's: then the return address is at the top of the
- * stack, and the frame pointer already belongs to the caller.
+ * stack, and the frame pointer already belongs to the caller. What is not in what was read is read
+ * into `room`, unless that is NULL.
  */
-static void walk_stack(const struct target *t, struct pending *p)
+static void walk_stack(const struct target *t, struct pending *p, uint8_t *room)
 {
 	uint64_t bp = p->bp, ret;
 
@@ -396,7 +422,7 @@ static void walk_stack(const struct target *t, struct pending *p)
 	while (bp) {
 		uint64_t next;
 
-		if (!stack_word(p, bp, &next) || !stack_word(p, bp + 8, &ret)) {
+		if (!frame_at(t, p, bp, room, &next, &ret)) {
 			p->truncated = true;
 			p->broken = bp % 8 || bp < p->sp || bp >= p->hi;
 			return;
@@ -445,6 +471,7 @@ static void read_stacks(struct reader *r, size_t n)
 		if (p->settled || !p->live || !p->pc)
 			continue;
 		p->stack = r->stacks + i * FIRST_READ;
+		p->base = p->sp;
 		p->size = p->hi - p->sp < FIRST_READ ? p->hi - p->sp : FIRST_READ;
 		r->pieces[k++] = (struct target_piece){p->sp, p->stack, p->size, false};
 	}
@@ -461,14 +488,8 @@ static void read_stacks(struct reader *r, size_t n)
 /* Read more of a stack whose walk did not reach its end. */
 static void walk_deep(struct reader *r, struct pending *p)
 {
-	size_t size = p->hi - p->sp < MAX_STACK_READ ? p->hi - p->sp : MAX_STACK_READ;
-
-	if (size <= p->size || p->broken || p->npcs == SNAPSHOT_MAX_FRAMES ||
-	    target_process_read(r->t->process, p->sp, r->deep, size))
-		return;
-	p->stack = r->deep;
-	p->size = size;
-	walk_stack(r->t, p);
+	if (p->sp + p->size < p->hi && !p->broken && p->npcs < SNAPSHOT_MAX_FRAMES)
+		walk_stack(r->t, p, r->deep);
 }
 
 /* Has a goroutine stayed where it was between two reads of its struct? */
@@ -506,7 +527,7 @@ static void attempt(struct reader *r, size_t n, bool last)
 
 		if (p->settled || !p->live)
 			continue;
-		walk_stack(r->t, p);
+		walk_stack(r->t, p, NULL);
 		if (p->truncated)
 			walk_deep(r, p);
 	}
@@ -599,7 +620,7 @@ static int read_all(struct reader *r, const uint64_t *addrs, size_t n, struct er
 	r->g_bytes = malloc(BATCH * r->g_size);
 	r->g_again = malloc(BATCH * r->g_size);
 	r->stacks = malloc(BATCH * FIRST_READ);
-	r->deep = malloc(MAX_STACK_READ);
+	r->deep = malloc(DEEP_READ);
 	r->pieces = calloc(BATCH, sizeof(*r->pieces));
 	if (!r->v || !r->g_bytes || !r->g_again || !r->stacks || !r->deep || !r->pieces)
 		return out_of_memory(e);

@@ -14,11 +14,14 @@ enum {
 	LEAF = 0x1000, /* its frame is set up */
 	PROLOGUE = 0x2000, /* stopped before it is */
 	INLINED = 0x3000, /* two logical frames */
-	WRAPPER = 0x4000, /* hidden */
+	WRAPPER = 0x4000,
 	UNKNOWN = 0x5000,
 	START = 0x6000, /* entry of a function; its symbol is looked up at START_INNER + 1 */
 	START_INNER = 0x6100,
 	LONG = 0x7000, /* more text than a record holds */
+	PANICWRAP = 0x8000,
+	SIGPANIC = 0x9000,
+	PREEMPT = 0xa000,
 };
 
 static char long_name[3000];
@@ -28,18 +31,22 @@ static int frames(void *ctx, uint64_t pc, struct pcln_frame *out, size_t max)
 	++*(int *)ctx;
 	if (pc == UNKNOWN)
 		return -ENOENT;
-	if (pc == WRAPPER)
-		return 0;
 	if (pc == LONG) {
 		memset(long_name, 'x', sizeof(long_name) - 1);
 		for (size_t i = 0; i < max; i++)
-			out[i] = (struct pcln_frame){pc + i, long_name, long_name, 1};
+			out[i] = (struct pcln_frame){pc + i, long_name, long_name, 1, false};
 		return (int)max;
 	}
-	out[0] = (struct pcln_frame){pc, "main.inner", "/src/inner.go", 12};
+	out[0] = (struct pcln_frame){pc, "main.inner", "/src/inner.go", 12, pc == WRAPPER};
+	if (pc == PANICWRAP)
+		out[0].func = "runtime.panicwrap";
+	if (pc == SIGPANIC)
+		out[0].func = "runtime.sigpanic";
+	if (pc == PREEMPT)
+		out[0].func = "runtime.asyncPreempt";
 	if (pc != INLINED)
 		return 1;
-	out[1] = (struct pcln_frame){pc - 1, "main.outer", "/src/outer.go", 34};
+	out[1] = (struct pcln_frame){pc - 1, "main.outer", "/src/outer.go", 34, false};
 	return 2;
 }
 
@@ -187,6 +194,41 @@ static void hides_wrappers(void)
 	free(b);
 }
 
+static void shows_a_wrapper_that_panicked(void)
+{
+	struct ev_stack *a = STACK(0, LEAF, PANICWRAP, WRAPPER, INLINED);
+	struct setup t;
+
+	set_up(&t);
+	CU_ASSERT_EQUAL(symbolize_stack(t.s, a), 0);
+	CU_ASSERT_EQUAL(a->n, 4);
+	CU_ASSERT_EQUAL(a->pc[2], WRAPPER);
+	CU_ASSERT_EQUAL(t.out.n, 4);
+	symbolizer_free(t.s);
+	free(a);
+}
+
+static void an_interrupted_pc_is_no_return_address(void)
+{
+	struct ev_stack *a = STACK(0, LEAF, SIGPANIC, INLINED - 1, LEAF),
+			*b = STACK(0, PREEMPT, UNKNOWN, LEAF);
+	struct setup t;
+
+	set_up(&t);
+	CU_ASSERT_EQUAL(symbolize_stack(t.s, a), 0);
+	CU_ASSERT_EQUAL(a->n, 4);
+	CU_ASSERT_EQUAL(a->pc[2], INLINED);
+	CU_ASSERT_EQUAL(a->pc[3], LEAF);
+	CU_ASSERT_EQUAL(t.out.pc[2], INLINED);
+	CU_ASSERT_EQUAL(t.out.frames, 2);
+	CU_ASSERT_EQUAL(symbolize_stack(t.s, b), 0);
+	CU_ASSERT_EQUAL(b->pc[1], UNKNOWN + 1);
+	CU_ASSERT_EQUAL(b->pc[2], LEAF);
+	symbolizer_free(t.s);
+	free(a);
+	free(b);
+}
+
 static void an_unknown_pc_gets_a_symbol_without_frames(void)
 {
 	struct ev_stack *a = STACK(0, LEAF, UNKNOWN);
@@ -249,6 +291,8 @@ static CU_TestInfo tests[] = {
 	{"drops the caller of a leaf with a frame", drops_the_caller_of_a_leaf_with_a_frame},
 	{"keeps the caller of a leaf in its prologue", keeps_the_caller_of_a_leaf_in_its_prologue},
 	{"hides wrappers", hides_wrappers},
+	{"shows a wrapper that panicked", shows_a_wrapper_that_panicked},
+	{"an interrupted PC is no return address", an_interrupted_pc_is_no_return_address},
 	{"an unknown PC gets a symbol without frames", an_unknown_pc_gets_a_symbol_without_frames},
 	{"a start is looked up behind its wrapper", a_start_is_looked_up_behind_its_wrapper},
 	{"cuts what no record can hold", cuts_what_no_record_can_hold},
