@@ -96,13 +96,16 @@ setup:
 toolchains: setup
 	@tools/go-toolchains
 
+services: toolchains
+	@tools/services
+
 JOBS = $(if $(filter -j% --jobserver%,$(MAKEFLAGS)),,-j$(shell nproc))
 
 demo: setup
 	@$(MAKE) --no-print-directory $(JOBS) all
 	@tools/demo
 
-test: toolchains
+test: services
 	@$(MAKE) --no-print-directory $(JOBS) $(PROGRAM) $(O)/unit
 	@$(O)/unit
 	@$(if $(wildcard tests/e2e/run),GSCOPE=$(CURDIR)/$(O)/gscope tests/e2e/run)
@@ -144,10 +147,10 @@ install: all
 	$(foreach page,$(MAN),install -D -m 644 -t \
 		$(DESTDIR)$(PREFIX)/share/man/man$(patsubst .%,%,$(suffix $(page))) $(page) &&) :
 
-# the Go toolchains stay: they take long to fetch
+# the Go toolchains and services stay: they take long to fetch
 clean:
 	@if [ -d build ]; then \
-		find build -mindepth 1 -maxdepth 1 ! -name go -exec rm -rf {} +; \
+		find build -mindepth 1 -maxdepth 1 ! -name go ! -name services -exec rm -rf {} +; \
 	fi
 
 help:
@@ -159,12 +162,12 @@ help:
 	@echo 'make bench     measure the overhead (root)'
 	@echo 'make vm        test on other kernels, in QEMU (root)'
 	@echo 'make install   to PREFIX=$(PREFIX), below DESTDIR'
-	@echo 'make clean     remove what was built, except the Go toolchains in build/go'
+	@echo 'make clean     remove what was built, except build/go and build/services'
 	@echo
 	@echo 'Run by root, all but make, install and clean first install missing packages (tools/setup).'
 	@echo 'SAN=1: with sanitizers, into build/san. V=1: show the commands.'
 
-.PHONY: all setup toolchains demo test check check-format check-c check-shell check-man fuzz \
-	bench vm install clean help
+.PHONY: all setup toolchains services demo test check check-format check-c check-shell check-man \
+	fuzz bench vm install clean help
 .DELETE_ON_ERROR:
 .SECONDARY:

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only
 # shellcheck shell=bash
 #
-# Package lists of our own, for tools/setup and tools/go-toolchains: suites the
+# Package lists of our own, for tools/setup, tools/go-toolchains and tools/services: suites the
 # machine does not use are read without touching its apt configuration or lists.
 # Where to download from is taken from the machine's own apt sources.
 
