@@ -56,7 +56,7 @@ func main() {
 			"syscalls": harness.Syscalls{
 				"main.csleeper": {"clock_nanosleep": sleepers * sleeps},
 			},
-			"cgo": map[string]int{
+			"cgo": harness.Counts{
 				"calls":     sleepers*sleeps + callers*calls,
 				"callbacks": callers * calls,
 			},

@@ -7,6 +7,7 @@ package main
 
 import (
 	"iter"
+	"strconv"
 
 	"targets/internal/harness"
 )
@@ -31,7 +32,7 @@ func puller() {
 		for n := 0; ; n++ {
 			if _, ok := next(); !ok {
 				if n != values {
-					harness.Fail("an iterator ended after", n)
+					harness.Fail("an iterator ended after " + strconv.Itoa(n))
 				}
 				break
 			}
@@ -56,7 +57,7 @@ func main() {
 				"main.puller":       harness.Count{Create: pullers, Block: in, Unblock: in, Exit: pullers},
 				"runtime.corostart": harness.Count{Create: coroutines, Block: out, Unblock: in, Exit: coroutines},
 			},
-			"coro": map[string]int{"create": coroutines, "switch": in + out, "destroy": coroutines},
+			"coro": harness.Counts{"create": coroutines, "switch": in + out, "destroy": coroutines},
 		}
 	})
 }

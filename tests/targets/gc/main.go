@@ -63,7 +63,7 @@ func main() {
 			"groups": harness.Groups{
 				"main.allocator": harness.Lives{Create: waves * allocators, Exit: waves * allocators},
 			},
-			"gc": map[string]int{"cycles": cycles() - before, "forced": waves + 1},
+			"gc": harness.Counts{"cycles": cycles() - before, "forced": waves + 1},
 		}
 	})
 }

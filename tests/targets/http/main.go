@@ -87,9 +87,9 @@ func main() {
 		server.Close()
 		return harness.Result{
 			"groups": groups,
-			"http": map[string]int32{
-				"requests":    answered.Load(),
-				"connections": connection.Load(),
+			"http": harness.Counts{
+				"requests":    int(answered.Load()),
+				"connections": int(connection.Load()),
 			},
 		}
 	}, listener.Addr().String())

@@ -49,9 +49,8 @@ func pipeReader() {
 	var b [1]byte
 	for i := 0; i < reads; i++ {
 		fresh()
-		if n, err := syscall.Read(p.r, b[:]); n != 1 {
-			harness.Fail("read:", n, err)
-		}
+		n, err := syscall.Read(p.r, b[:])
+		harness.CheckN("read", n, 1, err)
 	}
 }
 
@@ -60,18 +59,16 @@ func pipeWriter() {
 	var b [pipeBytes]byte
 	for i := 0; i < writes; i++ {
 		fresh()
-		if n, err := syscall.Write(p.w, b[:]); n != len(b) {
-			harness.Fail("write:", n, err)
-		}
+		n, err := syscall.Write(p.w, b[:])
+		harness.CheckN("write", n, len(b), err)
 	}
 }
 
 func fileReader() {
 	var b [64]byte
 	for i := 0; i < fileReads; i++ {
-		if n, err := syscall.Pread(file, b[:], 0); n != len(b) {
-			harness.Fail("pread:", n, err)
-		}
+		n, err := syscall.Pread(file, b[:], 0)
+		harness.CheckN("pread", n, len(b), err)
 	}
 }
 
@@ -84,7 +81,7 @@ func napper() {
 			if err := syscall.Nanosleep(&left, &left); err == nil {
 				break
 			} else if err != syscall.EINTR {
-				harness.Fail("nanosleep:", err)
+				harness.Check(err)
 			}
 		}
 	}
@@ -123,9 +120,8 @@ func main() {
 		for i := 0; i < reads; i++ {
 			for _, p := range toReaders {
 				harness.UntilInSyscall(syscall.SYS_READ, uintptr(p.r))
-				if n, err := syscall.Write(p.w, []byte{1}); n != 1 {
-					harness.Fail("write:", n, err)
-				}
+				n, err := syscall.Write(p.w, []byte{1})
+				harness.CheckN("write", n, 1, err)
 			}
 		}
 		for i := 0; i < writers; i++ {
@@ -135,9 +131,8 @@ func main() {
 			for _, p := range fromWriters {
 				harness.UntilInSyscall(syscall.SYS_WRITE, uintptr(p.w))
 				var b [pipeBytes]byte
-				if n, err := syscall.Read(p.r, b[:]); n != len(b) {
-					harness.Fail("read:", n, err)
-				}
+				n, err := syscall.Read(p.r, b[:])
+				harness.CheckN("read", n, len(b), err)
 			}
 		}
 		for i := 0; i < filers; i++ {

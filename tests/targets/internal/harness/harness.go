@@ -6,44 +6,104 @@
 // as one line of JSON what a tracer has to find, waits for a second line and exits. The numbers
 // hold for any GOMAXPROCS and any interleaving: whoever is to block is seen to be blocked before
 // anything wakes it.
+//
+// It imports little: the standard library is compiled anew for many ways to build a program.
 package harness
 
 import (
 	"bufio"
-	"encoding/json"
-	"fmt"
 	"os"
-	"path/filepath"
 	"runtime"
 	"runtime/debug"
+	"sort"
 	"strconv"
 	"strings"
 	"time"
 )
 
-// Count says how often the goroutines started with one function did what.
+// Counter is what is known of the goroutines started with one function.
+type Counter interface {
+	counts() Counts
+}
+
+// Count says how often they did what.
 type Count struct {
-	Create  int `json:"create"`
-	Block   int `json:"block"`
-	Unblock int `json:"unblock"`
-	Exit    int `json:"exit"`
+	Create, Block, Unblock, Exit int
+}
+
+func (c Count) counts() Counts {
+	return Counts{"create": c.Create, "block": c.Block, "unblock": c.Unblock, "exit": c.Exit}
 }
 
 // Lives is a Count where nobody can know how often the goroutines block.
 type Lives struct {
-	Create int `json:"create"`
-	Exit   int `json:"exit"`
+	Create, Exit int
 }
 
-// Groups are Count or Lives by the name of the start function, as the runtime spells it.
-type Groups map[string]any
+func (l Lives) counts() Counts {
+	return Counts{"create": l.Create, "exit": l.Exit}
+}
+
+// Counts is for what has no name in Count: yield (runtime.Gosched), preempt_min (at least so
+// many preemptions). What it does not name is not counted.
+type Counts map[string]int
+
+func (c Counts) counts() Counts {
+	return c
+}
+
+// Groups are counters by the name of the start function, as the runtime spells it.
+type Groups map[string]Counter
 
 // Syscalls are the numbers of system calls by start function and name of the call. Calls with
 // other names are the runtime's own affair.
 type Syscalls map[string]map[string]int
 
-// Result is what a program prints.
+// Result is what a program prints: Groups, Syscalls or Counts.
 type Result map[string]any
+
+// jsonOf is v as JSON; the names in it need no escapes but those of Go.
+func jsonOf(v any) string {
+	switch v := v.(type) {
+	case int:
+		return strconv.Itoa(v)
+	case Result:
+		return object(len(v), func(add func(string, any)) {
+			for key, value := range v {
+				add(key, value)
+			}
+		})
+	case Groups:
+		return object(len(v), func(add func(string, any)) {
+			for key, value := range v {
+				add(key, value.counts())
+			}
+		})
+	case Syscalls:
+		return object(len(v), func(add func(string, any)) {
+			for key, value := range v {
+				add(key, Counts(value))
+			}
+		})
+	case Counts:
+		return object(len(v), func(add func(string, any)) {
+			for key, value := range v {
+				add(key, value)
+			}
+		})
+	}
+	Fail("a result of a type that has no place in it")
+	return ""
+}
+
+func object(n int, each func(add func(string, any))) string {
+	members := make([]string, 0, n)
+	each(func(key string, value any) {
+		members = append(members, strconv.Quote(key)+":"+jsonOf(value))
+	})
+	sort.Strings(members)
+	return "{" + strings.Join(members, ",") + "}"
+}
 
 const patience = 10 * time.Minute
 
@@ -52,16 +112,18 @@ const patience = 10 * time.Minute
 func Run(work func() Result, words ...string) {
 	debug.SetGCPercent(-1)
 	in := bufio.NewReader(os.Stdin)
-	fmt.Println(strings.Join(append([]string{"ready", strconv.Itoa(os.Getpid())}, words...), " "))
+	say(strings.Join(append([]string{"ready", strconv.Itoa(os.Getpid())}, words...), " "))
 	await(in)
 	result := work()
 	Until("all goroutines to be gone", func() bool { return runtime.NumGoroutine() == 1 })
-	line, err := json.Marshal(result)
-	if err != nil {
-		Fail(err)
-	}
-	fmt.Println(string(line))
+	say(jsonOf(result))
 	await(in)
+}
+
+func say(line string) {
+	if _, err := os.Stdout.WriteString(line + "\n"); err != nil {
+		Fail(err.Error())
+	}
 }
 
 func await(in *bufio.Reader) {
@@ -71,15 +133,23 @@ func await(in *bufio.Reader) {
 }
 
 // Fail ends the program.
-func Fail(why ...any) {
-	fmt.Fprintln(os.Stderr, why...)
+func Fail(why string) {
+	os.Stderr.WriteString(why + "\n")
 	os.Exit(1)
 }
 
 // Check fails on an error.
 func Check(err error) {
 	if err != nil {
-		Fail(err)
+		Fail(err.Error())
+	}
+}
+
+// CheckN fails unless all n bytes went where they were to go.
+func CheckN(what string, n, want int, err error) {
+	Check(err)
+	if n != want {
+		Fail(what + ": " + strconv.Itoa(n) + " bytes, not " + strconv.Itoa(want))
 	}
 }
 
@@ -87,7 +157,7 @@ func Check(err error) {
 func Until(what string, condition func() bool) {
 	for end := time.Now().Add(patience); !condition(); time.Sleep(100 * time.Microsecond) {
 		if time.Now().After(end) {
-			Fail("waited in vain for", what, "\n"+stacks())
+			Fail("waited in vain for " + what + "\n" + stacks())
 		}
 	}
 }
@@ -95,12 +165,13 @@ func Until(what string, condition func() bool) {
 // UntilParked waits until n goroutines started with fn wait in one of the states, which are
 // those of a stack dump.
 func UntilParked(n int, fn string, states ...string) {
-	Until(fmt.Sprint(n, " of ", fn, " in ", states), func() bool { return parked(fn, states) == n })
+	what := strconv.Itoa(n) + " of " + fn + " in " + strings.Join(states, " or ")
+	Until(what, func() bool { return parked(fn, states) == n })
 }
 
 // UntilGone waits until no goroutine started with one of the functions is left.
 func UntilGone(fns ...string) {
-	Until(fmt.Sprint(fns, " to be gone"), func() bool {
+	Until(strings.Join(fns, ", ")+" to be gone", func() bool {
 		dump := "\n" + stacks()
 		for _, fn := range fns {
 			if strings.Contains(dump, "\n"+fn+"(") {
@@ -139,11 +210,11 @@ func stacks() string {
 // UntilInSyscall waits until a thread of this process sleeps in a system call of this number
 // with this first argument.
 func UntilInSyscall(number, first uintptr) {
-	want := fmt.Sprintf("%d 0x%x ", number, first)
+	want := strconv.Itoa(int(number)) + " 0x" + strconv.FormatUint(uint64(first), 16) + " "
 	Until("system call "+want, func() bool {
-		files, _ := filepath.Glob("/proc/self/task/*/syscall")
-		for _, file := range files {
-			if text, err := os.ReadFile(file); err == nil && strings.HasPrefix(string(text), want) {
+		threads, _ := os.ReadDir("/proc/self/task")
+		for _, thread := range threads {
+			if text, err := os.ReadFile("/proc/self/task/" + thread.Name() + "/syscall"); err == nil && strings.HasPrefix(string(text), want) {
 				return true
 			}
 		}

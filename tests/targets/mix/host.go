@@ -1,0 +1,31 @@
+// SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only
+
+//go:build host
+
+// A program that loads a plugin, which is FILE.so beside the program FILE.
+package main
+
+import (
+	"os"
+	"plugin"
+
+	"targets/internal/harness"
+)
+
+func main() {
+	path, err := os.Executable()
+	harness.Check(err)
+	p, err := plugin.Open(path + ".so")
+	harness.Check(err)
+	setup, err := p.Lookup("Setup")
+	harness.Check(err)
+	work, err := p.Lookup("Work")
+	harness.Check(err)
+	setup.(func())()
+	harness.Run(func() harness.Result {
+		groups, calls := harness.Groups{}, harness.Syscalls{}
+		waiting(groups)
+		work.(func(harness.Groups, harness.Syscalls))(groups, calls)
+		return harness.Result{"groups": groups, "syscalls": calls}
+	})
+}
