@@ -127,7 +127,7 @@ func stacks() (map[int][]string, int) {
 	profile := make([]runtime.StackRecord, 2*runtime.NumGoroutine()+100)
 	n, ok := runtime.GoroutineProfile(profile)
 	if !ok {
-		harness.Fail("the profile has", n, "goroutines")
+		harness.Fail(fmt.Sprintln("the profile has", n, "goroutines"))
 	}
 	var blocked [][]string
 	for _, r := range profile[:n] {
@@ -139,10 +139,10 @@ func stacks() (map[int][]string, int) {
 		own, in := expand(c.pcs)
 		whole := prepend(blocked, own)
 		if whole == nil {
-			harness.Fail("no goroutine of the profile is blocked in", own)
+			harness.Fail(fmt.Sprintln("no goroutine of the profile is blocked in", own))
 		}
 		if known := found[c.goid]; known != nil && fmt.Sprint(known) != fmt.Sprint(whole) {
-			harness.Fail("goroutine", c.goid, "blocked in two places:", known, whole)
+			harness.Fail(fmt.Sprintln("goroutine", c.goid, "blocked in two places:", known, whole))
 		} else if known == nil {
 			found[c.goid] = whole
 			inlined += in
