@@ -35,4 +35,13 @@ bool code_is_call(const cs_insn *insn, uint64_t *to);
 /* Does the instruction write `reg`, or a part of it? A call writes every register but SP and R14. */
 bool code_writes(struct code *c, const cs_insn *insn, x86_reg reg);
 
+/* All general registers the instruction writes, or writes a part of, a bit each (flow.h). */
+uint16_t code_written(struct code *c, const cs_insn *insn);
+
+/* Number of a general register as the processor has it, 16 + number of an XMM register; else -1. */
+int code_reg_number(x86_reg reg);
+
+/* Is the instruction a conditional jump? */
+bool code_is_conditional(unsigned int id);
+
 #endif
