@@ -10,6 +10,7 @@
 #include "bpf/control.h"
 #include "user/capture/pcset.h"
 #include "user/capture/tasks.h"
+#include "user/target/reasons.h"
 #include "user/target/snapshot.h"
 
 static uint64_t now_ns(void)

@@ -58,9 +58,8 @@ static bool add_insn(struct flow *fl, const cs_insn *from)
 
 	if (fl->ninsns == fl->room) {
 		size_t room = fl->room ? 2 * fl->room : 512;
-		struct flow_insn *v = room <= MAX_INSNS ?
-					      realloc(fl->insn, room * sizeof(*v)) :
-					      NULL;
+		struct flow_insn *v = room <= MAX_INSNS ? realloc(fl->insn, room * sizeof(*v)) :
+							  NULL;
 
 		if (!v)
 			return false;
@@ -85,8 +84,7 @@ static bool decode(struct flow *fl, const char *name)
 	const cs_insn *insn;
 
 	fl->ninsns = 0;
-	if (!pclntab_find(fl->pcln, name, &func) ||
-	    !code_begin(fl->code, fl->elf, fl->bias, &func))
+	if (!pclntab_find(fl->pcln, name, &func) || !code_begin(fl->code, fl->elf, fl->bias, &func))
 		return false;
 	while ((insn = code_next(fl->code))) {
 		if (!add_insn(fl, insn))
@@ -97,8 +95,7 @@ static bool decode(struct flow *fl, const char *name)
 
 static bool is_branch(const struct flow_insn *insn)
 {
-	return insn->id != X86_INS_CALL && insn->noperands == 1 &&
-	       insn->op[0].type == X86_OP_IMM &&
+	return insn->id != X86_INS_CALL && insn->noperands == 1 && insn->op[0].type == X86_OP_IMM &&
 	       (insn->id == X86_INS_JMP || code_is_conditional(insn->id));
 }
 

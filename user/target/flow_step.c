@@ -55,9 +55,8 @@ static flow_id address_of(struct flow *fl, const struct flow_insn *insn, const x
 	base = m->base == X86_REG_INVALID ? flow_intern(fl, FLOW_CONST, 0, 0) :
 					    reg_value(st, m->base);
 	base = flow_sum(fl, base, m->disp);
-	return m->index == X86_REG_INVALID ?
-		       base :
-		       indexed(fl, base, reg_value(st, m->index), m->scale);
+	return m->index == X86_REG_INVALID ? base :
+					     indexed(fl, base, reg_value(st, m->index), m->scale);
 }
 
 static struct place place_of(struct flow *fl, const struct flow_insn *insn, const cs_x86_op *op,
@@ -92,8 +91,8 @@ static flow_id load(struct flow *fl, const struct flow_state *st, const struct p
 	return p->base ? flow_intern(fl, FLOW_LOAD, p->base, p->disp) : 0;
 }
 
-static void store(struct flow *fl, struct flow_state *st, const struct place *p,
-		  unsigned int size, flow_id value)
+static void store(struct flow *fl, struct flow_state *st, const struct place *p, unsigned int size,
+		  flow_id value)
 {
 	if (p->where == ON_STACK)
 		flow_slot_write(st, p->disp, size, value);
@@ -120,8 +119,8 @@ static flow_id operand(struct flow *fl, const struct flow_insn *insn, int i,
 	}
 }
 
-static void set_operand(struct flow *fl, const struct flow_insn *insn, int i,
-			struct flow_state *st, flow_id value)
+static void set_operand(struct flow *fl, const struct flow_insn *insn, int i, struct flow_state *st,
+			flow_id value)
 {
 	const cs_x86_op *op = &insn->op[i];
 	struct place p;
@@ -255,9 +254,9 @@ static bool starts_with(const char *s, const char *prefix)
 /* Functions that do not come back; morestack begins the function anew. */
 static bool never_returns(const char *name)
 {
-	static const char *const prefixes[] = {"runtime.throw",   "runtime.fatal", "runtime.panic",
-					       "runtime.goPanic", "runtime.gopanic",
-					       "runtime.morestack"};
+	static const char *const prefixes[] = {"runtime.throw",   "runtime.fatal",
+					       "runtime.panic",   "runtime.goPanic",
+					       "runtime.gopanic", "runtime.morestack"};
 
 	for (size_t i = 0; i < sizeof(prefixes) / sizeof(prefixes[0]); i++) {
 		if (starts_with(name, prefixes[i]))

@@ -48,8 +48,8 @@ static const char *missing(const struct globals *g)
 {
 	return !g->allglen ? "allglen" :
 	       !g->allgptr ? "allgptr" :
-	       !g->allm	   ? "allm" :
-	       !g->allp	   ? "allp" :
+	       !g->allm    ? "allm" :
+	       !g->allp    ? "allp" :
 			     NULL;
 }
 

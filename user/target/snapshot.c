@@ -19,8 +19,6 @@
 #define MAX_GOROUTINES (64U << 20)
 #define MAX_THREADS (1U << 20)
 #define MAX_PROCESSORS (1U << 20)
-#define MAX_STRINGS 1024
-#define MAX_STRING_LEN 256
 
 /* Goroutines whose stacks are in memory at the same time. */
 #define BATCH 512
@@ -80,18 +78,11 @@ static int senseless(const struct target *t, const char *what, struct error *e)
 }
 
 /* Read `len` bytes of a variable of the runtime. */
-static int read_variable(const struct target *t, const char *name, void *buf, size_t len,
-			 struct error *e)
+static int read_variable(const struct target *t, uint64_t addr, const char *name, void *buf,
+			 size_t len, struct error *e)
 {
-	struct elf_symbol sym;
-	int err;
+	int err = target_process_read(t->process, addr, buf, len);
 
-	if (!elf_symbol(t->elf, name, &sym))
-		return error_set(e, EXIT_TARGET, -ENOENT,
-				 "pid %d: %.200s has no symbol %s (stripped?); gscope needs it to "
-				 "find the goroutines: rebuild without -s",
-				 (int)t->process->pid, t->process->exe, name);
-	err = target_process_read(t->process, sym.vaddr + t->bias, buf, len);
 	return err ? unreadable(t, name, err, e) : 0;
 }
 
@@ -107,7 +98,7 @@ static int read_threads(struct snapshot *s, const struct target *t, struct error
 
 	if (!m)
 		return out_of_memory(e);
-	err = read_variable(t, "runtime.allm", &addr, sizeof(addr), e);
+	err = read_variable(t, t->globals.allm, "runtime.allm", &addr, sizeof(addr), e);
 	while (!err && addr) {
 		if (s->nm == room) {
 			struct snapshot_m *v;
@@ -214,7 +205,7 @@ int snapshot_read_p(const struct target *t, uint64_t addr, struct snapshot_p *ou
 static int read_processors(struct snapshot *s, const struct target *t, struct error *e)
 {
 	uint64_t slice[3], *addrs;
-	int err = read_variable(t, "runtime.allp", slice, sizeof(slice), e);
+	int err = read_variable(t, t->globals.allp, "runtime.allp", slice, sizeof(slice), e);
 
 	if (err)
 		return err;
@@ -638,9 +629,10 @@ static int read_goroutines(struct snapshot *s, struct target *t, struct error *e
 	int err;
 
 	/* the length first, then the array: it is published the other way round (allgadd) */
-	err = read_variable(t, "runtime.allglen", &n, sizeof(n), e);
+	err = read_variable(t, t->globals.allglen, "runtime.allglen", &n, sizeof(n), e);
 	if (!err)
-		err = read_variable(t, "runtime.allgptr", &array, sizeof(array), e);
+		err = read_variable(t, t->globals.allgptr, "runtime.allgptr", &array, sizeof(array),
+				    e);
 	if (err)
 		return err;
 	if (!n || n > MAX_GOROUTINES)
@@ -698,122 +690,5 @@ void snapshot_free(struct snapshot *s)
 	free(s->m);
 	free(s->p);
 	free(s->pool);
-	memset(s, 0, sizeof(*s));
-}
-
-/* --- strings of the runtime --------------------------------------------------------------- */
-
-/* An array [n]string: its size is that of the symbol. */
-static int read_strings(const struct target *t, const char *name, struct target_strings *out,
-			struct error *e)
-{
-	struct elf_symbol sym;
-	uint64_t *raw;
-	int err;
-
-	memset(out, 0, sizeof(*out));
-	if (!elf_symbol(t->elf, name, &sym) || sym.size < 16 || sym.size / 16 > MAX_STRINGS)
-		return senseless(t, name, e);
-	raw = malloc(sym.size);
-	out->v = calloc(sym.size / 16, sizeof(*out->v));
-	if (!raw || !out->v) {
-		free(raw);
-		target_strings_free(out);
-		return out_of_memory(e);
-	}
-	err = read_variable(t, name, raw, sym.size, e);
-	for (size_t i = 0; i < sym.size / 16 && !err; i++) {
-		uint64_t addr = raw[2 * i], len = raw[2 * i + 1];
-
-		if (len > MAX_STRING_LEN) {
-			err = senseless(t, name, e);
-			break;
-		}
-		out->v[i] = calloc(len + 1, 1);
-		if (!out->v[i]) {
-			err = out_of_memory(e);
-			break;
-		}
-		out->n = i + 1;
-		if (len && (err = target_process_read(t->process, addr, out->v[i], len)))
-			err = unreadable(t, name, err, e);
-	}
-	free(raw);
-	if (err)
-		target_strings_free(out);
-	return err;
-}
-
-int target_wait_reasons(const struct target *t, struct target_strings *out, struct error *e)
-{
-	return read_strings(t, "runtime.waitReasonStrings", out, e);
-}
-
-/* runtime/traceruntime.go; later releases only append to the list */
-static const char *const block_reasons[] = {
-	"unspecified",
-	"forever",
-	"network",
-	"select",
-	"sync.(*Cond).Wait",
-	"sync",
-	"chan send",
-	"chan receive",
-	"GC mark assist wait for work",
-	"GC background sweeper wait",
-	"system goroutine wait",
-	"preempted",
-	"wait for debug call",
-	"wait until GC ends",
-	"sleep",
-};
-
-/* Go 1.21 numbers them like the events of its tracer: traceBlockReason in runtime/trace.go */
-static const char *const block_reasons_121[] = {
-	[16] = "forever",      [19] = "sleep",
-	[20] = "unspecified",  [22] = "chan send",
-	[23] = "chan receive", [24] = "select",
-	[25] = "sync",         [26] = "sync.(*Cond).Wait",
-	[27] = "network",      [42] = "GC mark assist wait for work",
-};
-
-static int copy_strings(const char *const *from, size_t n, struct target_strings *out,
-			struct error *e)
-{
-	memset(out, 0, sizeof(*out));
-	out->v = calloc(n, sizeof(*out->v));
-	for (size_t i = 0; out->v && i < n; i++) {
-		out->v[i] = strdup(from[i] ? from[i] : "");
-		out->n = i + 1;
-		if (!out->v[i])
-			break;
-	}
-	if (out->n == n && out->v[n - 1])
-		return 0;
-	target_strings_free(out);
-	return out_of_memory(e);
-}
-
-int target_block_reasons(const struct target *t, struct target_strings *out, struct error *e)
-{
-	static const char name[] = "runtime.traceBlockReasonStrings";
-	struct elf_symbol sym;
-
-	if (t->build.go_minor <= 21)
-		return copy_strings(block_reasons_121,
-				    sizeof(block_reasons_121) / sizeof(block_reasons_121[0]), out,
-				    e);
-	if (elf_symbol(t->elf, name, &sym))
-		return read_strings(t, name, out, e);
-	/* Go 1.22 leaves it out of programs that do not use runtime/trace */
-	return copy_strings(block_reasons, sizeof(block_reasons) / sizeof(block_reasons[0]), out,
-			    e);
-}
-
-void target_strings_free(struct target_strings *s)
-{
-	for (size_t i = 0; i < s->n; i++)
-		free(s->v[i]);
-	free(s->v);
 	memset(s, 0, sizeof(*s));
 }

@@ -75,18 +75,4 @@ void snapshot_free(struct snapshot *s);
 /* Read one P, one that appeared after the snapshot (GOMAXPROCS raised): 0 or a negative errno. */
 int snapshot_read_p(const struct target *t, uint64_t addr, struct snapshot_p *out);
 
-/* An array of strings of the target's runtime: v[number]. */
-struct target_strings {
-	char **v;
-	size_t n;
-};
-
-/*
- * Names of g.waitreason and of m.waitTraceBlockReason, the latter as Go's tracer writes them; read
- * from the target where it has them. Free with target_strings_free().
- */
-int target_wait_reasons(const struct target *t, struct target_strings *out, struct error *e);
-int target_block_reasons(const struct target *t, struct target_strings *out, struct error *e);
-void target_strings_free(struct target_strings *s);
-
 #endif

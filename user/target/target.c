@@ -13,17 +13,16 @@
  */
 static int find_goidgen(struct target *t, struct error *e)
 {
-	struct elf_symbol sched;
-
 	if (t->build.go_minor != 23)
 		return 0;
-	if (!elf_symbol(t->elf, "runtime.sched", &sched))
-		return error_set(
-			e, EXIT_TARGET, -ENOENT,
-			"%.200s has no symbol runtime.sched (stripped?); gscope needs it to "
-			"know the ids of coroutines: rebuild without -s",
-			t->process->exe);
-	t->goidgen = sched.vaddr + t->bias;
+	if (!t->globals.goidgen || t->layout.p.goidcache < 0 || t->layout.p.goidcacheend < 0)
+		return error_set(e, EXIT_TARGET, -ENOENT,
+				 "%.200s: gscope cannot find runtime.%s in it, which it needs to "
+				 "know the ids of coroutines; please report it with the output of "
+				 "`go version -m`",
+				 t->process->exe,
+				 t->globals.goidgen ? "p.goidcache" : "sched.goidgen");
+	t->goidgen = t->globals.goidgen;
 	return 0;
 }
 
@@ -47,6 +46,10 @@ static int open_parts(struct target *t, pid_t pid, struct error *e)
 		err = pclntab_open(&t->pcln, t->elf, t->build.go_minor, t->bias, e);
 	if (!err)
 		err = layout_read(&t->layout, t->elf, &t->build, t->pcln, t->bias, e);
+	if (!err)
+		err = globals_find(&t->globals, t->elf, t->pcln, t->bias, e);
+	if (!err)
+		err = globals_check(&t->globals, &t->layout, t->process, e);
 	if (!err)
 		err = sites_plan(&t->sites, t->elf, &t->build, t->pcln, t->bias, e);
 	if (!err)

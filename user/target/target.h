@@ -9,6 +9,7 @@
 #include "user/base/error.h"
 #include "user/target/buildinfo.h"
 #include "user/target/elf.h"
+#include "user/target/globals.h"
 #include "user/target/layout.h"
 #include "user/target/pclntab.h"
 #include "user/target/process.h"
@@ -22,6 +23,7 @@ struct target {
 	struct buildinfo build;
 	struct pclntab *pcln;
 	struct layout layout;
+	struct globals globals;
 	struct sites sites;
 };
 

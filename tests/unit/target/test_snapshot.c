@@ -8,6 +8,7 @@
 
 #include "tests/unit/target/progs.h"
 #include "tests/unit/unit.h"
+#include "user/target/reasons.h"
 
 #define EACH 3 /* goroutines of every kind */
 #define MAX 64
