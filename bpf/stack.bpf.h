@@ -49,7 +49,8 @@ static __always_inline __u64 sched_stack(const struct target_cfg *cfg, const str
  * The stack of a goroutine which Go itself says is in a system call, from where it called the
  * syscall package: g.syscallpc and its frame pointer, as the runtime's own tracer does. Before
  * Go 1.23 that frame pointer is not kept; then it is the first one above g.syscallsp in the chain
- * that begins at `bp`, the thread's own, unless C code runs on another stack (cgo: none).
+ * that begins at `bp`, the thread's own. If that is C's, on another stack, it is in g.sched:
+ * asmcgocall put it there after g.syscallsp was written, and g.sched.sp, which tells so.
  */
 static __always_inline __u64 syscall_stack(const struct target_cfg *cfg, const struct g_head *gp,
 					   __u64 bp, __u64 id)
@@ -67,6 +68,8 @@ static __always_inline __u64 syscall_stack(const struct target_cfg *cfg, const s
 	} else {
 		for (int i = 0; i < 4 && w.bp >= w.lo && w.bp < sp; i++)
 			w.bp = read_word(w.bp);
+		if ((w.bp < sp || w.bp >= w.hi) && g_word(gp, cfg->g_sched_sp) < sp)
+			w.bp = g_word(gp, cfg->g_sched_bp);
 		if (w.bp < sp || w.bp >= w.hi)
 			return 0;
 	}
