@@ -11,13 +11,15 @@ enum exit_status {
 	EXIT_INTERRUPTED = 130,
 };
 
+#define ERROR_TEXT_LEN 512
+
 /*
  * A message for the user, made once, where the cause is known: what failed and what to do next,
  * one line without a newline. Callers pass it up untouched; the command prints it.
  */
 struct error {
 	enum exit_status status;
-	char text[512];
+	char text[ERROR_TEXT_LEN];
 };
 
 /*

@@ -114,6 +114,21 @@ static pid_t read_own_tid(int dir, const char *name)
 	return tid;
 }
 
+/*
+ * The system call a thread sleeps in, as proc_pid_syscall() of fs/proc/base.c has it: its number
+ * and arguments, -1 if it was stopped outside of one, or "running".
+ */
+static int read_syscall(int dir, const char *name)
+{
+	char buf[256], *end;
+	long nr;
+
+	if (read_small(dir, name, buf, sizeof(buf)) <= 0)
+		return -1;
+	nr = strtol(buf, &end, 10);
+	return end != buf && nr >= 0 && nr < UINT16_MAX ? (int)nr : -1;
+}
+
 static int not_allowed(struct error *e, pid_t pid, const char *what, int err)
 {
 	const char *advice = geteuid() ? "run gscope as root, or give it CAP_SYS_PTRACE, CAP_BPF "
@@ -392,7 +407,7 @@ int target_process_threads(const struct target_process *p, struct target_thread 
 		return gone(e, p->pid);
 	}
 	while ((entry = readdir(dir))) {
-		char path[sizeof(entry->d_name) + sizeof("/status")];
+		char path[sizeof(entry->d_name) + sizeof("/syscall")];
 		pid_t tid = atoi(entry->d_name);
 		struct stat_line st;
 
@@ -418,6 +433,8 @@ int target_process_threads(const struct target_process *p, struct target_thread 
 			snprintf(path, sizeof(path), "%s/status", entry->d_name);
 			v[used].own_tid = read_own_tid(fd, path);
 		}
+		snprintf(path, sizeof(path), "%s/syscall", entry->d_name);
+		v[used].sys = st.state == 'R' ? -1 : read_syscall(fd, path);
 		memcpy(v[used++].comm, st.comm, sizeof(st.comm));
 	}
 	closedir(dir);

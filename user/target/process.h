@@ -76,6 +76,7 @@ struct target_thread {
 	pid_t tid;
 	pid_t own_tid; /* what the thread itself takes for it: another one in a container */
 	char state; /* as in /proc/PID/stat: R, S, D... */
+	int sys; /* the system call it sleeps in; -1: none, or not known */
 	char comm[TARGET_COMM_LEN];
 };
 

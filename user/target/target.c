@@ -26,12 +26,11 @@ static int find_goidgen(struct target *t, struct error *e)
 	return 0;
 }
 
+/* What it is, once the process itself is open. */
 static int open_parts(struct target *t, pid_t pid, struct error *e)
 {
-	int err = target_process_open(pid, &t->process, e);
+	int err = elf_file_open(&t->elf, t->process->exe_fd, t->process->exe, e);
 
-	if (!err)
-		err = elf_file_open(&t->elf, t->process->exe_fd, t->process->exe, e);
 	/* what it is before where it is: "not a Go program" says more than an odd mapping */
 	if (!err)
 		err = buildinfo_read(&t->build, t->elf, e);
@@ -73,7 +72,33 @@ static void name_pid(struct error *e, pid_t pid)
 	snprintf(e->text, sizeof(e->text), "pid %d: %.480s", (int)pid, text);
 }
 
-int target_open(pid_t pid, struct target **out, struct error *e)
+static void close_parts(struct target *t)
+{
+	sites_free(&t->sites);
+	pclntab_close(t->pcln);
+	buildinfo_free(&t->build);
+	elf_file_close(t->elf);
+}
+
+/* Whether what failed leaves a process whose threads can be traced all the same; then it is one. */
+static bool make_plain(struct target *t, pid_t pid, const struct error *e)
+{
+	char prefix[32];
+	const char *why = e->text;
+	size_t len = (size_t)snprintf(prefix, sizeof(prefix), "pid %d: ", (int)pid);
+	struct target_process *p = t->process;
+
+	if (e->status != EXIT_TARGET || !target_process_same(p))
+		return false;
+	if (!strncmp(why, prefix, len))
+		why += len;
+	close_parts(t);
+	*t = (struct target){.process = p};
+	snprintf(t->plain, sizeof(t->plain), "%s", why);
+	return true;
+}
+
+static int open_target(pid_t pid, bool any, struct target **out, struct error *e)
 {
 	struct target *t = calloc(1, sizeof(*t));
 	int err;
@@ -81,7 +106,12 @@ int target_open(pid_t pid, struct target **out, struct error *e)
 	*out = NULL;
 	if (!t)
 		return error_set(e, EXIT_FAILED, -ENOMEM, "out of memory");
-	err = open_parts(t, pid, e);
+	err = target_process_open(pid, &t->process, e);
+	if (!err) {
+		err = open_parts(t, pid, e);
+		if (err && any && make_plain(t, pid, e))
+			err = 0;
+	}
 	if (err) {
 		name_pid(e, pid);
 		target_close(t);
@@ -91,14 +121,21 @@ int target_open(pid_t pid, struct target **out, struct error *e)
 	return 0;
 }
 
+int target_open(pid_t pid, struct target **out, struct error *e)
+{
+	return open_target(pid, false, out, e);
+}
+
+int target_open_any(pid_t pid, struct target **out, struct error *e)
+{
+	return open_target(pid, true, out, e);
+}
+
 void target_close(struct target *t)
 {
 	if (!t)
 		return;
-	sites_free(&t->sites);
-	pclntab_close(t->pcln);
-	buildinfo_free(&t->build);
-	elf_file_close(t->elf);
+	close_parts(t);
 	target_process_close(t->process);
 	free(t);
 }

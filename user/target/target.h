@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
-/* A Go process that can be traced, with everything that was found out about it. */
+/* A process to be traced, with everything that was found out about it. */
 #ifndef GSCOPE_TARGET_TARGET_H
 #define GSCOPE_TARGET_TARGET_H
 
+#include <stdbool.h>
 #include <stdint.h>
 #include <sys/types.h>
 
@@ -17,6 +18,8 @@
 
 struct target {
 	struct target_process *process;
+	/* why its goroutines cannot be traced: nothing below is to be used; "": they can */
+	char plain[ERROR_TEXT_LEN];
 	struct elf_file *elf;
 	uint64_t bias; /* runtime address - vaddr */
 	uint64_t goidgen; /* address of runtime.sched.goidgen in Go 1.23, otherwise 0 */
@@ -32,6 +35,18 @@ struct target {
  * EXIT_TARGET and the reason. Free with target_close(), which takes NULL.
  */
 int target_open(pid_t pid, struct target **out, struct error *e);
+
+/*
+ * The same, but a process that is no Go program (-ENOEXEC above), or one that is refused for what
+ * it is, is opened, too: its threads can be traced, and ->plain says why its goroutines cannot.
+ */
+int target_open_any(pid_t pid, struct target **out, struct error *e);
+
+static inline bool target_has_goroutines(const struct target *t)
+{
+	return !t->plain[0];
+}
+
 void target_close(struct target *t);
 
 #endif

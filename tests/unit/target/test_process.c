@@ -258,6 +258,42 @@ static void refuses_other_programs(void)
 	target_close(NULL);
 }
 
+static void opens_other_programs_for_their_threads(void)
+{
+	struct target_thread *threads;
+	struct error e = {0};
+	struct target *t;
+	int go;
+	size_t n;
+	pid_t child = start_child(&go, NULL);
+
+	CU_ASSERT_EQUAL_FATAL(target_open_any(child, &t, &e), 0);
+	CU_ASSERT_FALSE(target_has_goroutines(t));
+	/* the PID is in front of it when it is printed, not before */
+	CU_ASSERT_PTR_NOT_NULL(strstr(t->plain, "is not a Go program"));
+	CU_ASSERT_EQUAL(strncmp(t->plain, "pid ", 4) != 0, true);
+	CU_ASSERT_EQUAL(t->process->pid, child);
+	/* asleep in the read() of the pipe */
+	for (int tries = 0; tries < 5000; tries++) {
+		CU_ASSERT_EQUAL_FATAL(target_process_threads(t->process, &threads, &n, &e), 0);
+		CU_ASSERT_EQUAL(n, 1);
+		if (threads[0].sys == SYS_read)
+			break;
+		CU_ASSERT_EQUAL_FATAL(threads[0].sys, -1);
+		free(threads);
+		threads = NULL;
+		usleep(1000);
+	}
+	CU_ASSERT_PTR_NOT_NULL(threads);
+	free(threads);
+	target_close(t);
+	end_child(child);
+	close(go);
+	/* no process at all is no such target */
+	CU_ASSERT_EQUAL(target_open_any(child, &t, &e), -ESRCH);
+	CU_ASSERT_PTR_NULL(t);
+}
+
 static CU_TestInfo tests[] = {
 	{"says what is wrong with a PID", says_what_is_wrong},
 	{"sees a process end", sees_the_end},
@@ -266,6 +302,7 @@ static CU_TestInfo tests[] = {
 	{"reads memory, exactly or not at all", reads_memory},
 	{"lists mappings and threads", lists_maps_and_threads},
 	{"refuses what is not Go", refuses_other_programs},
+	{"opens it for its threads", opens_other_programs_for_their_threads},
 	CU_TEST_INFO_NULL,
 };
 UNIT_SUITE("target/process", tests);
