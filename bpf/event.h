@@ -45,7 +45,9 @@ enum event_type {
 	EV_SITE = 74, /* struct ev_site: a probe site and, at the end, its hits */
 	EV_COST = 75, /* struct ev_cost: measured cost of the probes */
 	EV_END = 76, /* struct ev_end: the capture ended in an orderly way */
+	EV_PROCESS = 77, /* struct ev_process: a traced process without goroutines */
 };
+#define EV_USER_END (EV_PROCESS + 1) /* behind the last one */
 
 struct event_head {
 	__u64 time_ns;
@@ -241,7 +243,8 @@ _Static_assert(sizeof(struct ev_string) == 24, "ev_string");
 struct ev_task_state {
 	struct event_head h;
 	__u32 tgid;
-	__u32 state; /* letter of /proc/PID/stat: R, S, D... */
+	__u16 state; /* letter of /proc/PID/stat: R, S, D... */
+	__u16 sys; /* 1 + number of the system call it sleeps in; 0: none, or not known */
 	char comm[EVENT_COMM_LEN];
 };
 _Static_assert(sizeof(struct ev_task_state) == 40, "ev_task_state");
@@ -371,5 +374,20 @@ struct ev_end {
 	__u64 lost;
 };
 _Static_assert(sizeof(struct ev_end) == 48, "ev_end");
+
+/*
+ * In the place of EV_TARGET: a process of which threads and system calls are recorded and nothing
+ * else, as it is no Go program or one that cannot be read.
+ */
+struct ev_process {
+	struct event_head h; /* tid: the process */
+	__u32 tgid;
+	__u32 pad;
+	__u64 start_time; /* as in ev_target */
+	char comm[EVENT_COMM_LEN];
+	char exe[256]; /* cut */
+	char why[384]; /* why there are no goroutines, for people to read */
+};
+_Static_assert(sizeof(struct ev_process) == 688, "ev_process");
 
 #endif

@@ -66,6 +66,7 @@ static struct event_head *make(const uint8_t *b)
 		{EV_SITE, sizeof(struct ev_site)},
 		{EV_END, sizeof(struct ev_end)},
 		{EV_TARGET, sizeof(struct ev_target)},
+		{EV_PROCESS, sizeof(struct ev_process)},
 	};
 	struct event_head *h = (void *)room;
 
@@ -130,7 +131,8 @@ static struct event_head *make(const uint8_t *b)
 		break;
 	case EV_TASK:
 		((struct ev_task_state *)room)->tgid = TGID;
-		((struct ev_task_state *)room)->state = b[3] & 1 ? 'R' : 'S';
+		((struct ev_task_state *)room)->state = b[3] & 1 ? 'R' : b[3] & 2 ? 'D' : 'S';
+		((struct ev_task_state *)room)->sys = b[4] & 7;
 		break;
 	case EV_SNAP_P:
 		*(struct ev_snap_p *)room = (struct ev_snap_p){
@@ -184,6 +186,9 @@ static struct event_head *make(const uint8_t *b)
 	case EV_TARGET:
 		((struct ev_target *)room)->tgid = TGID;
 		((struct ev_target *)room)->go_minor = 21 + b[3] % 7;
+		break;
+	case EV_PROCESS:
+		((struct ev_process *)room)->tgid = b[3] & 1 ? TGID : 1;
 		break;
 	}
 	return h;

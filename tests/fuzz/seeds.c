@@ -41,7 +41,7 @@ int main(int argc, char **argv)
 		fprintf(stderr, "Usage: seeds DIRECTORY\n");
 		return 2;
 	}
-	for (unsigned int type = 0; type <= EV_END; type++) {
+	for (unsigned int type = 0; type < EV_USER_END; type++) {
 		const struct event_head *ev;
 		int fd;
 

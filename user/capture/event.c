@@ -76,6 +76,13 @@ static bool string_valid(const struct event_head *h)
 	       ALIGN8(len + 1) == room && all_zero(ev->text + len, room - len);
 }
 
+static bool process_valid(const struct event_head *h)
+{
+	const struct ev_process *ev = (const void *)h;
+
+	return IS_STRING(ev->comm) && IS_STRING(ev->exe) && IS_STRING(ev->why);
+}
+
 static bool task_state_valid(const struct event_head *h)
 {
 	const struct ev_task_state *ev = (const void *)h;
@@ -159,6 +166,7 @@ static const struct event_shape shapes[] = {
 	[EV_SITE]      = {"site", sizeof(struct ev_site), false, site_valid},
 	[EV_COST]      = {"cost", sizeof(struct ev_cost), false, NULL},
 	[EV_END]       = {"end", sizeof(struct ev_end), false, end_valid},
+	[EV_PROCESS]   = {"process", sizeof(struct ev_process), false, process_valid},
 };
 /* clang-format on */
 

@@ -129,8 +129,8 @@ static int on_process(void *ctx, struct process *ps, uint64_t time)
 
 	dump_time(d, time);
 	fprintf(d->out, " process %" PRIu32 " %.*s %.*s", ps->tgid,
-		(int)sizeof(ps->info.go_version), ps->info.go_version, (int)sizeof(ps->info.exe),
-		ps->info.exe);
+		(int)sizeof(ps->info.go_version), ps->plain ? "no-go" : ps->info.go_version,
+		(int)sizeof(ps->info.exe), ps->info.exe);
 	return finish_line(d, 0, 0);
 }
 

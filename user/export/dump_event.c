@@ -218,6 +218,12 @@ static void print_target(struct dump *d, const struct ev_target *ev)
 		(int)sizeof(ev->layout), ev->layout, (int)sizeof(ev->exe), ev->exe);
 }
 
+static void print_process(struct dump *d, const struct ev_process *ev)
+{
+	fprintf(d->out, " tgid=%" PRIu32 " exe=%.*s why=\"%.*s\"", ev->tgid, (int)sizeof(ev->exe),
+		ev->exe, (int)sizeof(ev->why), ev->why);
+}
+
 static void print_string(struct dump *d, const struct ev_string *ev)
 {
 	fprintf(d->out, " %s %u \"%.*s\"",
@@ -230,6 +236,10 @@ static void print_task_state(struct dump *d, const struct ev_task_state *ev)
 	fprintf(d->out, " state=%c comm=%.*s",
 		ev->state >= 'A' && ev->state <= 'z' ? (char)ev->state : '?', EVENT_COMM_LEN,
 		ev->comm);
+	if (ev->sys) {
+		fputs(" in", d->out);
+		print_nr(d, ev->sys - 1U);
+	}
 }
 
 static void print_snap_p(struct dump *d, const struct ev_snap_p *ev)
@@ -366,6 +376,9 @@ static void print_record(struct dump *d, const struct event_head *ev)
 		break;
 	case EV_END:
 		print_end(d, p);
+		break;
+	case EV_PROCESS:
+		print_process(d, p);
 		break;
 	}
 }

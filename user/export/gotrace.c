@@ -12,6 +12,10 @@ static int on_process(void *ctx, struct process *ps, uint64_t time)
 
 	if (t->process || t->done || (t->options.tgid && t->options.tgid != ps->tgid))
 		return 0;
+	if (ps->plain) {
+		t->plain = true;
+		return 0;
+	}
 	t->process = ps;
 	t->tgid = ps->tgid;
 	t->begin = time ? time : 1;
@@ -154,7 +158,13 @@ int gotrace_finish(struct gotrace *t, struct error *e)
 {
 	int err;
 
-	if (!t->process)
+	if (!t->process && t->plain)
+		t->err = error_set(
+			&t->error, EXIT_FAILED, -ENODATA,
+			"no Go trace can be made: of %s the capture has threads and system "
+			"calls only, no goroutines; gscope report and gscope dump show them",
+			t->options.tgid ? "that process" : "what was recorded");
+	else if (!t->process)
 		t->err = error_set(&t->error, EXIT_FAILED, -ENODATA,
 				   "nothing to write to the Go trace: the capture has no goroutine "
 				   "events of %s; was it recorded at level goroutines?",

@@ -119,6 +119,7 @@ void on_go(struct replay *r, const struct ev_go *ev);
 
 /* --- snapshot.c --- */
 void on_target(struct replay *r, const struct ev_target *ev);
+void on_process(struct replay *r, const struct ev_process *ev);
 void on_task_state(struct replay *r, const struct ev_task_state *ev);
 void on_snap_p(struct replay *r, const struct ev_snap_p *ev);
 void on_snap_m(struct replay *r, const struct ev_snap_m *ev);

@@ -60,6 +60,7 @@ void on_switch(struct replay *r, const struct ev_switch *ev)
 			to = T_DEAD;
 		else if (!ev->prev_state || (ev->flags & SWITCH_PREEMPT))
 			to = T_RUNNABLE;
+		t->asleep = to == T_SLEEPING ? ev->prev_state : 0;
 		t_apply(r, t, to, (int)ev->cpu, ev->next_tid, ev->next_comm);
 	}
 	if (ev->next_tid && (ev->flags & SWITCH_NEXT_TRACED)) {
@@ -183,7 +184,7 @@ void on_sys_exit(struct replay *r, const struct ev_sys_exit *ev)
 			g = NULL;
 		}
 	}
-	if (t->sys_nr == (int)ev->nr) {
+	if (t->sys_nr == (int)ev->nr && t->sys_begin) {
 		struct syscall_span s = {
 			.begin = t->sys_begin,
 			.end = r->now,
@@ -196,6 +197,7 @@ void on_sys_exit(struct replay *r, const struct ev_sys_exit *ev)
 		tell_syscall(r, &s);
 	}
 	t->sys_nr = -1;
+	t->sys_begin = 0;
 	if (!g || g->state != G_SYSCALL || g->m != t)
 		return;
 	if (proc_kept(t, ev))

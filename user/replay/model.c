@@ -182,6 +182,7 @@ static void process_free(struct process *ps)
 	struct proc *p, *ptmp;
 
 	process_forget_ends(ps);
+	free(ps->plain);
 	HASH_ITER(hh, ps->goroutines, g, gtmp)
 		goroutine_drop(g);
 	HASH_ITER(hh, ps->procs, p, ptmp) {

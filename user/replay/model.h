@@ -23,6 +23,13 @@
 
 enum g_state { G_DEAD, G_RUNNABLE, G_RUNNING, G_SYSCALL, G_WAITING };
 enum p_state { P_IDLE, P_RUNNING, P_SYSCALL };
+/* Bits of task_struct.__state: include/linux/sched.h, the same since Linux 4.14 */
+#define SLEEP_INTERRUPTIBLE 1U
+#define SLEEP_UNINTERRUPTIBLE 2U
+#define SLEEP_STOPPED 4U
+#define SLEEP_TRACED 8U
+#define SLEEP_NOLOAD 0x400U /* an idle thread of the kernel */
+
 enum t_state { T_UNKNOWN, T_RUNNING, T_RUNNABLE, T_SLEEPING, T_DEAD };
 
 struct process;
@@ -62,17 +69,18 @@ struct thread {
 	uint32_t tid;
 	uint32_t tgid;
 	char comm[EVENT_COMM_LEN];
-	struct process *process; /* Go target it belongs to, or NULL */
+	struct process *process; /* target it belongs to, or NULL */
 	uint64_t m_addr; /* its m, 0 if not known */
 	uint64_t m_oldp; /* m.oldp in the snapshot */
 	struct goroutine *g;
 	struct proc *p;
 	uint64_t switched_off; /* g that ended by a switch and is about to pass gdestroy */
 	enum t_state state;
+	uint32_t asleep; /* how, in T_SLEEPING: bits of task_struct.__state, 0: not known */
 	int cpu;
 	uint64_t since; /* ns, last change of state */
 	int sys_nr; /* -1: in no syscall */
-	uint64_t sys_begin;
+	uint64_t sys_begin; /* 0: before it was traced */
 	UT_hash_handle hh;
 };
 
@@ -82,10 +90,11 @@ struct ended {
 	UT_hash_handle hh;
 };
 
-/* A traced Go process. */
+/* A traced process. */
 struct process {
 	uint32_t tgid;
 	struct ev_target info;
+	char *plain; /* why it has nothing but threads and system calls; NULL: it has goroutines */
 	bool snapped; /* the snapshot has begun: all probes are attached */
 	bool ready; /* it is complete: transitions flow */
 	bool gone;

@@ -107,6 +107,9 @@ int replay_event(struct replay *r, const struct event_head *ev, struct error *e)
 	case EV_TARGET:
 		on_target(r, (const void *)ev);
 		break;
+	case EV_PROCESS:
+		on_process(r, (const void *)ev);
+		break;
 	case EV_STRING:
 		on_string(r, (const void *)ev);
 		break;

@@ -34,6 +34,41 @@ void on_target(struct replay *r, const struct ev_target *ev)
 			t->process = ps;
 }
 
+void on_process(struct replay *r, const struct ev_process *ev)
+{
+	struct ev_target info = {.h = ev->h, .tgid = ev->tgid, .start_time = ev->start_time};
+	struct process *ps;
+
+	memcpy(info.comm, ev->comm, sizeof(info.comm));
+	memcpy(info.exe, ev->exe, sizeof(info.exe));
+	on_target(r, &info);
+	ps = process_find(r, ev->tgid);
+	if (!ps || ps->plain)
+		return;
+	ps->plain = strdup(ev->why);
+	if (!ps->plain)
+		r->status = -ENOMEM;
+}
+
+/* A letter of /proc/PID/stat as the kernel's own bits: include/linux/sched.h */
+static uint32_t state_bits(unsigned int letter)
+{
+	switch (letter) {
+	case 'S':
+		return SLEEP_INTERRUPTIBLE;
+	case 'D':
+		return SLEEP_UNINTERRUPTIBLE;
+	case 'T':
+		return SLEEP_STOPPED;
+	case 't':
+		return SLEEP_TRACED;
+	case 'I':
+		return SLEEP_UNINTERRUPTIBLE | SLEEP_NOLOAD;
+	default:
+		return 0;
+	}
+}
+
 void on_task_state(struct replay *r, const struct ev_task_state *ev)
 {
 	struct thread *t = thread_get(r, ev->h.tid, ev->tgid);
@@ -42,8 +77,12 @@ void on_task_state(struct replay *r, const struct ev_task_state *ev)
 		return;
 	memcpy(t->comm, ev->comm, sizeof(t->comm));
 	/* R is on a CPU or waiting for one: only the next switch tells. */
-	if (t->state == T_UNKNOWN && ev->state != 'R')
-		t_apply(r, t, T_SLEEPING, t->cpu, 0, "");
+	if (t->state != T_UNKNOWN || ev->state == 'R')
+		return;
+	t->asleep = state_bits(ev->state);
+	if (ev->sys && t->sys_nr < 0)
+		t->sys_nr = ev->sys - 1;
+	t_apply(r, t, T_SLEEPING, t->cpu, 0, "");
 }
 
 void on_snap_p(struct replay *r, const struct ev_snap_p *ev)

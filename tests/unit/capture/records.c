@@ -64,6 +64,7 @@ struct event_head *record_make(void *buf, unsigned int type, unsigned int tail, 
 		[EV_GO] = sizeof(struct ev_go),
 		[EV_GO_CREATE] = sizeof(struct ev_go_create),
 		[EV_TARGET] = sizeof(struct ev_target),
+		[EV_PROCESS] = sizeof(struct ev_process),
 		[EV_TASK] = sizeof(struct ev_task_state),
 		[EV_SNAP_P] = sizeof(struct ev_snap_p),
 		[EV_SNAP_M] = sizeof(struct ev_snap_m),
@@ -78,7 +79,7 @@ struct event_head *record_make(void *buf, unsigned int type, unsigned int tail, 
 	struct event_head *h = buf;
 	unsigned int size = type < sizeof(sizes) / sizeof(sizes[0]) ? sizes[type] : 0;
 
-	memset(buf, 0, sizeof(struct ev_target));
+	memset(buf, 0, sizeof(struct ev_process));
 	/* letters everywhere: also in the strings, which then end where their array does */
 	fill((char *)buf + sizeof(*h), size ? size - (unsigned int)sizeof(*h) : 16, seed);
 	switch (type) {
@@ -106,6 +107,11 @@ struct event_head *record_make(void *buf, unsigned int type, unsigned int tail, 
 		((struct ev_target *)buf)->build_id[103] = 0;
 		((struct ev_target *)buf)->comm[EVENT_COMM_LEN - 1] = 0;
 		((struct ev_target *)buf)->exe[255] = 0;
+		break;
+	case EV_PROCESS:
+		((struct ev_process *)buf)->comm[EVENT_COMM_LEN - 1] = 0;
+		((struct ev_process *)buf)->exe[255] = 0;
+		((struct ev_process *)buf)->why[383] = 0;
 		break;
 	case EV_STRING:
 		size = make_string(buf, tail, seed);

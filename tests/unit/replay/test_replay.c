@@ -466,6 +466,96 @@ static void any_order(void)
 	}
 }
 
+struct plain_seen {
+	const struct process *ps;
+	int nr, first_nr;
+	uint32_t asleep, first_asleep;
+	unsigned int spans, goroutines;
+};
+
+static int plain_process(void *ctx, struct process *ps, uint64_t time)
+{
+	(void)time;
+	((struct plain_seen *)ctx)->ps = ps;
+	return 0;
+}
+
+static int plain_goroutine(void *ctx, const struct g_change *c)
+{
+	(void)c;
+	((struct plain_seen *)ctx)->goroutines++;
+	return 0;
+}
+
+static int plain_thread(void *ctx, const struct t_change *c)
+{
+	struct plain_seen *seen = ctx;
+
+	if (c->to != T_SLEEPING)
+		return 0;
+	if (c->from == T_UNKNOWN) {
+		seen->first_nr = c->t->sys_nr;
+		seen->first_asleep = c->t->asleep;
+	} else {
+		seen->nr = c->t->sys_nr;
+		seen->asleep = c->t->asleep;
+	}
+	return 0;
+}
+
+static int plain_syscall(void *ctx, const struct syscall_span *sp)
+{
+	(void)sp;
+	((struct plain_seen *)ctx)->spans++;
+	return 0;
+}
+
+/* No goroutines: threads, what they sleep in, system calls. */
+static void plain_process_has_threads(void)
+{
+	static const struct sink_ops ops = {
+		.process = plain_process,
+		.goroutine = plain_goroutine,
+		.thread = plain_thread,
+		.syscall = plain_syscall,
+	};
+	struct plain_seen seen = {0};
+	struct ev_process process = {.tgid = 7, .comm = "python3", .why = "no Go"};
+	struct ev_task_state task = {.tgid = 7, .state = 'S', .sys = 202 + 1};
+	struct ev_ready ready = {.tgid = 7};
+	struct ev_wakeup wakeup = {.wakee_tid = 7, .wakee_tgid = 7};
+	struct ev_switch on = {.next_tid = 7, .next_tgid = 7, .flags = SWITCH_NEXT_TRACED};
+	struct ev_switch off = {.tgid = 7, .prev_state = 2, .flags = SWITCH_PREV_TRACED};
+	struct ev_sys_exit leave = {.tgid = 7, .nr = 202};
+	struct ev_sys_enter enter = {.tgid = 7, .nr = 0};
+	struct stream s;
+
+	stream_open(&s, 25, 0);
+	replay_add_sink(s.replay, (struct sink){.ops = &ops, .ctx = &seen});
+	stream_add(&s, &process.h, EV_PROCESS, sizeof(process), 7);
+	stream_add(&s, &task.h, EV_TASK, sizeof(task), 7);
+	stream_add(&s, &ready.h, EV_READY, sizeof(ready), 7);
+	CU_ASSERT_PTR_NOT_NULL_FATAL(seen.ps);
+	CU_ASSERT_STRING_EQUAL(seen.ps->plain, "no Go");
+	CU_ASSERT_STRING_EQUAL(seen.ps->info.comm, "python3");
+	CU_ASSERT_EQUAL(seen.first_nr, 202);
+	CU_ASSERT_EQUAL(seen.first_asleep, SLEEP_INTERRUPTIBLE);
+	stream_add(&s, &wakeup.h, EV_WAKEUP, sizeof(wakeup), 1);
+	stream_add(&s, &on.h, EV_SWITCH, sizeof(on), 0);
+	/* nobody saw it begin, so nobody knows how long it took */
+	stream_add(&s, &leave.h, EV_SYS_EXIT, sizeof(leave), 7);
+	CU_ASSERT_EQUAL(seen.spans, 0);
+	stream_add(&s, &enter.h, EV_SYS_ENTER, sizeof(enter), 7);
+	stream_add(&s, &off.h, EV_SWITCH, sizeof(off), 7);
+	CU_ASSERT_EQUAL(seen.nr, 0);
+	CU_ASSERT_EQUAL(seen.asleep, SLEEP_UNINTERRUPTIBLE);
+	leave.nr = 0;
+	stream_add(&s, &leave.h, EV_SYS_EXIT, sizeof(leave), 7);
+	CU_ASSERT_EQUAL(seen.spans, 1);
+	CU_ASSERT_EQUAL(seen.goroutines, 0);
+	stream_close(&s);
+}
+
 static CU_TestInfo tests[] = {
 	{"block, wake, create, exit", block_and_wake},
 	{"a P changes hands unseen", proc_changes_hands},
@@ -486,6 +576,7 @@ static CU_TestInfo tests[] = {
 	{"a lost wake-up is repaired", lost_wakeup_is_repaired},
 	{"a lost exit is repaired", lost_exit_is_repaired},
 	{"threads on and off their CPUs", thread_on_and_off_cpu},
+	{"a process without goroutines has threads", plain_process_has_threads},
 	{"any order of records obeys the rules", any_order},
 	CU_TEST_INFO_NULL,
 };
