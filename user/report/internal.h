@@ -5,7 +5,7 @@
  *   report.c      the sink: sorts what the replay tells to where it is counted
  *   goroutines.c  goroutines of one process       (account.c: where one's time went)
  *   tasks.c       threads and processes           (kernel.c: system calls, antagonists)
- *   print.c       text
+ *   print.c       text                          (print_kernel.c: that of tasks.c and kernel.c)
  */
 #ifndef GSCOPE_REPORT_INTERNAL_H
 #define GSCOPE_REPORT_INTERNAL_H
@@ -16,15 +16,17 @@
 #include "user/report/report.h"
 #include "user/report/tasks.h"
 
-/* One Go target. */
+/* One target. */
 struct report_process {
 	uint32_t tgid;
 	struct ev_target info;
+	const char *plain; /* why it has no goroutines; NULL: it has */
 	uint64_t begin, end; /* of its trace */
 	bool gone;
 	enum gone_how how;
 	struct goroutines goroutines;
 	struct kernel_view view;
+	struct top threads; /* of one without goroutines: struct task */
 	UT_hash_handle hh; /* in the order they came */
 };
 

@@ -58,8 +58,56 @@ int kernel_view_taken(struct kernel_view *v, const char *by, uint64_t ns)
 	return 0;
 }
 
+int sleep_key(const struct thread *t)
+{
+	enum sleep_kind kind = SLEEP_NORMAL;
+	int nr = t->sys_nr;
+
+	if (t->asleep & (SLEEP_STOPPED | SLEEP_TRACED)) {
+		kind = SLEEP_HALTED;
+		nr = -1; /* wherever it was */
+	} else if (t->asleep & SLEEP_UNINTERRUPTIBLE && !(t->asleep & SLEEP_NOLOAD)) {
+		kind = SLEEP_DISK;
+	} else if (!t->asleep) {
+		kind = SLEEP_UNKNOWN;
+	}
+	if (nr >= (int)SYSCALL_NR_OTHER)
+		nr = (int)SYSCALL_NR_OTHER;
+	return SLEEP_KINDS * (nr + 1) + (int)kind;
+}
+
+int sleep_nr(int key)
+{
+	return key / SLEEP_KINDS - 1;
+}
+
+enum sleep_kind sleep_kind(int key)
+{
+	return (enum sleep_kind)(key % SLEEP_KINDS);
+}
+
+int kernel_view_slept(struct kernel_view *v, int key, uint64_t ns)
+{
+	struct sleep_stats *s;
+
+	HASH_FIND_INT(v->sleeps, &key, s);
+	if (!s) {
+		s = calloc(1, sizeof(*s));
+		if (!s)
+			return -ENOMEM;
+		s->key = key;
+		HASH_ADD_INT(v->sleeps, key, s);
+	}
+	s->times++;
+	s->ns += ns;
+	if (ns > s->max)
+		s->max = ns;
+	return 0;
+}
+
 void kernel_view_free(struct kernel_view *v)
 {
+	struct sleep_stats *s, *stmp2;
 	struct syscall_stats *sc, *stmp;
 	struct antagonist *a, *atmp;
 
@@ -71,6 +119,10 @@ void kernel_view_free(struct kernel_view *v)
 	HASH_ITER(hh, v->antagonists, a, atmp) {
 		HASH_DELETE(hh, v->antagonists, a);
 		free(a);
+	}
+	HASH_ITER(hh, v->sleeps, s, stmp2) {
+		HASH_DELETE(hh, v->sleeps, s);
+		free(s);
 	}
 	histogram_free(&v->stats.latency);
 }

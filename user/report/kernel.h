@@ -30,6 +30,23 @@ struct syscall_stats {
 	UT_hash_handle hh;
 };
 
+/* What a thread sleeps in. */
+enum sleep_kind { SLEEP_NORMAL, SLEEP_DISK, SLEEP_HALTED, SLEEP_UNKNOWN, SLEEP_KINDS };
+
+struct sleep_stats {
+	int key; /* SLEEP_KINDS * (nr + 1) + kind; see sleep_key() */
+	uint64_t times;
+	uint64_t ns;
+	uint64_t max;
+	UT_hash_handle hh;
+};
+
+/* Of a thread that falls asleep. */
+int sleep_key(const struct thread *t);
+/* The system call it sleeps in, -1 if in none. */
+int sleep_nr(int key);
+enum sleep_kind sleep_kind(int key);
+
 /* Who got the CPU that was taken away. */
 struct antagonist {
 	const char *name; /* interned */
@@ -43,6 +60,7 @@ struct kernel_view {
 	uint64_t threads; /* that are in stats */
 	struct syscall_stats *syscalls;
 	struct antagonist *antagonists;
+	struct sleep_stats *sleeps;
 };
 
 /* Larger numbers are counted under this one: no kernel has them, and files may be forged. */
@@ -51,6 +69,7 @@ struct kernel_view {
 /* 0 or -ENOMEM. */
 int kernel_view_syscall(struct kernel_view *v, const struct syscall_span *s);
 int kernel_view_taken(struct kernel_view *v, const char *by, uint64_t ns);
+int kernel_view_slept(struct kernel_view *v, int key, uint64_t ns);
 void kernel_view_free(struct kernel_view *v);
 
 #endif

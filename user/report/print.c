@@ -4,11 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "user/base/duration.h"
-#include "user/base/table.h"
-#include "user/base/text.h"
-#include "user/report/internal.h"
-#include "user/report/syscall_names.h"
+#include "user/report/print.h"
 
 /* So that lines have 140 columns at most, as long as counts are below ten million. */
 #define NAME_WIDTH 45
@@ -16,44 +12,6 @@
 #define STATE_WIDTH 15
 
 #define REASONS_PER_GROUP 5
-#define ANTAGONISTS 5
-
-#define ARRAY_SIZE(a) (sizeof(a) / sizeof((a)[0]))
-
-static const char *time_text(uint64_t ns)
-{
-	static _Thread_local char buf[4][DURATION_SIZE];
-	static _Thread_local unsigned int next;
-
-	return duration_format(buf[next++ % 4], ns);
-}
-
-static const char *plural(uint64_t n)
-{
-	return n == 1 ? "" : "s";
-}
-
-/* A new table; printed, with a title and if it has rows, and freed by table_end(). */
-static int table_end(struct table *t, size_t left_out, const char *title, FILE *out)
-{
-	int err = 0;
-
-	if (!t)
-		return -ENOMEM;
-	if (table_rows(t)) {
-		fprintf(out, "\n%s\n", title);
-		err = table_print(t, out);
-		if (left_out)
-			fprintf(out, "  ... and %zu more\n", left_out);
-	}
-	table_free(t);
-	return err;
-}
-
-static size_t shown(const struct report *r, size_t n)
-{
-	return r->options.top && r->options.top < n ? r->options.top : n;
-}
 
 /* --- goroutines --------------------------------------------------------------------------- */
 
@@ -263,167 +221,7 @@ static int print_singles(const struct report *r, const struct report_process *rp
 		 r->options.sort == REPORT_SORT_COUNT ? "starts" : sort_text(r->options.sort));
 	return table_end(t, gs->top.offered - gs->top.n, title, out);
 }
-
-/* --- kernel ------------------------------------------------------------------------------- */
-
-static int compare_antagonists(const struct antagonist *a, const struct antagonist *b)
-{
-	if (a->ns != b->ns)
-		return a->ns > b->ns ? -1 : 1;
-	return strcmp(a->name, b->name);
-}
-
-static int print_antagonists(struct kernel_view *v, FILE *out)
-{
-	static const struct column columns[] = {
-		{"off CPU", COLUMN_TIME, 0},
-		{"times", COLUMN_COUNT, 0},
-		{"mean", COLUMN_TIME, 0},
-		{"the CPU went to", COLUMN_TEXT, 0},
-	};
-	struct table *t = table_new(columns, ARRAY_SIZE(columns));
-	struct antagonist *a, *tmp;
-	size_t n = 0;
-
-	HASH_SORT(v->antagonists, compare_antagonists);
-	HASH_ITER(hh, v->antagonists, a, tmp) {
-		if (!t || n++ >= ANTAGONISTS)
-			break;
-		table_time(t, a->ns);
-		table_count(t, a->times);
-		table_time(t, a->ns / a->times);
-		table_text(t, *a->name ? a->name : "(not known)");
-	}
-	n = HASH_COUNT(v->antagonists);
-	return table_end(t, n > ANTAGONISTS ? n - ANTAGONISTS : 0,
-			 "Who took the CPU while it was wanted, until it was given back", out);
-}
-
-static int compare_syscalls(const struct syscall_stats *a, const struct syscall_stats *b)
-{
-	if (a->own != b->own)
-		return a->own ? 1 : -1;
-	if (a->ns != b->ns)
-		return a->ns > b->ns ? -1 : 1;
-	return a->key < b->key ? -1 : a->key > b->key;
-}
-
-static int print_syscalls(const struct report *r, struct kernel_view *v, bool go, FILE *out)
-{
-	static const struct column columns[] = {
-		{"count", COLUMN_COUNT, 0}, {"errors", COLUMN_COUNT, 0}, {"total", COLUMN_TIME, 0},
-		{"p50", COLUMN_TIME, 0},    {"p99", COLUMN_TIME, 0},     {"max", COLUMN_TIME, 0},
-		{"name", COLUMN_TEXT, 0},
-	};
-	struct table *t = table_new(columns, ARRAY_SIZE(columns));
-	struct syscall_stats *s, *tmp;
-	size_t all = HASH_COUNT(v->syscalls), n = 0;
-
-	HASH_SORT(v->syscalls, compare_syscalls);
-	HASH_ITER(hh, v->syscalls, s, tmp) {
-		const char *name = syscall_name(s->nr);
-		char text[64];
-
-		if (!t || n++ >= shown(r, all))
-			break;
-		if (name)
-			snprintf(text, sizeof(text), "%s", name);
-		else if (s->nr == SYSCALL_NR_OTHER)
-			snprintf(text, sizeof(text), "(not known)");
-		else
-			snprintf(text, sizeof(text), "number %u", s->nr);
-		if (go && s->own)
-			strcat(text, " (runtime)");
-		table_count(t, s->times.count);
-		table_count(t, s->errors);
-		table_time(t, s->ns);
-		table_time(t, histogram_percentile(&s->times, 500));
-		table_time(t, histogram_percentile(&s->times, 990));
-		table_time(t, s->times.max);
-		table_text(t, text);
-	}
-	return table_end(t, all - shown(r, all),
-			 go ? "System calls, those for goroutines first" : "System calls", out);
-}
-
-/* clang-format off */
-#define TASK_COLUMNS                       \
-	{"on CPU", COLUMN_TIME, 0},        \
-	{"runnable", COLUMN_TIME, 0},      \
-	{"delay p50", COLUMN_TIME, 0},     \
-	{"p99", COLUMN_TIME, 0},           \
-	{"max", COLUMN_TIME, 0},           \
-	{"switches", COLUMN_COUNT, 0},     \
-	{"preempted", COLUMN_COUNT, 0},    \
-	{"wake-ups", COLUMN_COUNT, 0},     \
-	{"syscalls", COLUMN_COUNT, 0},     \
-	{"in them", COLUMN_TIME, 0},       \
-	{"name", COLUMN_TEXT, 0}
-/* clang-format on */
-
-static void add_task(struct table *t, const struct task_stats *s, const char *name)
-{
-	table_time(t, s->on_cpu);
-	table_time(t, s->runnable);
-	table_time(t, histogram_percentile(&s->latency, 500));
-	table_time(t, histogram_percentile(&s->latency, 990));
-	table_time(t, s->latency.max);
-	table_count(t, s->switches);
-	table_count(t, s->preempted);
-	table_count(t, s->wakeups);
-	table_count(t, s->syscalls);
-	table_time(t, s->syscall_ns);
-	table_text(t, name);
-}
-
-static int print_tasks(const struct report *r, FILE *out)
-{
-	static const struct column process_columns[] = {
-		{"process", COLUMN_COUNT, 0},
-		{"threads", COLUMN_COUNT, 0},
-		TASK_COLUMNS,
-	};
-	static const struct column thread_columns[] = {
-		{"process", COLUMN_COUNT, 0},
-		{"thread", COLUMN_COUNT, 0},
-		TASK_COLUMNS,
-	};
-	const struct tasks *ts = &r->tasks;
-	struct table *t = table_new(process_columns, ARRAY_SIZE(process_columns));
-	int err;
-
-	for (size_t i = 0; t && i < ts->top_processes.n; i++) {
-		const struct task_process *ps = ts->top_processes.items[i];
-
-		table_count(t, ps->tgid);
-		table_count(t, ps->threads);
-		add_task(t, &ps->stats, ps->comm);
-	}
-	err = table_end(t, ts->top_processes.offered - ts->top_processes.n,
-			"Processes, those that waited longest for a CPU first", out);
-	if (err)
-		return err;
-	t = table_new(thread_columns, ARRAY_SIZE(thread_columns));
-	for (size_t i = 0; t && i < ts->top.n; i++) {
-		const struct task *task = ts->top.items[i];
-
-		table_count(t, task->tgid);
-		table_count(t, task->tid);
-		add_task(t, &task->stats, task->comm);
-	}
-	return table_end(t, ts->top.offered - ts->top.n,
-			 "Threads, those that waited longest for a CPU first", out);
-}
-
 /* --- the whole ---------------------------------------------------------------------------- */
-
-static void print_text(const char *text, FILE *out)
-{
-	char *clean = text_fit(text, 0);
-
-	fputs(clean ? clean : "?", out);
-	free(clean);
-}
 
 static void print_process_header(const struct report_process *rp, FILE *out)
 {
@@ -432,7 +230,7 @@ static void print_process_header(const struct report_process *rp, FILE *out)
 
 	print_text(rp->info.comm, out);
 	fprintf(out, " (process %" PRIu32 "), ", rp->tgid);
-	print_text(rp->info.go_version, out);
+	print_text(rp->plain ? "threads and system calls only" : rp->info.go_version, out);
 	fprintf(out, ", traced for %s", time_text(rp->end - rp->begin));
 	if (rp->gone)
 		fputs(rp->how == GONE_EXEC ? ", until it executed another program" :
@@ -443,9 +241,16 @@ static void print_process_header(const struct report_process *rp, FILE *out)
 		print_text(rp->info.exe, out);
 		fputc('\n', out);
 	}
-	fprintf(out,
-		"%" PRIu64 " goroutine%s seen: %" PRIu64 " at the start, %" PRIu64 " at the end\n",
-		gs->seen, plural(gs->seen), gs->at_start, gs->at_end);
+	if (rp->plain) {
+		fputs("No goroutines: ", out);
+		print_text(rp->plain, out);
+		fputc('\n', out);
+	} else {
+		fprintf(out,
+			"%" PRIu64 " goroutine%s seen: %" PRIu64 " at the start, %" PRIu64
+			" at the end\n",
+			gs->seen, plural(gs->seen), gs->at_start, gs->at_end);
+	}
 	if (!rp->view.threads)
 		return;
 	fprintf(out, "%" PRIu64 " thread%s: %s on CPUs, ", rp->view.threads,
@@ -461,6 +266,20 @@ static void print_process_header(const struct report_process *rp, FILE *out)
 		plural(s->wakeups));
 }
 
+static int print_plain(const struct report *r, struct report_process *rp, FILE *out)
+{
+	int err = print_threads(&rp->threads, out);
+
+	if (!err)
+		err = print_sleeps(r, &rp->view, out);
+	if (!err)
+		err = print_antagonists(&rp->view, out);
+	if (!err)
+		err = print_syscalls(r, &rp->view, false, out);
+	fputc('\n', out);
+	return err;
+}
+
 static int print_process(const struct report *r, struct report_process *rp, FILE *out)
 {
 	struct group **groups;
@@ -468,6 +287,8 @@ static int print_process(const struct report *r, struct report_process *rp, FILE
 	int err;
 
 	print_process_header(rp, out);
+	if (rp->plain)
+		return print_plain(r, rp, out);
 	groups = sorted_groups(rp, &n);
 	if (!groups)
 		return -ENOMEM;

@@ -66,10 +66,12 @@ static int on_process(void *ctx, struct process *ps, uint64_t time)
 		return -ENOMEM;
 	rp->tgid = ps->tgid;
 	rp->info = ps->info;
+	rp->plain = ps->plain;
 	rp->begin = time;
+	tasks_rows_init(&rp->threads, r->options.top);
 	goroutines_init(&rp->goroutines, r->options.sort, r->options.top, &r->names);
 	HASH_ADD(hh, r->processes, tgid, sizeof(rp->tgid), rp);
-	return tasks_target(&r->tasks, ps->tgid, &rp->view);
+	return tasks_target(&r->tasks, ps->tgid, &rp->view, rp->plain ? &rp->threads : NULL);
 }
 
 static int on_goroutine(void *ctx, const struct g_change *c)
@@ -236,6 +238,7 @@ void report_free(struct report *r)
 		HASH_DELETE(hh, r->processes, rp);
 		goroutines_free(&rp->goroutines);
 		kernel_view_free(&rp->view);
+		tasks_rows_free(&rp->threads);
 		free(rp);
 	}
 	kernel_view_free(&r->system);

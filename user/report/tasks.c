@@ -73,13 +73,26 @@ static struct task_process *process_get(struct tasks *ts, uint32_t tgid)
 	return ps;
 }
 
-int tasks_target(struct tasks *ts, uint32_t tgid, struct kernel_view *view)
+void tasks_rows_init(struct top *rows, unsigned int top)
+{
+	*rows = (struct top){.compare = compare_tasks, .max = top};
+}
+
+void tasks_rows_free(struct top *rows)
+{
+	for (size_t i = 0; i < rows->n; i++)
+		task_free(rows->items[i]);
+	free(rows->items);
+}
+
+int tasks_target(struct tasks *ts, uint32_t tgid, struct kernel_view *view, struct top *rows)
 {
 	struct task_process *ps = process_get(ts, tgid);
 
 	if (!ps)
 		return -ENOMEM;
 	ps->view = view;
+	ps->rows = rows;
 	return 0;
 }
 
@@ -139,6 +152,8 @@ static int task_advance(struct tasks *ts, struct task *t, uint64_t time)
 		break;
 	case T_SLEEPING:
 		t->stats.sleeping += ns;
+		if (t->process->rows)
+			err = kernel_view_slept(t->process->view, t->asleep, ns);
 		break;
 	case T_UNKNOWN:
 	case T_DEAD:
@@ -162,6 +177,25 @@ static int process_finish(struct tasks *ts, struct task_process *ps)
 	return err;
 }
 
+/* A row goes to its process's and to the system's table; one of them has to make a copy. */
+static int offer_row(struct top *rows, const struct task *t)
+{
+	struct task *copy = malloc(sizeof(*copy));
+	void *out = copy;
+	int err;
+
+	if (!copy)
+		return -ENOMEM;
+	*copy = *t;
+	copy->process = NULL;
+	copy->stats.latency = (struct histogram){0};
+	err = histogram_merge(&copy->stats.latency, &t->stats.latency);
+	if (!err)
+		err = top_offer(rows, copy, &out);
+	task_free(err ? copy : out);
+	return err;
+}
+
 static int task_finish(struct tasks *ts, struct task *t, uint64_t time)
 {
 	struct task_process *ps = t->process;
@@ -175,6 +209,8 @@ static int task_finish(struct tasks *ts, struct task *t, uint64_t time)
 		err = task_stats_merge(&ps->view->stats, &t->stats);
 		ps->view->threads++;
 	}
+	if (!err && ps->rows)
+		err = offer_row(ps->rows, t);
 	t->process = NULL;
 	if (!err && ts->system)
 		err = top_offer(&ts->top, t, &out);
@@ -232,6 +268,7 @@ int tasks_change(struct tasks *ts, const struct t_change *c)
 		if (!t)
 			return -ENOMEM;
 		t->state = c->from;
+		t->asleep = SLEEP_UNKNOWN;
 		t->since = c->since > ts->begin ? c->since : ts->begin;
 	}
 	task_name(t, c->t);
@@ -247,6 +284,8 @@ int tasks_change(struct tasks *ts, const struct t_change *c)
 	if (!err && t->state == T_RUNNING && c->to == T_RUNNABLE)
 		err = note_taker(ts, t, c);
 	t->state = c->to;
+	if (c->to == T_SLEEPING)
+		t->asleep = sleep_key(c->t);
 	if (!err && c->to == T_DEAD)
 		err = task_finish(ts, t, c->time);
 	return err;
@@ -277,6 +316,7 @@ int tasks_syscall(struct tasks *ts, const struct syscall_span *s)
 
 int tasks_close_process(struct tasks *ts, uint32_t tgid, uint64_t time)
 {
+	struct task_process *ps;
 	struct task *t, *tmp;
 	int err = 0;
 
@@ -284,6 +324,11 @@ int tasks_close_process(struct tasks *ts, uint32_t tgid, uint64_t time)
 		int e = t->tgid == tgid ? task_finish(ts, t, time) : 0;
 
 		err = err ? err : e;
+	}
+	HASH_FIND(hh, ts->processes, &tgid, sizeof(tgid), ps);
+	if (ps && ps->rows) {
+		top_sort(ps->rows);
+		ps->rows = NULL;
 	}
 	return err;
 }

@@ -16,7 +16,8 @@ struct task_process {
 	unsigned int live; /* threads with a row */
 	uint64_t threads;
 	uint64_t serial;
-	struct kernel_view *view; /* a Go target's own, or NULL; outlives this */
+	struct kernel_view *view; /* a target's own, or NULL; outlives this */
+	struct top *rows; /* its threads', if they are wanted; outlives this */
 	struct task_stats stats; /* of the threads that ended */
 	UT_hash_handle hh;
 };
@@ -29,6 +30,7 @@ struct task {
 	uint64_t serial;
 	enum t_state state;
 	uint64_t since; /* when it entered the state */
+	int asleep; /* while asleep: sleep_key() */
 	const char *taken_by; /* while runnable, if its CPU was taken away */
 	const char *taken_by_name; /* the same, without regard to whose thread it is */
 	struct task_stats stats;
@@ -49,8 +51,13 @@ struct tasks {
 void tasks_init(struct tasks *ts, unsigned int top, struct kernel_view *system,
 		struct interned **names);
 
-/* A Go target: what happens to its threads is added to `view`, too. */
-int tasks_target(struct tasks *ts, uint32_t tgid, struct kernel_view *view);
+/*
+ * A target: what happens to its threads is added to `view`, too. One without goroutines has `rows`,
+ * from tasks_rows_init(), for its threads and what they sleep in; else NULL.
+ */
+int tasks_target(struct tasks *ts, uint32_t tgid, struct kernel_view *view, struct top *rows);
+void tasks_rows_init(struct top *rows, unsigned int top);
+void tasks_rows_free(struct top *rows);
 
 /* All: 0 or -ENOMEM. */
 int tasks_change(struct tasks *ts, const struct t_change *c);

@@ -429,6 +429,61 @@ static void sort_keys_are_parsed(void)
 	CU_ASSERT_PTR_NOT_NULL(strstr(e.text, "offcpu"));
 }
 
+static void a_process_without_goroutines_reads_like_this(void)
+{
+	static const char want[] =
+		"server (process 42), threads and system calls only, traced for 2.00s\n"
+		"/srv/bin/?[2Jserver\n"
+		"No goroutines: it is a ?shell\n"
+		"2 threads: 150ms on CPUs, 50.0ms waiting for one (p50 50.0ms, p99 50.0ms, max 50.0ms)\n"
+		"2 switches to another task, 1 of them by preemption; 0 wake-ups\n"
+		"\n"
+		"Threads, those that waited longest for a CPU first\n"
+		"  thread   asleep   on CPU  runnable  delay p50      p99      max  switches  preempted  wake-ups  syscalls  in them  name\n"
+		"      43    1.80s    150ms    50.0ms     50.0ms   50.0ms   50.0ms         2          1         0         1    1.80s  server\n"
+		"      44    2.00s        -         -          -        -        -         0          0         0         0        -  server\n"
+		"\n"
+		"What the threads slept in\n"
+		"   asleep  times     mean      max  in\n"
+		"    2.00s      1    2.00s    2.00s  (stopped by a signal or a debugger)\n"
+		"    1.80s      1    1.80s    1.80s  read, not interruptible\n"
+		"\n"
+		"Who took the CPU while it was wanted, until it was given back\n"
+		"  off CPU  times     mean  the CPU went to\n"
+		"   50.0ms      1   50.0ms  stress\n"
+		"\n"
+		"System calls\n"
+		"  count  errors    total      p50      p99      max  name\n"
+		"      1       0    1.80s    1.80s    1.80s    1.80s  read\n"
+		"\n"
+		"0 events in 2.00s; the capture ended when the time was over.\n"
+		"No event was lost.\n"
+		"What tracing cost was not measured.\n";
+	char *text;
+
+	begin(&(struct report_options){0});
+	target.plain = (char[]){"it is a \033shell"};
+	CU_ASSERT_EQUAL(sink.ops->process(sink.ctx, &target, now), 0);
+	m1.sys_nr = m2.sys_nr = -1;
+	m2.asleep = SLEEP_STOPPED;
+	thread_to(&m1, T_RUNNING, 0, "");
+	thread_to(&m2, T_SLEEPING, 0, "");
+	now += 100 * MS;
+	thread_to(&m1, T_RUNNABLE, 99, "stress");
+	now += 50 * MS;
+	thread_to(&m1, T_RUNNING, 0, "");
+	now += 50 * MS;
+	m1.sys_nr = 0;
+	m1.asleep = SLEEP_UNINTERRUPTIBLE;
+	thread_to(&m1, T_SLEEPING, 0, "");
+	now += 1800 * MS;
+	syscall_took(&m1, NULL, 0, 1800 * MS, 0);
+	end((struct replay_totals){.ended = true, .why = END_DURATION});
+	text = print();
+	expect(text, want);
+	free(text);
+}
+
 static void a_full_disk_is_an_error(void)
 {
 	struct report_options options = {.top = 1};
@@ -449,6 +504,8 @@ static CU_TestInfo tests[] = {
 	{"a report reads like this", a_report_reads_like_this},
 	{"what went wrong is told", what_went_wrong_is_told},
 	{"a system reads like this", a_system_reads_like_this},
+	{"a process without goroutines reads like this",
+	 a_process_without_goroutines_reads_like_this},
 	{"sorting decides what comes first", sorting_decides_what_comes_first},
 	{"sort keys are parsed", sort_keys_are_parsed},
 	{"a full disk is an error", a_full_disk_is_an_error},

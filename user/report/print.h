@@ -1,0 +1,35 @@
+/* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
+/* What the parts of the printing share. */
+#ifndef GSCOPE_REPORT_PRINT_H
+#define GSCOPE_REPORT_PRINT_H
+
+#include <stdio.h>
+
+#include "user/base/table.h"
+#include "user/report/internal.h"
+
+#define ARRAY_SIZE(a) (sizeof(a) / sizeof((a)[0]))
+
+/* Good for four calls. */
+const char *time_text(uint64_t ns);
+/* "s", or "" for one */
+const char *plural(uint64_t n);
+/* Made printable. */
+void print_text(const char *text, FILE *out);
+/* How many of n rows to show. */
+size_t shown(const struct report *r, size_t n);
+
+/* Print the table with a title, if it has rows, and free it: 0 or -ENOMEM. */
+int table_end(struct table *t, size_t left_out, const char *title, FILE *out);
+
+/* --- print_kernel.c: all 0 or -ENOMEM --- */
+int print_antagonists(struct kernel_view *v, FILE *out);
+/* go: tell calls for goroutines from the runtime's own */
+int print_syscalls(const struct report *r, struct kernel_view *v, bool go, FILE *out);
+int print_sleeps(const struct report *r, struct kernel_view *v, FILE *out);
+/* Threads of one process, in order. */
+int print_threads(const struct top *rows, FILE *out);
+/* Processes and threads of the system. */
+int print_tasks(const struct report *r, FILE *out);
+
+#endif
