@@ -8,7 +8,7 @@
 
 static const struct command commands[] = {
 	{"trace", cmd_trace, "trace a Go process, write a Go trace, print the latency report"},
-	{"record", cmd_record, "record Go processes or the whole system into a capture file"},
+	{"record", cmd_record, "record processes or the whole system into a capture file"},
 	{"report", cmd_report, "per-goroutine latency report of a capture file"},
 	{"export", cmd_export, "write a capture file in the format of a viewer"},
 	{"dump", cmd_dump, "events and transitions of a capture file as text"},

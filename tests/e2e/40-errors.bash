@@ -29,6 +29,20 @@ untraceable() {
 	refused 3 "$1" record -p "$2" -d 1s
 }
 
+# threads_only PATTERN PID: trace refuses it and says what to do, record does that
+threads_only() {
+	refused 3 "$1.*gscope record -p $2" trace -p "$2" -d 1s
+	run_gscope threads 0 record -p "$2" -d 100ms -o threads.gscope
+	grep -Eq "^gscope: pid $2: .*($1).*threads and system calls" threads.err ||
+		fail "record says: $(cat threads.err)"
+	run_gscope threads 0 report threads.gscope
+	grep -Eq "^No goroutines: .*($1)" threads.out || fail 'the report does not say what is missing'
+	run_gscope threads 1 export -f go -o threads.trace threads.gscope
+	one_line threads 'no goroutines'
+	[ ! -e threads.trace ] || fail 'a trace without goroutines was left'
+	rm threads.gscope
+}
+
 no_process() {
 	local pid
 
@@ -44,6 +58,7 @@ no_process() {
 	pid=$(cat parent.out)
 	await 'the zombie' grep -q '^State:.*Z' "/proc/$pid/status"
 	untraceable 'no (such )?process|ended|zombie' "$pid"
+	untraceable 'kernel' 2
 }
 add no-process no_process
 
@@ -62,22 +77,9 @@ thread() {
 add thread thread
 need "$newest" idle plain
 
-no_go() {
-	start sleep sleep 1000
-	start shell bash -c 'read -r line'
-	untraceable 'Go' "${target[sleep]}"
-	untraceable 'Go' "${target[shell]}"
-	untraceable 'kernel' 2
-	gone "${target[sleep]}" && fail 'sleep did not survive'
-	gone "${target[shell]}" && fail 'the shell did not survive'
-	tell shell line
-	await 'the shell to end' gone "${target[shell]}"
-}
-add no-go no_go
-
 stripped() {
 	start_target target "$1" chans stripped
-	untraceable 'DWARF|debug|strip|-w' "${target[target]}"
+	threads_only 'DWARF|debug|strip|-w' "${target[target]}"
 	is_intact target
 	work target
 	quit target
@@ -97,7 +99,7 @@ other_version() {
 	"$tool" replace "$program" program "go$from" "go$2"
 	start target ./program 10
 	await_ready target
-	untraceable "$2" "${target[target]}"
+	threads_only "$2" "${target[target]}"
 	work target
 	quit target
 }
@@ -128,7 +130,7 @@ bits32() {
 	start target ./program 10
 	await 'the target to start' lines_or_gone "${target[target]}" target.out 1
 	has_lines target.out 1 || skip 'this kernel runs no 32-bit programs'
-	untraceable '386|32-bit|64-bit|x86-64|amd64' "${target[target]}"
+	threads_only '386|32-bit|64-bit|x86-64|amd64' "${target[target]}"
 	work target
 	quit target
 }

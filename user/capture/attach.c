@@ -29,10 +29,15 @@ static int keep(struct links *l, struct bpf_link *link)
 	return 0;
 }
 
+void links_cut(struct links *l, size_t n)
+{
+	while (l->n > n)
+		bpf_link__destroy(l->v[--l->n]);
+}
+
 void links_close(struct links *l)
 {
-	while (l->n)
-		bpf_link__destroy(l->v[--l->n]);
+	links_cut(l, 0);
 	free(l->v);
 	*l = (struct links){0};
 }

@@ -59,6 +59,22 @@ static int record_strings(const struct record_sink *to, uint32_t tgid, enum stri
 	return err;
 }
 
+static int record_plain(const struct record_sink *to, const struct target *t, uint64_t time_ns,
+			struct error *e)
+{
+	uint32_t tgid = (uint32_t)t->process->pid;
+	struct ev_process ev = {
+		.h = {.time_ns = time_ns, .tid = tgid, .type = EV_PROCESS, .size = sizeof(ev)},
+		.tgid = tgid,
+		.start_time = t->process->start_time,
+	};
+
+	COPY(ev.comm, t->process->comm);
+	COPY(ev.exe, t->process->exe);
+	COPY(ev.why, t->plain);
+	return record_add(to, &ev.h, e);
+}
+
 int record_target(const struct record_sink *to, const struct target *t, uint64_t time_ns,
 		  struct error *e)
 {
@@ -73,6 +89,8 @@ int record_target(const struct record_sink *to, const struct target *t, uint64_t
 	struct target_strings strings;
 	int err;
 
+	if (!target_has_goroutines(t))
+		return record_plain(to, t, time_ns, e);
 	COPY(ev.go_version, t->build.version);
 	COPY(ev.layout, t->layout.rung);
 	COPY(ev.build_id, t->build.build_id);
@@ -113,6 +131,7 @@ int record_threads(const struct record_sink *to, const struct target *t, struct 
 			      .size = sizeof(ev)},
 			.tgid = (uint32_t)t->process->pid,
 			.state = (unsigned char)v[i].state,
+			.sys = (uint16_t)(v[i].sys + 1),
 		};
 
 		COPY(ev.comm, v[i].comm);

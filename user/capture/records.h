@@ -17,7 +17,7 @@ struct record_sink {
 
 int record_add(const struct record_sink *to, const struct event_head *ev, struct error *e);
 
-/* EV_TARGET and the runtime's strings. */
+/* EV_TARGET and the runtime's strings; EV_PROCESS for a target without goroutines. */
 int record_target(const struct record_sink *to, const struct target *t, uint64_t time_ns,
 		  struct error *e);
 

@@ -83,7 +83,7 @@ static int take_targets(struct capture_session *s, struct error *e)
 		return out_of_memory(e);
 	for (size_t i = 0; i < opt->ntargets; i++) {
 		struct target *t = opt->targets[i];
-		int err = target_cfg_fill(&s->cfg[i], &t->layout, e);
+		int err = target_has_goroutines(t) ? target_cfg_fill(&s->cfg[i], &t->layout, e) : 0;
 
 		if (err)
 			return err;
@@ -268,6 +268,51 @@ static int enter_targets(struct capture_session *s, struct error *e)
 	return 0;
 }
 
+static size_t probes_of(const struct capture_session *s, const struct traced *t)
+{
+	return s->opt.no_probes || !target_has_goroutines(t->t) ? 0 : t->t->sites.n;
+}
+
+/* The kernel takes no probes for this process: let its threads be traced. */
+static int make_plain(struct capture_session *s, size_t i, const struct error *why, struct error *e)
+{
+	struct target *t = s->opt.targets[i];
+	int fd = bpf_map__fd(s->programs->skel->maps.targets);
+
+	snprintf(t->plain, sizeof(t->plain), "%s", why->text);
+	s->cfg[i] = (struct target_cfg){0};
+	if (bpf_map_update_elem(fd, &s->traced[i].tgid, &s->cfg[i], BPF_ANY))
+		return error_set(e, EXIT_FAILED, -errno, "cannot enter process %u: %s",
+				 s->traced[i].tgid, strerror(errno));
+	if (s->opt.messages)
+		fprintf(s->opt.messages,
+			"gscope: pid %u: %s; recording its threads and system calls, no "
+			"goroutines\n",
+			s->traced[i].tgid, t->plain);
+	return 0;
+}
+
+static int attach_target(struct capture_session *s, size_t i, struct error *e)
+{
+	const struct traced *t = &s->traced[i];
+	size_t before = s->probe_links.n;
+	struct error why;
+	int err;
+
+	if (!probes_of(s, t))
+		return 0;
+	err = attach_probes(&s->probe_links, s->programs, t->t, t->first_site, s->opt.messages,
+			    &why);
+	if (!err)
+		return 0;
+	if (why.status == EXIT_TARGET && s->opt.threads_do && target_process_same(t->t->process)) {
+		links_cut(&s->probe_links, before);
+		return make_plain(s, i, &why, e);
+	}
+	*e = why;
+	return err;
+}
+
 static int attach_all(struct capture_session *s, struct error *e)
 {
 	int err;
@@ -279,9 +324,8 @@ static int attach_all(struct capture_session *s, struct error *e)
 		return err;
 	measure_filter(s);
 	err = enter_targets(s, e);
-	for (size_t i = 0; i < s->opt.ntargets && !err && !s->opt.no_probes; i++)
-		err = attach_probes(&s->probe_links, s->programs, s->traced[i].t,
-				    s->traced[i].first_site, s->opt.messages, e);
+	for (size_t i = 0; i < s->opt.ntargets && !err; i++)
+		err = attach_target(s, i, e);
 	/* what was found by pid has been attached: was it still the same process? */
 	for (size_t i = 0; i < s->opt.ntargets && !err; i++)
 		if (!target_process_same(s->traced[i].t->process))
@@ -327,7 +371,7 @@ static int record_sites(struct capture_session *s, const struct traced *t, uint6
 {
 	int err = 0;
 
-	for (size_t i = 0; !s->opt.no_probes && i < t->t->sites.n && !err; i++) {
+	for (size_t i = 0; i < probes_of(s, t) && !err; i++) {
 		struct ev_site ev = site_record(t, i, time_ns);
 
 		err = record_add(&s->own, &ev.h, e);
@@ -375,7 +419,7 @@ static int record_beginning(struct capture_session *s, uint64_t since, struct er
 		err = record_all_threads(&s->own, e);
 	for (size_t i = 0; i < s->opt.ntargets && !err; i++) {
 		err = s->opt.system_wide ? 0 : record_threads(&s->own, s->traced[i].t, e);
-		if (!err)
+		if (!err && target_has_goroutines(s->traced[i].t))
 			err = record_snapshot(&s->own, s->traced[i].t, e);
 		if (!err)
 			err = record_ready(s, s->traced[i].tgid, e);
@@ -492,7 +536,7 @@ static int write_end(struct capture_session *s, struct error *e)
 	for (size_t i = 0; i < s->opt.ntargets; i++) {
 		const struct traced *t = &s->traced[i];
 
-		for (size_t j = 0; !s->opt.no_probes && j < t->t->sites.n && !err; j++) {
+		for (size_t j = 0; j < probes_of(s, t) && !err; j++) {
 			struct ev_site ev = site_record(t, j, now);
 
 			ev.flags |= SITE_FINAL;

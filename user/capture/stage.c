@@ -19,8 +19,11 @@ static int write_symbol(void *ctx, const struct event_head *ev)
 int stage_init(struct stage *st)
 {
 	for (size_t i = 0; i < st->n; i++) {
-		struct symbol_source source = symbol_source_pclntab(st->v[i].t->pcln);
+		struct symbol_source source;
 
+		if (!target_has_goroutines(st->v[i].t))
+			continue;
+		source = symbol_source_pclntab(st->v[i].t->pcln);
 		st->v[i].symbolizer = symbolizer_new(st->v[i].tgid, &source, write_symbol, st);
 		if (!st->v[i].symbolizer)
 			return -ENOMEM;
@@ -72,7 +75,7 @@ static int need_proc(struct stage *st, uint32_t tgid, uint64_t p, uint64_t time_
 	if (!p)
 		return 0;
 	t = stage_find(st, tgid);
-	if (!t || t->last_proc == p)
+	if (!t || t->last_proc == p || !target_has_goroutines(t->t))
 		return 0;
 	t->last_proc = p;
 	if (pcset_find(&t->procs, p))
@@ -186,12 +189,25 @@ static int after(struct stage *st, const struct event_head *ev)
 	}
 }
 
+/* What a probe sent before the others of its process were refused: nobody can read it. */
+static bool is_stray(struct stage *st, const struct event_head *ev)
+{
+	const struct ev_stack *stack = (const void *)ev;
+	const struct ev_go *go = (const void *)ev;
+	const struct traced *t;
+
+	if (ev->type != EV_GO && ev->type != EV_GO_CREATE && ev->type != EV_STACK)
+		return false;
+	t = stage_find(st, ev->type == EV_STACK ? stack->tgid : go->tgid);
+	return t && !target_has_goroutines(t->t);
+}
+
 int stage_record(void *ctx, struct event_head *ev)
 {
 	struct stage *st = ctx;
 	int err;
 
-	if (ev->type < EV_USER_FIRST && ev->time_ns >= st->until_ns)
+	if (ev->type < EV_USER_FIRST && (ev->time_ns >= st->until_ns || is_stray(st, ev)))
 		return 0;
 	count(st, ev);
 	if (ev->type == EV_GONE) {

@@ -18,7 +18,7 @@
 #include "user/target/target.h"
 
 static const struct argp_option options[] = {
-	{"pid", 'p', "PID", 0, "Go process to trace", 0},
+	{"pid", 'p', "PID", 0, "process to trace", 0},
 	{"duration", 'd', "DURATION", 0, "how long: 500ms, 5s, 2m (default 5s)", 0},
 	{"buffer", 'B', "SIZE", 0,
 	 "memory for events under way, all CPUs together: 64M, 1G (default: one second at 500,000 "
@@ -114,6 +114,7 @@ static int capture_targets(const struct live_options *o, struct target **targets
 		.targets = targets,
 		.ntargets = o->npids,
 		.system_wide = o->system_wide,
+		.threads_do = !o->goroutines,
 		.duration_ns = o->duration_ns,
 		.buffer_bytes = o->buffer_bytes,
 		.stop = &stop,
@@ -135,15 +136,35 @@ static int capture_targets(const struct live_options *o, struct target **targets
 	return err ? err : err2;
 }
 
+/* What the user is to know before it starts: what is left out, and why. */
+static int check_target(const struct live_options *o, const struct target *t, struct error *e)
+{
+	int pid = (int)t->process->pid;
+
+	if (!target_has_goroutines(t)) {
+		if (o->goroutines)
+			return error_set(
+				e, EXIT_TARGET, -ENOEXEC,
+				"pid %d: %.400s; `gscope record -p %d` records its threads "
+				"and system calls",
+				pid, t->plain, pid);
+		cmd_warn("pid %d: %s; recording its threads and system calls, no goroutines", pid,
+			 t->plain);
+	}
+	for (size_t k = 0; k < t->sites.nwarnings; k++)
+		cmd_warn("pid %d: %s", pid, t->sites.warnings[k].text);
+	return 0;
+}
+
 int live_capture(const struct live_options *o, int fd, bool *interrupted, struct error *e)
 {
 	struct target *targets[LIVE_MAX_TARGETS] = {NULL};
 	int err = 0;
 
 	for (size_t i = 0; i < o->npids && !err; i++) {
-		err = target_open(o->pids[i], &targets[i], e);
-		for (size_t k = 0; !err && k < targets[i]->sites.nwarnings; k++)
-			cmd_warn("pid %d: %s", o->pids[i], targets[i]->sites.warnings[k].text);
+		err = target_open_any(o->pids[i], &targets[i], e);
+		if (!err)
+			err = check_target(o, targets[i], e);
 	}
 	if (!err) {
 		catch_signals();

@@ -17,6 +17,7 @@ struct live_options {
 	pid_t pids[LIVE_MAX_TARGETS];
 	size_t npids;
 	bool system_wide;
+	bool goroutines; /* a process without is refused */
 	uint64_t duration_ns;
 	uint64_t buffer_bytes; /* 0: the default */
 };

@@ -52,8 +52,9 @@ static const struct argp_child children[] = {{.argp = &live_argp}, {0}};
 static const struct argp argp = {
 	.options = options,
 	.parser = parse,
-	.doc = "Record Go processes (-p, any number), the whole system (-a), or both, into a "
-	       "capture file."
+	.doc = "Record processes (-p, any number), the whole system (-a), or both, into a capture "
+	       "file. Of Go processes it has goroutines, threads and system calls; of others the "
+	       "latter two."
 	       "\vNo program is stopped, restarted or changed. Needs root; reading the file later "
 	       "does not.",
 	.children = children,

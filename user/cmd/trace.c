@@ -104,7 +104,7 @@ static int finish(const struct trace_options *o, int capture_fd, struct outfile 
 int cmd_trace(int argc, char **argv)
 {
 	struct trace_options o = {
-		.live = {.duration_ns = 5000000000U},
+		.live = {.duration_ns = 5000000000U, .goroutines = true},
 		.report = {.top = REPORT_TOP_DEFAULT},
 		.output = "trace.out",
 	};
