@@ -24,6 +24,9 @@ int stage_init(struct stage *st)
 		if (!target_has_goroutines(st->v[i].t))
 			continue;
 		source = symbol_source_pclntab(st->v[i].t->pcln);
+		source.native = st->v[i].native = native_new(st->v[i].t->process);
+		if (!source.native)
+			return -ENOMEM;
 		st->v[i].symbolizer = symbolizer_new(st->v[i].tgid, &source, write_symbol, st);
 		if (!st->v[i].symbolizer)
 			return -ENOMEM;
@@ -35,6 +38,7 @@ void stage_free(struct stage *st)
 {
 	for (size_t i = 0; i < st->n; i++) {
 		symbolizer_free(st->v[i].symbolizer);
+		native_free(st->v[i].native);
 		pcset_free(&st->v[i].procs);
 	}
 }

@@ -22,6 +22,7 @@ struct traced {
 	uint32_t tgid;
 	uint32_t first_site; /* its sites are numbered from here */
 	struct symbolizer *symbolizer;
+	struct native *native; /* of the symbolizer */
 	struct pcset procs; /* Ps that are in the capture */
 	uint64_t last_proc; /* the one seen last: most records need no look-up */
 	bool gone; /* EV_GONE was written */

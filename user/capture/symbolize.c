@@ -42,7 +42,7 @@ static uint64_t table_start_pc(void *ctx, uint64_t startpc)
 
 struct symbol_source symbol_source_pclntab(struct pclntab *t)
 {
-	return (struct symbol_source){table_frames, table_pcsp, table_start_pc, t};
+	return (struct symbol_source){table_frames, table_pcsp, table_start_pc, t, NULL};
 }
 
 struct symbolizer *symbolizer_new(uint32_t tgid, const struct symbol_source *source,
@@ -176,6 +176,8 @@ static int want(struct symbolizer *s, uint64_t time_ns, uint64_t pc, uint64_t lo
 		return 0;
 	}
 	n = s->source.frames(s->source.ctx, lookup, frames, MAX_FRAMES);
+	if (n <= 0 && s->source.native && !native_frame(s->source.native, lookup, frames))
+		n = 1;
 	*note = n > 0 ? role(frames[n - 1].func) : 0;
 	shown = n > 0 ? hide_wrappers(frames, n, callee) : 0;
 	if (n <= 0 || shown)

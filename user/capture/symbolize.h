@@ -10,14 +10,19 @@
 #include <stdint.h>
 
 #include "bpf/event.h"
+#include "user/target/native.h"
 #include "user/target/pclntab.h"
 
-/* Where symbols come from: the functions of pclntab.h, for a table `ctx`. */
+/*
+ * Where symbols come from: the functions of pclntab.h, for a table `ctx`, and native_frame() for
+ * what is in no Go module.
+ */
 struct symbol_source {
 	int (*frames)(void *ctx, uint64_t pc, struct pcln_frame *out, size_t max);
 	int (*pcsp)(void *ctx, uint64_t pc);
 	uint64_t (*start_pc)(void *ctx, uint64_t startpc);
 	void *ctx;
+	struct native *native; /* NULL: such PCs stay unknown */
 };
 
 struct symbol_source symbol_source_pclntab(struct pclntab *t);

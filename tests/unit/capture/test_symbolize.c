@@ -99,7 +99,7 @@ struct setup {
 
 static void set_up(struct setup *t)
 {
-	struct symbol_source source = {frames, pcsp, start_pc, &t->lookups};
+	struct symbol_source source = {frames, pcsp, start_pc, &t->lookups, NULL};
 
 	memset(t, 0, sizeof(*t));
 	t->s = symbolizer_new(TGID, &source, take, &t->out);
