@@ -89,31 +89,40 @@ for release in "$oldest" "$newest"; do
 	need "$release" chans stripped
 done
 
-# other_version FROM TO: a program that claims to be of another release
-other_version() {
-	local program from
+# start_claiming RELEASE: a program that claims to be of that release, and is of the newest
+start_claiming() {
+	local program from to
 
-	program=$("$top/tests/targets/build" "$1" idle plain)
-	from=$(sed -n "s/^$1 //p" "$top/build/go/versions")
-	[ ${#from} = ${#2} ] || fail "$2 is not as long as $from"
-	"$tool" replace "$program" program "go$from" "go$2"
+	program=$("$top/tests/targets/build" "$newest" idle plain)
+	from=$(sed -n "s/^$newest //p" "$top/build/go/versions")
+	to=$1${from#1.??}
+	[ ${#from} = ${#to} ] || fail "$to is not as long as $from"
+	"$tool" replace "$program" program "go$from" "go$to"
 	start target ./program 10
 	await_ready target
-	threads_only "$2" "${target[target]}"
+}
+
+# what it says of itself is wrong
+version() {
+	start_claiming "$1"
+	threads_only "$1" "${target[target]}"
 	work target
 	quit target
 }
-
-version() {
-	local of
-
-	of=$(sed -n "s/^$newest //p" "$top/build/go/versions")
-	other_version "$newest" "$1${of#1.??}"
-}
-for claim in 1.19 1.20 1.28; do
+for claim in 1.19 1.20; do
 	add "version-$claim" version $claim
 	need "$newest" idle plain
 done
+
+# a release that does not exist yet: its DWARF tells
+newer() {
+	start_claiming 1.28
+	run_gscope trace 0 trace -p "${target[target]}" -d 200ms -o out.trace
+	work target
+	quit target
+}
+add version-newer newer
+need "$newest" idle plain
 
 # a program for another architecture, which this machine runs too
 bits32() {

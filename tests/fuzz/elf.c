@@ -29,18 +29,17 @@ static void ask_addresses(struct elf_file *f)
 {
 	static const size_t lengths[] = {1, 8, 4096, 65536};
 	static char room[65536];
-	struct elf_bytes bytes;
+	struct elf_load part;
 	uint64_t vaddr, off;
 
 	for (size_t i = 0; damaged_address(i, &vaddr); i++) {
 		damaged_sum += elf_file_offset(f, vaddr, &off);
-		if (elf_section_at(f, vaddr, &bytes)) {
-			if (bytes.vaddr != vaddr || !bytes.size)
-				abort();
-			damaged_use(bytes.data, bytes.size);
-		}
+		if (elf_load_of(f, vaddr, &part) && vaddr - part.vaddr >= part.filesz)
+			abort();
 		for (size_t k = 0; k < sizeof(lengths) / sizeof(lengths[0]); k++) {
 			if (!elf_read(f, vaddr, room, lengths[k]))
+				damaged_use(room, lengths[k]);
+			if (!elf_read_relocated(f, vaddr, room, lengths[k]))
 				damaged_use(room, lengths[k]);
 		}
 	}
@@ -49,15 +48,16 @@ static void ask_addresses(struct elf_file *f)
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	struct damaged d;
-	uint64_t lo, hi;
+	struct elf_load part;
 
 	damaged_open(&d, data, size, DAMAGED_ELF);
 	if (d.elf) {
 		damaged_sum += elf_is_pie(d.elf) + elf_has_symtab(d.elf);
-		for (int writable = 0; writable < 2; writable++) {
-			if (elf_segment(d.elf, writable, &lo, &hi) && lo > hi)
+		for (size_t i = 0; elf_load_at(d.elf, i, &part); i++) {
+			if (part.vaddr + part.filesz < part.vaddr || part.filesz > part.memsz)
 				abort();
 		}
+		damaged_sum += elf_needs(d.elf, "libc");
 		ask_names(d.elf);
 		ask_addresses(d.elf);
 	}

@@ -190,7 +190,7 @@ int attach_probes(struct links *l, const struct programs *p, const struct target
 	char path[64];
 
 	/* whatever the mount namespace, and even if the file was replaced since */
-	snprintf(path, sizeof(path), "/proc/%d/exe", (int)b.pid);
+	snprintf(path, sizeof(path), "/proc/self/fd/%d", t->process->exe_fd);
 	b.path = path;
 	b.offsets = calloc(s->n + 1, sizeof(*b.offsets));
 	b.cookies = calloc(s->n + 1, sizeof(*b.cookies));

@@ -15,10 +15,15 @@
 #define FLAG_INLINE 2 /* strings follow the header; without it, Go is older than 1.18 */
 #define SENTINEL_LEN 16 /* around the settings */
 
-/* Without section headers: the linker puts it near the start of the first writable segment. */
-#define SCAN_MAX (1U << 20)
+/* More than the largest settings have: hundreds of dependencies at 100 bytes. */
+#define MAX_SIZE (1U << 20)
 
-bool go_version_parse(const char *s, unsigned int *minor, unsigned int *patch)
+#define WINDOW (1U << 20) /* read at once when searching */
+#define MAX_SEARCH (128U << 20)
+
+/* *rest is what follows the numbers. */
+static bool parse_version(const char *s, unsigned int *minor, unsigned int *patch,
+			  const char **rest)
 {
 	const char *at = s;
 	unsigned long v;
@@ -34,10 +39,24 @@ bool go_version_parse(const char *s, unsigned int *minor, unsigned int *patch)
 	*minor = v;
 	*patch = 0;
 	if (end[0] == '.' && isdigit((unsigned char)end[1])) {
-		v = strtoul(end + 1, NULL, 10);
+		v = strtoul(end + 1, &end, 10);
 		*patch = v > 60000 ? 60000 : v;
 	}
+	*rest = end;
 	return true;
+}
+
+bool go_version_parse(const char *s, unsigned int *minor, unsigned int *patch)
+{
+	const char *rest;
+
+	return parse_version(s, minor, patch, &rest);
+}
+
+/* What was released under its number, but for a vendor's changes; "rc1" and "beta1" were not. */
+static bool is_release(const char *s, const char *rest)
+{
+	return !strstr(s, "devel") && !strstr(s, " X:") && !isalpha((unsigned char)*rest);
 }
 
 /* A length-prefixed string at *at: NULL if it runs over the end. */
@@ -86,47 +105,83 @@ static void read_build_id(struct buildinfo *b, struct elf_file *f)
 	b->build_id[len] = 0;
 }
 
-/* Find the header; *copy is the caller's to free when it is not NULL. */
-static bool find_header(struct elf_file *f, struct elf_bytes *out, uint8_t **copy)
+/* Is this the header itself, not the magic in a program that looks for it? */
+static bool is_header(const uint8_t *p, size_t size)
 {
-	uint64_t lo, hi;
-	size_t size;
+	static const uint8_t zero[16];
 
-	*copy = NULL;
-	if (elf_section(f, ".go.buildinfo", out) && out->size >= HEADER_LEN &&
-	    !memcmp(out->data, MAGIC, MAGIC_LEN))
-		return true;
-	if (!elf_segment(f, true, &lo, &hi))
+	if (size < HEADER_LEN || memcmp(p, MAGIC, MAGIC_LEN) != 0)
 		return false;
-	size = hi - lo < SCAN_MAX ? hi - lo : SCAN_MAX;
-	*copy = malloc(size);
-	if (!*copy || elf_read(f, lo, *copy, size))
-		return false;
-	for (size_t at = 0; at + HEADER_LEN <= size; at += 16) {
-		if (!memcmp(*copy + at, MAGIC, MAGIC_LEN)) {
-			*out = (struct elf_bytes){*copy + at, size - at, lo + at};
-			return true;
+	/* older than 1.18: pointers instead of zeroes */
+	return !(p[FLAGS_AT] & FLAG_INLINE) || !memcmp(p + 16, zero, sizeof(zero));
+}
+
+/* The address of the header in one loaded part; *left is what may still be searched. */
+static bool search_part(const struct elf_file *f, const struct elf_load *part, uint8_t *window,
+			uint64_t *left, uint64_t *vaddr)
+{
+	/* aligned to 16 bytes in memory */
+	uint64_t first = (part->vaddr + 15) & ~15ULL, end = part->vaddr + part->filesz;
+
+	for (uint64_t lo = first; lo < end && *left; lo += WINDOW - HEADER_LEN) {
+		size_t size = end - lo < WINDOW ? end - lo : WINDOW;
+
+		if (size > *left)
+			size = *left;
+		*left -= size;
+		if (elf_read(f, lo, window, size))
+			return false;
+		for (size_t at = 0; at + HEADER_LEN <= size; at += 16) {
+			if (window[at] == 0xff && is_header(window + at, size - at)) {
+				*vaddr = lo + at;
+				return true;
+			}
 		}
 	}
 	return false;
 }
 
-static int parse(struct buildinfo *b, const struct elf_bytes *raw, const char *name,
+/* The linker puts it into a writable part, in its own section: debug/buildinfo. */
+static bool find_header(struct elf_file *f, uint64_t *vaddr)
+{
+	uint64_t left = MAX_SEARCH;
+	struct elf_bytes section;
+	struct elf_load part;
+	uint8_t *window;
+	bool found = false;
+
+	if (elf_section(f, ".go.buildinfo", &section) && is_header(section.data, section.size)) {
+		*vaddr = section.vaddr;
+		return true;
+	}
+	window = malloc(WINDOW);
+	for (size_t i = 0; window && !found && elf_load_at(f, i, &part); i++)
+		found = part.write && search_part(f, &part, window, &left, vaddr);
+	free(window);
+	return found;
+}
+
+static int damaged(const char *name, struct error *e)
+{
+	return error_set(e, EXIT_TARGET, -EPROTO,
+			 "%s: its Go build information is damaged; rebuild it", name);
+}
+
+static int parse(struct buildinfo *b, const uint8_t *raw, size_t size, const char *name,
 		 struct error *e)
 {
 	const char *version, *settings;
 	size_t at = HEADER_LEN, len, settings_len;
 
-	if (!(raw->data[FLAGS_AT] & FLAG_INLINE))
+	if (!(raw[FLAGS_AT] & FLAG_INLINE))
 		return error_set(e, EXIT_TARGET, -ENOTSUP,
-				 "%s was built with a Go older than 1.18; gscope needs Go 1.%d to "
-				 "1.%d",
-				 name, GO_MINOR_MIN, GO_MINOR_MAX);
-	version = next_string(raw->data, raw->size, &at, &len);
-	settings = version ? next_string(raw->data, raw->size, &at, &settings_len) : NULL;
+				 "%s was built with a Go older than 1.18; gscope needs Go 1.%d or "
+				 "later: rebuild it",
+				 name, GO_MINOR_MIN);
+	version = next_string(raw, size, &at, &len);
+	settings = version ? next_string(raw, size, &at, &settings_len) : NULL;
 	if (!settings || !len)
-		return error_set(e, EXIT_TARGET, -EPROTO,
-				 "%s: its Go build information is damaged; rebuild it", name);
+		return damaged(name, e);
 	if (len >= sizeof(b->version))
 		len = sizeof(b->version) - 1;
 	memcpy(b->version, version, len);
@@ -137,36 +192,60 @@ static int parse(struct buildinfo *b, const struct elf_bytes *raw, const char *n
 	return 0;
 }
 
+static int read_at(struct buildinfo *b, struct elf_file *f, uint64_t vaddr, struct error *e)
+{
+	const char *name = elf_file_name(f);
+	struct elf_load part;
+	uint64_t size;
+	uint8_t *raw;
+	int err;
+
+	if (!elf_load_of(f, vaddr, &part))
+		return damaged(name, e);
+	size = part.filesz - (vaddr - part.vaddr);
+	if (size > MAX_SIZE)
+		size = MAX_SIZE;
+	raw = malloc(size);
+	if (!raw)
+		return error_set(e, EXIT_FAILED, -ENOMEM, "out of memory");
+	if (size < HEADER_LEN || elf_read(f, vaddr, raw, size))
+		err = damaged(name, e);
+	else
+		err = parse(b, raw, size, name, e);
+	free(raw);
+	return err;
+}
+
 static int check_version(struct buildinfo *b, const char *name, struct error *e)
 {
-	if (!go_version_parse(b->version, &b->go_minor, &b->go_patch))
+	const char *rest;
+
+	if (!parse_version(b->version, &b->go_minor, &b->go_patch, &rest))
 		return error_set(e, EXIT_TARGET, -ENOTSUP,
 				 "%s was built with Go \"%.60s\", which names no release; gscope "
 				 "knows Go 1.%d to 1.%d",
 				 name, b->version, GO_MINOR_MIN, GO_MINOR_MAX);
-	if (b->go_minor < GO_MINOR_MIN || b->go_minor > GO_MINOR_MAX)
+	if (b->go_minor < GO_MINOR_MIN)
 		return error_set(e, EXIT_TARGET, -ENOTSUP,
-				 "%s was built with %.60s; gscope knows Go 1.%d to 1.%d%s", name,
-				 b->version, GO_MINOR_MIN, GO_MINOR_MAX,
-				 b->go_minor < GO_MINOR_MIN ? ": rebuild it with one of these" :
-							      ": look for a newer gscope");
+				 "%s was built with %.60s; gscope knows Go 1.%d to 1.%d: rebuild "
+				 "it with one of these",
+				 name, b->version, GO_MINOR_MIN, GO_MINOR_MAX);
+	b->known = b->go_minor <= GO_MINOR_MAX && is_release(b->version, rest);
 	return 0;
 }
 
 int buildinfo_read(struct buildinfo *b, struct elf_file *f, struct error *e)
 {
 	const char *name = elf_file_name(f);
-	struct elf_bytes raw;
-	uint8_t *copy;
+	uint64_t vaddr;
 	int err;
 
 	memset(b, 0, sizeof(*b));
-	if (find_header(f, &raw, &copy))
-		err = parse(b, &raw, name, e);
+	if (find_header(f, &vaddr))
+		err = read_at(b, f, vaddr, e);
 	else
 		err = error_set(e, EXIT_TARGET, -ENOEXEC,
 				"%s is not a Go program: it has no Go build information", name);
-	free(copy);
 	if (!err)
 		err = check_version(b, name, e);
 	if (err) {

@@ -10,6 +10,8 @@
 struct code {
 	csh handle;
 	cs_insn *insn;
+	uint8_t *bytes; /* of the function */
+	size_t room;
 	const uint8_t *at;
 	size_t left;
 	uint64_t vaddr;
@@ -43,20 +45,30 @@ void code_close(struct code *c)
 	if (c->insn)
 		cs_free(c->insn, 1);
 	cs_close(&c->handle);
+	free(c->bytes);
 	free(c);
 }
 
 bool code_begin(struct code *c, struct elf_file *f, uint64_t bias, const struct pcln_func *func)
 {
-	struct elf_bytes text;
+	uint64_t size = func->end - func->entry;
 
 	c->left = 0;
-	if (func->end <= func->entry || func->end - func->entry > MAX_FUNC_SIZE ||
-	    !elf_section_at(f, func->entry - bias, &text) || text.size < func->end - func->entry)
+	if (func->end <= func->entry || size > MAX_FUNC_SIZE)
 		return false;
-	c->at = text.data;
-	c->left = func->end - func->entry;
-	c->vaddr = text.vaddr;
+	if (size > c->room) {
+		uint8_t *bigger = realloc(c->bytes, size);
+
+		if (!bigger)
+			return false;
+		c->bytes = bigger;
+		c->room = size;
+	}
+	if (elf_read(f, func->entry - bias, c->bytes, size))
+		return false;
+	c->at = c->bytes;
+	c->left = size;
+	c->vaddr = func->entry - bias;
 	return true;
 }
 

@@ -1,29 +1,36 @@
 // SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only
+/* Headers and loaded parts of a file. */
 #include "user/target/elf.h"
 
-#include <elf.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <gelf.h>
-#include <libelf.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
+
+#include "user/target/elf_internal.h"
 
 #define PAGE_SIZE 4096ULL
 
-struct elf_file {
-	int fd;
-	char *name;
-	Elf *elf;
-	GElf_Ehdr ehdr;
-	GElf_Phdr *load; /* PT_LOAD only */
-	size_t nload;
-	struct elf_symbol *symbols;
-	size_t nsymbols;
-	uint32_t *buckets; /* open addressing: index into symbols + 1, 0: free */
-	size_t nbuckets; /* a power of two */
-};
+int elf_pread(const struct elf_file *f, uint64_t off, void *buf, size_t len)
+{
+	size_t done = 0;
+
+	if (off > f->size || len > f->size - off)
+		return -EFAULT;
+	while (done < len) {
+		/* not mapped: a file that shrinks under us must not kill us */
+		ssize_t n = pread(f->fd, (char *)buf + done, len - done, off + done);
+
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n <= 0)
+			return -EFAULT;
+		done += n;
+	}
+	return 0;
+}
 
 static const char *machine_name(unsigned int machine)
 {
@@ -45,9 +52,16 @@ static const char *machine_name(unsigned int machine)
 	}
 }
 
-static int check_header(struct elf_file *f, struct error *e)
+static int read_header(struct elf_file *f, struct error *e)
 {
-	if (elf_kind(f->elf) != ELF_K_ELF || !gelf_getehdr(f->elf, &f->ehdr))
+	struct stat st;
+
+	if (fstat(f->fd, &st))
+		return error_set(e, EXIT_TARGET, -ENOEXEC, "%s cannot be read: %s", f->name,
+				 strerror(errno));
+	f->size = st.st_size;
+	if (elf_pread(f, 0, &f->ehdr, sizeof(f->ehdr)) ||
+	    memcmp(f->ehdr.e_ident, ELFMAG, SELFMAG) != 0)
 		return error_set(e, EXIT_TARGET, -ENOEXEC, "%s is not an ELF file", f->name);
 	if (f->ehdr.e_machine != EM_X86_64)
 		return error_set(e, EXIT_TARGET, -ENOEXEC,
@@ -61,100 +75,51 @@ static int check_header(struct elf_file *f, struct error *e)
 	return 0;
 }
 
+/* Cut to what the file has; false for one of which nothing is left, or that wraps around. */
+static bool usable(const struct elf_file *f, Elf64_Phdr *ph)
+{
+	if (ph->p_vaddr + ph->p_memsz < ph->p_vaddr || ph->p_filesz > ph->p_memsz)
+		return false;
+	if (ph->p_offset >= f->size)
+		ph->p_filesz = 0;
+	else if (ph->p_filesz > f->size - ph->p_offset)
+		ph->p_filesz = f->size - ph->p_offset;
+	return ph->p_filesz > 0;
+}
+
 static int read_segments(struct elf_file *f, struct error *e)
 {
-	size_t n;
+	size_t n = f->ehdr.e_phnum;
+	Elf64_Phdr *all;
 
-	if (elf_getphdrnum(f->elf, &n) || n == 0)
+	if (!n || n == PN_XNUM || f->ehdr.e_phentsize != sizeof(*all))
 		return error_set(e, EXIT_TARGET, -ENOEXEC,
 				 "%s is damaged: it has no program headers", f->name);
-	f->load = calloc(n, sizeof(*f->load));
-	if (!f->load)
+	all = calloc(n, sizeof(*all));
+	f->load = calloc(ELF_MAX_LOADS, sizeof(*f->load));
+	if (!all || !f->load) {
+		free(all);
 		return error_set(e, EXIT_FAILED, -ENOMEM, "out of memory");
-	for (size_t i = 0; i < n; i++) {
-		GElf_Phdr ph;
-
-		if (!gelf_getphdr(f->elf, i, &ph))
-			return error_set(e, EXIT_TARGET, -ENOEXEC,
-					 "%s is damaged: its program headers cannot be read",
-					 f->name);
-		/* sizes that do not add up would wrap around in every later comparison */
-		if (ph.p_type != PT_LOAD || ph.p_filesz > ph.p_memsz ||
-		    ph.p_vaddr + ph.p_memsz < ph.p_vaddr || ph.p_offset + ph.p_filesz < ph.p_offset)
+	}
+	if (elf_pread(f, f->ehdr.e_phoff, all, n * sizeof(*all))) {
+		free(all);
+		return error_set(e, EXIT_TARGET, -ENOEXEC,
+				 "%s is damaged: its program headers cannot be read", f->name);
+	}
+	for (size_t i = 0; i < n && f->nload < ELF_MAX_LOADS; i++) {
+		if (!usable(f, &all[i]))
 			continue;
-		f->load[f->nload++] = ph;
+		if (all[i].p_type == PT_LOAD)
+			f->load[f->nload++] = all[i];
+		else if (all[i].p_type == PT_DYNAMIC)
+			f->dynamic = all[i];
+		else if (all[i].p_type == PT_INTERP)
+			f->interp = all[i];
 	}
-	if (!f->nload)
-		return error_set(e, EXIT_TARGET, -ENOEXEC, "%s is damaged: nothing in it is loaded",
-				 f->name);
-	return 0;
-}
-
-static size_t hash_name(const char *s)
-{
-	uint64_t h = 0xcbf29ce484222325ULL; /* FNV-1a */
-
-	for (; *s; s++)
-		h = (h ^ (unsigned char)*s) * 0x100000001b3ULL;
-	return h ^ h >> 32;
-}
-
-static bool wanted(const GElf_Sym *sym)
-{
-	int type = GELF_ST_TYPE(sym->st_info);
-
-	return sym->st_shndx != SHN_UNDEF && sym->st_name &&
-	       (type == STT_FUNC || type == STT_OBJECT);
-}
-
-static void index_symbol(struct elf_file *f, size_t i)
-{
-	size_t b = hash_name(f->symbols[i].name) & (f->nbuckets - 1);
-
-	for (; f->buckets[b]; b = (b + 1) & (f->nbuckets - 1)) {
-		if (!strcmp(f->symbols[f->buckets[b] - 1].name, f->symbols[i].name))
-			return; /* the first one stays */
-	}
-	f->buckets[b] = i + 1;
-}
-
-static int read_symbols(struct elf_file *f, struct error *e)
-{
-	Elf_Scn *scn = NULL;
-	GElf_Shdr shdr;
-	Elf_Data *data;
-	size_t n;
-
-	while ((scn = elf_nextscn(f->elf, scn))) {
-		if (gelf_getshdr(scn, &shdr) && shdr.sh_type == SHT_SYMTAB)
-			break;
-	}
-	data = scn ? elf_getdata(scn, NULL) : NULL;
-	if (!data || !shdr.sh_entsize)
-		return 0;
-	n = data->d_size / shdr.sh_entsize;
-	if (n > INT32_MAX / 2)
-		return 0;
-	f->symbols = calloc(n + 1, sizeof(*f->symbols));
-	for (f->nbuckets = 16; f->nbuckets < 2 * n; f->nbuckets *= 2)
-		;
-	f->buckets = calloc(f->nbuckets, sizeof(*f->buckets));
-	if (!f->symbols || !f->buckets)
-		return error_set(e, EXIT_FAILED, -ENOMEM, "out of memory");
-	for (size_t i = 0; i < n; i++) {
-		struct elf_symbol *s = &f->symbols[f->nsymbols];
-		GElf_Sym sym;
-
-		if (!gelf_getsym(data, i, &sym) || !wanted(&sym))
-			continue;
-		s->name = elf_strptr(f->elf, shdr.sh_link, sym.st_name);
-		if (!s->name)
-			continue;
-		s->vaddr = sym.st_value;
-		s->size = sym.st_size;
-		s->func = GELF_ST_TYPE(sym.st_info) == STT_FUNC;
-		index_symbol(f, f->nsymbols++);
-	}
+	free(all);
+	if (!f->nload || f->nload == ELF_MAX_LOADS)
+		return error_set(e, EXIT_TARGET, -ENOEXEC, "%s is damaged: %s in it is loaded",
+				 f->name, f->nload ? "far too much" : "nothing");
 	return 0;
 }
 
@@ -164,23 +129,18 @@ int elf_file_open(struct elf_file **out, int fd, const char *name, struct error 
 	int err;
 
 	*out = NULL;
-	if (f)
+	if (f) {
 		f->name = strdup(name);
-	if (!f || !f->name) {
-		free(f);
+		f->lazy = calloc(1, sizeof(*f->lazy));
+	}
+	if (!f || !f->name || !f->lazy) {
+		elf_file_close(f);
 		return error_set(e, EXIT_FAILED, -ENOMEM, "out of memory");
 	}
 	f->fd = fd;
-	elf_version(EV_CURRENT);
-	/* not mapped: a file that shrinks under us must not kill us */
-	f->elf = elf_begin(fd, ELF_C_READ, NULL);
-	err = f->elf ? check_header(f, e) :
-		       error_set(e, EXIT_TARGET, -ENOEXEC, "%s cannot be read: %s", name,
-				 elf_errmsg(-1));
+	err = read_header(f, e);
 	if (!err)
 		err = read_segments(f, e);
-	if (!err)
-		err = read_symbols(f, e);
 	if (err) {
 		elf_file_close(f);
 		return err;
@@ -193,10 +153,11 @@ void elf_file_close(struct elf_file *f)
 {
 	if (!f)
 		return;
-	elf_end(f->elf);
+	if (f->lazy) {
+		elf_relocs_free(f->lazy);
+		elf_lazy_free(f->lazy);
+	}
 	free(f->load);
-	free(f->symbols);
-	free(f->buckets);
 	free(f->name);
 	free(f);
 }
@@ -211,135 +172,61 @@ bool elf_is_pie(const struct elf_file *f)
 	return f->ehdr.e_type == ET_DYN;
 }
 
-bool elf_has_symtab(const struct elf_file *f)
+bool elf_load_at(const struct elf_file *f, size_t index, struct elf_load *out)
 {
-	return f->nsymbols > 0;
-}
+	const Elf64_Phdr *ph = &f->load[index];
 
-void *elf_file_handle(const struct elf_file *f)
-{
-	return f->elf;
-}
-
-bool elf_symbol(const struct elf_file *f, const char *name, struct elf_symbol *out)
-{
-	size_t b;
-
-	if (!f->nbuckets)
+	if (index >= f->nload)
 		return false;
-	for (b = hash_name(name) & (f->nbuckets - 1); f->buckets[b];
-	     b = (b + 1) & (f->nbuckets - 1)) {
-		const struct elf_symbol *s = &f->symbols[f->buckets[b] - 1];
-
-		if (!strcmp(s->name, name)) {
-			*out = *s;
-			return true;
-		}
-	}
-	return false;
-}
-
-static bool section_bytes(Elf_Scn *scn, const GElf_Shdr *shdr, struct elf_bytes *out)
-{
-	Elf_Data *data;
-
-	if (shdr->sh_type == SHT_NOBITS)
-		return false;
-	data = elf_rawdata(scn, NULL);
-	if (!data || !data->d_buf || data->d_size != shdr->sh_size)
-		return false;
-	*out = (struct elf_bytes){data->d_buf, data->d_size, shdr->sh_addr};
+	*out = (struct elf_load){
+		.vaddr = ph->p_vaddr,
+		.offset = ph->p_offset,
+		.filesz = ph->p_filesz,
+		.memsz = ph->p_memsz,
+		.write = ph->p_flags & PF_W,
+		.exec = ph->p_flags & PF_X,
+	};
 	return true;
 }
 
-bool elf_section(struct elf_file *f, const char *name, struct elf_bytes *out)
+bool elf_load_of(const struct elf_file *f, uint64_t vaddr, struct elf_load *out)
 {
-	Elf_Scn *scn = NULL;
-	size_t strings;
-
-	if (elf_getshdrstrndx(f->elf, &strings))
-		return false;
-	while ((scn = elf_nextscn(f->elf, scn))) {
-		GElf_Shdr shdr;
-		const char *s;
-
-		if (!gelf_getshdr(scn, &shdr))
-			continue;
-		s = elf_strptr(f->elf, strings, shdr.sh_name);
-		if (s && !strcmp(s, name))
-			return section_bytes(scn, &shdr, out);
-	}
-	return false;
-}
-
-bool elf_section_at(struct elf_file *f, uint64_t vaddr, struct elf_bytes *out)
-{
-	Elf_Scn *scn = NULL;
-
-	while ((scn = elf_nextscn(f->elf, scn))) {
-		GElf_Shdr shdr;
-
-		if (!gelf_getshdr(scn, &shdr) || !(shdr.sh_flags & SHF_ALLOC) ||
-		    (shdr.sh_flags & SHF_TLS) || vaddr < shdr.sh_addr ||
-		    vaddr - shdr.sh_addr >= shdr.sh_size)
-			continue;
-		if (!section_bytes(scn, &shdr, out))
-			return false;
-		out->data += vaddr - shdr.sh_addr;
-		out->size -= vaddr - shdr.sh_addr;
-		out->vaddr = vaddr;
-		return true;
+	for (size_t i = 0; elf_load_at(f, i, out); i++) {
+		if (vaddr >= out->vaddr && vaddr - out->vaddr < out->filesz)
+			return true;
 	}
 	return false;
 }
 
 bool elf_file_offset(const struct elf_file *f, uint64_t vaddr, uint64_t *off)
 {
-	for (size_t i = 0; i < f->nload; i++) {
-		const GElf_Phdr *ph = &f->load[i];
+	struct elf_load load;
 
-		if (vaddr >= ph->p_vaddr && vaddr - ph->p_vaddr < ph->p_filesz) {
-			*off = vaddr - ph->p_vaddr + ph->p_offset;
-			return true;
-		}
-	}
-	return false;
+	if (!elf_load_of(f, vaddr, &load))
+		return false;
+	*off = vaddr - load.vaddr + load.offset;
+	return true;
 }
 
 int elf_read(const struct elf_file *f, uint64_t vaddr, void *buf, size_t len)
 {
-	uint64_t off, last;
-	size_t done = 0;
+	struct elf_load load;
 
 	if (!len)
 		return 0;
-	if (!elf_file_offset(f, vaddr, &off) || !elf_file_offset(f, vaddr + len - 1, &last) ||
-	    last - off != len - 1)
+	if (!elf_load_of(f, vaddr, &load) || len > load.filesz - (vaddr - load.vaddr))
 		return -EFAULT;
-	while (done < len) {
-		ssize_t n = pread(f->fd, (char *)buf + done, len - done, off + done);
-
-		if (n < 0 && errno == EINTR)
-			continue;
-		if (n <= 0)
-			return -EFAULT;
-		done += n;
-	}
-	return 0;
+	return elf_pread(f, vaddr - load.vaddr + load.offset, buf, len);
 }
 
-bool elf_segment(const struct elf_file *f, bool writable, uint64_t *lo, uint64_t *hi)
+bool elf_interpreter(const struct elf_file *f, char *out, size_t size)
 {
-	for (size_t i = 0; i < f->nload; i++) {
-		const GElf_Phdr *ph = &f->load[i];
+	size_t len = f->interp.p_filesz < size ? f->interp.p_filesz : size - 1;
 
-		if (ph->p_filesz && (ph->p_flags & (writable ? PF_W : PF_X))) {
-			*lo = ph->p_vaddr;
-			*hi = ph->p_vaddr + ph->p_filesz;
-			return true;
-		}
-	}
-	return false;
+	if (!len || elf_pread(f, f->interp.p_offset, out, len))
+		return false;
+	out[len] = 0;
+	return true;
 }
 
 /* The entry point the kernel jumped to, from the auxiliary vector. */

@@ -4,16 +4,13 @@
  * ids, table numbers) and src/runtime/symtabinl.go (inline trees) of Go 1.19 to 1.27; up to 1.20
  * the ids are in runtime/symtab.go, and the inline trees are those of runtime/symtab.go there.
  */
-#include "user/target/pclntab.h"
-
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 #include <uthash.h>
 
-#define MAGIC_118 0xfffffff0U
-#define MAGIC_120 0xfffffff1U
-#define HEADER_SIZE 72
+#include "user/target/buildinfo.h"
+#include "user/target/pclntab_internal.h"
 
 #define PCDATA_INL_TREE_INDEX 2
 #define FUNCDATA_INL_TREE 3
@@ -24,27 +21,11 @@
 /* The runtime keeps the last 1024 bytes of a name or a path: runtime/traceback.go, trace.go */
 #define MAX_STRING 1024
 
+/* What is longer is damage; generics have long names. */
+#define MAX_NAME 65535
+
 /* Against tables that point in circles; the compiler nests far less. */
-#define MAX_INLINE_DEPTH 1000
-
-/* What differs between the formats of the table. */
-struct format {
-	uint32_t magic;
-	uint8_t func_size; /* of struct _func, without the two arrays behind it */
-	uint8_t func_id; /* in struct _func; nfuncdata is 3 bytes behind it */
-	uint8_t call_size; /* of struct inlinedCall */
-	uint8_t call_id, call_name, call_parent_pc; /* in struct inlinedCall */
-};
-
-static const struct format formats[] = {
-	{MAGIC_118, 40, 36, 20, 2, 12, 16},
-	{MAGIC_120, 44, 40, 16, 0, 4, 8}, /* startLine is new, in both structs */
-};
-
-struct bytes {
-	const uint8_t *p;
-	size_t n;
-};
+#define MAX_INLINE_DEPTH 200
 
 /* A name as Go prints it, made once. */
 struct nice_name {
@@ -53,53 +34,15 @@ struct nice_name {
 	char text[];
 };
 
-struct pclntab {
-	struct bytes all; /* header and everything behind it */
-	struct bytes names, cu, files, pcs, funcs; /* functab and the struct _func */
-	struct bytes funcdata; /* go:func.* */
-	const struct format *format;
-	size_t nfunc;
-	uint64_t text; /* runtime address of the first function */
-	unsigned int wrapper_id; /* number of abi.FuncIDWrapper */
-	bool elide_types; /* Go shortens the type arguments in names */
-	struct nice_name *nice;
-};
-
-/* Fields of struct _func. */
-struct func {
-	uint32_t off; /* of the struct, in `funcs` */
-	uint32_t entry_off, name_off;
-	uint32_t pcsp, pcfile, pcln;
-	uint32_t npcdata, nfuncdata;
-	uint32_t cu_off;
-	uint8_t func_id;
-};
-
-static uint32_t u32_at(const struct bytes *b, size_t at)
-{
-	uint32_t v;
-
-	memcpy(&v, b->p + at, sizeof(v));
-	return v;
-}
-
-static uint64_t u64_at(const struct bytes *b, size_t at)
-{
-	uint64_t v;
-
-	memcpy(&v, b->p + at, sizeof(v));
-	return v;
-}
-
-static bool inside(const struct bytes *b, size_t at, size_t len)
+static bool inside(const struct pcln_bytes *b, size_t at, size_t len)
 {
 	return at <= b->n && len <= b->n - at;
 }
 
-/* The NUL-terminated string at `at`: NULL if there is none inside. */
-static const char *string_at(const struct bytes *b, uint64_t at)
+/* The string at `at`: NULL if there is none of a length that makes sense. Both parts end in NUL. */
+static const char *string_at(const struct pcln_bytes *b, uint64_t at)
 {
-	if (at >= b->n || !memchr(b->p + at, 0, b->n - at))
+	if (at >= b->n || strnlen((const char *)b->p + at, MAX_NAME + 1) > MAX_NAME)
 		return NULL;
 	return (const char *)b->p + at;
 }
@@ -117,15 +60,9 @@ static unsigned int wrapper_id(unsigned int go_minor)
 	return go_minor <= 21 ? 21 : go_minor <= 24 ? 22 : 23;
 }
 
-static uint32_t entry_off(const struct pclntab *t, size_t i)
+bool pcln_read_func(const struct pclntab *t, size_t i, struct pcln_raw_func *f)
 {
-	return u32_at(&t->funcs, i * 8);
-}
-
-/* Read the function number `i`: false if what the table says is outside of it. */
-static bool read_func(const struct pclntab *t, size_t i, struct func *f)
-{
-	const struct bytes *b = &t->funcs;
+	const struct pcln_bytes *b = &t->funcs;
 
 	f->off = u32_at(b, i * 8 + 4);
 	if (!inside(b, f->off, t->format->func_size))
@@ -163,7 +100,7 @@ static bool find_index(const struct pclntab *t, uint64_t pc, size_t *index)
 	return true;
 }
 
-static bool read_varint(const struct bytes *b, size_t *at, uint32_t *v)
+static bool read_varint(const struct pcln_bytes *b, size_t *at, uint32_t *v)
 {
 	*v = 0;
 	for (unsigned int shift = 0; shift < 35 && *at < b->n; shift += 7) {
@@ -189,7 +126,8 @@ static int32_t pc_value(const struct pclntab *t, uint32_t off, uint64_t entry, u
 		if (!read_varint(&t->pcs, &at, &delta) || (!delta && !first))
 			return -1;
 		value += delta & 1 ? ~(delta >> 1) : delta >> 1;
-		if (!read_varint(&t->pcs, &at, &delta))
+		/* the zero that would let a damaged table go on for ever */
+		if (!read_varint(&t->pcs, &at, &delta) || !delta)
 			return -1;
 		pc += delta; /* times minLC, which is 1 on amd64 */
 		if (target < pc)
@@ -197,17 +135,50 @@ static int32_t pc_value(const struct pclntab *t, uint32_t off, uint64_t entry, u
 	}
 }
 
-static uint32_t pcdata_off(const struct pclntab *t, const struct func *f, unsigned int table)
+static uint32_t pcdata_off(const struct pclntab *t, const struct pcln_raw_func *f,
+			   unsigned int table)
 {
 	return table < f->npcdata ? u32_at(&t->funcs, f->off + t->format->func_size + 4 * table) :
 				    0;
 }
 
-static uint32_t funcdata_off(const struct pclntab *t, const struct func *f, unsigned int table)
+static uint32_t funcdata_off(const struct pclntab *t, const struct pcln_raw_func *f,
+			     unsigned int table)
 {
 	if (table >= f->nfuncdata)
 		return NO_FUNCDATA;
 	return u32_at(&t->funcs, f->off + t->format->func_size + 4 * (f->npcdata + table));
+}
+
+bool pcln_inline_tree(const struct pclntab *t, const struct pcln_raw_func *f, uint32_t *off)
+{
+	*off = funcdata_off(t, f, FUNCDATA_INL_TREE);
+	return *off != NO_FUNCDATA;
+}
+
+bool pcln_funcdata(const struct pclntab *t, uint64_t off, void *buf, size_t len)
+{
+	struct pcln_window *w = t->funcdata;
+	uint64_t vaddr = t->gofunc + off;
+	struct elf_load part;
+
+	if (!t->gofunc || vaddr < t->gofunc)
+		return false;
+	if (vaddr < w->vaddr || vaddr - w->vaddr >= w->n || len > w->n - (vaddr - w->vaddr)) {
+		w->n = 0;
+		if (!elf_load_of(t->elf, vaddr, &part))
+			return false;
+		w->vaddr = vaddr;
+		w->n = part.filesz - (vaddr - part.vaddr);
+		if (w->n > sizeof(w->data))
+			w->n = sizeof(w->data);
+		if (elf_read(t->elf, vaddr, w->data, w->n))
+			w->n = 0;
+		if (len > w->n)
+			return false;
+	}
+	memcpy(buf, w->data + (vaddr - w->vaddr), len);
+	return true;
 }
 
 static const char *func_name(const struct pclntab *t, uint32_t name_off)
@@ -217,7 +188,7 @@ static const char *func_name(const struct pclntab *t, uint32_t name_off)
 	return s ? s : "";
 }
 
-static const char *file_at(const struct pclntab *t, const struct func *f, uint64_t off)
+static const char *file_at(const struct pclntab *t, const struct pcln_raw_func *f, uint64_t off)
 {
 	int32_t index = pc_value(t, f->pcfile, f->entry_off, off);
 	uint64_t at = 4 * ((uint64_t)f->cu_off + (uint32_t)index);
@@ -278,95 +249,24 @@ static const char *nice(struct pclntab *t, const char *raw)
 	return last_bytes(n->text);
 }
 
-static int damaged(struct error *e, const struct elf_file *f, const char *what)
-{
-	return error_set(e, EXIT_TARGET, -EPROTO,
-			 "%s: its Go function table (pclntab) %s; gscope cannot name functions "
-			 "in it: rebuild it",
-			 elf_file_name(f), what);
-}
-
 /*
- * By section where it has one of its own; a position-independent executable that a C linker made
- * has it somewhere in .data.rel.ro before Go 1.26, where only a symbol tells.
+ * The number of abi.FuncIDWrapper in a release that is not known: that of the wrapper which lets
+ * assembly call runtime.newproc, and which has the same name.
  */
-static bool find_table(struct elf_file *f, struct elf_bytes *out, uint64_t *vaddr)
+static unsigned int guess_wrapper_id(const struct pclntab *t)
 {
-	struct elf_symbol begin, end;
+	for (size_t i = 0; i < t->nfunc; i++) {
+		struct pcln_raw_func f;
 
-	if (elf_section(f, ".gopclntab", out) || elf_section(f, ".data.rel.ro.gopclntab", out)) {
-		*vaddr = out->vaddr;
-		return true;
+		if (pcln_read_func(t, i, &f) && f.func_id &&
+		    !strcmp(func_name(t, f.name_off), "runtime.newproc"))
+			return f.func_id;
 	}
-	if (!elf_symbol(f, "runtime.pclntab", &begin) || !elf_symbol(f, "runtime.epclntab", &end) ||
-	    end.vaddr <= begin.vaddr || !elf_section_at(f, begin.vaddr, out) ||
-	    end.vaddr - begin.vaddr > out->size)
-		return false;
-	out->size = end.vaddr - begin.vaddr;
-	*vaddr = begin.vaddr;
-	return true;
+	return wrapper_id(GO_MINOR_MAX);
 }
 
-/* Split the table as its header says. */
-static const char *parse_header(struct pclntab *t)
-{
-	struct bytes *const parts[] = {&t->names, &t->cu, &t->files, &t->pcs, &t->funcs};
-	const struct bytes *b = &t->all;
-	uint64_t nfunc;
-
-	if (b->n < HEADER_SIZE)
-		return "is cut off";
-	for (size_t i = 0; i < sizeof(formats) / sizeof(formats[0]); i++) {
-		if (u32_at(b, 0) == formats[i].magic)
-			t->format = &formats[i];
-	}
-	if (!t->format)
-		return "has an unknown format";
-	if (b->p[4] || b->p[5] || b->p[6] != 1 || b->p[7] != 8)
-		return "is not one of amd64";
-	for (size_t i = 0; i < 5; i++) {
-		uint64_t off = u64_at(b, 32 + 8 * i);
-
-		if (off > b->n)
-			return "is damaged: a part lies outside of it";
-		*parts[i] = (struct bytes){b->p + off, b->n - off};
-	}
-	nfunc = u64_at(b, 8);
-	if (!nfunc || nfunc > UINT32_MAX / 8 || nfunc * 8 + 4 > t->funcs.n)
-		return "is damaged: its number of functions makes no sense";
-	t->nfunc = nfunc;
-	return NULL;
-}
-
-static int load(struct pclntab *t, struct elf_file *f, uint64_t bias, struct error *e)
-{
-	struct elf_bytes raw, funcdata;
-	struct elf_symbol sym;
-	const char *why;
-	uint64_t vaddr;
-
-	if (!find_table(f, &raw, &vaddr))
-		return damaged(e, f, "was not found");
-	t->all = (struct bytes){raw.data, raw.size};
-	why = parse_header(t);
-	if (why)
-		return damaged(e, f, why);
-	/* the header has it up to Go 1.25, but in a PIE only after relocation */
-	t->text = u64_at(&t->all, 24);
-	if (elf_symbol(f, "runtime.text", &sym))
-		t->text = sym.vaddr;
-	if (!t->text)
-		return damaged(e, f, "does not tell where the code is (stripped binary)");
-	t->text += bias;
-	/* the name is older than 1.20's colons */
-	if ((elf_symbol(f, "go:func.*", &sym) || elf_symbol(f, "go.func.*", &sym)) &&
-	    elf_section_at(f, sym.vaddr, &funcdata))
-		t->funcdata = (struct bytes){funcdata.data, funcdata.size};
-	return 0;
-}
-
-int pclntab_open(struct pclntab **out, struct elf_file *f, unsigned int go_minor, uint64_t bias,
-		 struct error *e)
+int pclntab_open_live(struct pclntab **out, struct elf_file *f, const struct target_process *p,
+		      unsigned int go_minor, uint64_t bias, struct error *e)
 {
 	struct pclntab *t = calloc(1, sizeof(*t));
 	int err;
@@ -374,15 +274,23 @@ int pclntab_open(struct pclntab **out, struct elf_file *f, unsigned int go_minor
 	*out = NULL;
 	if (!t)
 		return error_set(e, EXIT_FAILED, -ENOMEM, "out of memory");
-	t->wrapper_id = wrapper_id(go_minor);
+	t->elf = f;
+	t->bias = bias;
 	t->elide_types = go_minor >= 21; /* runtime.funcNameForPrint */
-	err = load(t, f, bias, e);
+	err = pclntab_load(t, f, p, go_minor, e);
 	if (err) {
-		free(t);
+		pclntab_close(t);
 		return err;
 	}
+	t->wrapper_id = go_minor <= GO_MINOR_MAX ? wrapper_id(go_minor) : guess_wrapper_id(t);
 	*out = t;
 	return 0;
+}
+
+int pclntab_open(struct pclntab **out, struct elf_file *f, unsigned int go_minor, uint64_t bias,
+		 struct error *e)
+{
+	return pclntab_open_live(out, f, NULL, go_minor, bias, e);
 }
 
 void pclntab_close(struct pclntab *t)
@@ -395,12 +303,26 @@ void pclntab_close(struct pclntab *t)
 		HASH_DEL(t->nice, n);
 		free(n);
 	}
+	free(t->funcdata);
+	free(t->raw);
 	free(t);
+}
+
+void pclntab_text(const struct pclntab *t, uint64_t *lo, uint64_t *hi)
+{
+	*lo = t->text;
+	*hi = t->etext;
+}
+
+uint64_t pclntab_module(const struct pclntab *t, uint64_t *next)
+{
+	*next = t->next;
+	return t->moduledata;
 }
 
 bool pclntab_at(const struct pclntab *t, size_t index, struct pcln_func *out)
 {
-	struct func f;
+	struct pcln_raw_func f;
 
 	memset(out, 0, sizeof(*out));
 	if (index >= t->nfunc)
@@ -408,7 +330,7 @@ bool pclntab_at(const struct pclntab *t, size_t index, struct pcln_func *out)
 	out->entry = t->text + entry_off(t, index);
 	out->end = t->text + entry_off(t, index + 1);
 	out->name = "";
-	if (read_func(t, index, &f)) {
+	if (pcln_read_func(t, index, &f)) {
 		out->name = func_name(t, f.name_off);
 		out->wrapper = f.func_id == t->wrapper_id;
 	}
@@ -425,10 +347,10 @@ bool pclntab_func(const struct pclntab *t, uint64_t pc, struct pcln_func *out)
 bool pclntab_find(const struct pclntab *t, const char *name, struct pcln_func *out)
 {
 	for (size_t i = 0; i < t->nfunc; i++) {
-		struct func f;
+		struct pcln_raw_func f;
 
-		if (read_func(t, i, &f) && f.func_id != t->wrapper_id &&
-		    !strcmp(func_name(t, f.name_off), name))
+		if (pcln_read_func(t, i, &f) && f.func_id != t->wrapper_id &&
+		    f.name_off < t->names.n && !strcmp((const char *)t->names.p + f.name_off, name))
 			return pclntab_at(t, i, out);
 	}
 	return false;
@@ -442,23 +364,22 @@ struct inlined_call {
 };
 
 /* The innermost inlined call at text + off: false if the code there is the function's own. */
-static bool inlined_at(const struct pclntab *t, const struct func *f, uint64_t off,
+static bool inlined_at(const struct pclntab *t, const struct pcln_raw_func *f, uint64_t off,
 		       struct inlined_call *out)
 {
-	uint32_t table = pcdata_off(t, f, PCDATA_INL_TREE_INDEX);
-	uint32_t tree = funcdata_off(t, f, FUNCDATA_INL_TREE);
+	uint32_t table = pcdata_off(t, f, PCDATA_INL_TREE_INDEX), tree;
+	uint8_t call[32];
 	int32_t index;
-	uint64_t at;
 
-	if (tree == NO_FUNCDATA)
+	if (!pcln_inline_tree(t, f, &tree))
 		return false;
 	index = pc_value(t, table, f->entry_off, off);
-	at = tree + (uint64_t)t->format->call_size * (uint32_t)index;
-	if (index < 0 || !inside(&t->funcdata, at, t->format->call_size))
+	if (index < 0 || !pcln_funcdata(t, tree + (uint64_t)t->format->call_size * (uint32_t)index,
+					call, t->format->call_size))
 		return false;
-	out->func_id = t->funcdata.p[at + t->format->call_id];
-	out->name_off = u32_at(&t->funcdata, at + t->format->call_name);
-	out->parent_pc = u32_at(&t->funcdata, at + t->format->call_parent_pc);
+	out->func_id = call[t->format->call_id];
+	memcpy(&out->name_off, call + t->format->call_name, sizeof(out->name_off));
+	memcpy(&out->parent_pc, call + t->format->call_parent_pc, sizeof(out->parent_pc));
 	return true;
 }
 
@@ -466,7 +387,7 @@ int pclntab_frames(struct pclntab *t, uint64_t pc, struct pcln_frame *out, size_
 {
 	struct inlined_call call;
 	bool inlined = true, start;
-	struct func f;
+	struct pcln_raw_func f;
 	uint64_t off;
 	size_t index;
 	int n = 0;
@@ -474,7 +395,7 @@ int pclntab_frames(struct pclntab *t, uint64_t pc, struct pcln_frame *out, size_
 	/* a goroutine that has not run yet is at its first instruction: nothing returns there */
 	if (!find_index(t, pc, &index) || t->text + entry_off(t, index) != pc)
 		pc--;
-	if (!find_index(t, pc, &index) || !read_func(t, index, &f))
+	if (!find_index(t, pc, &index) || !pcln_read_func(t, index, &f))
 		return -ENOENT;
 	off = pc - t->text;
 	/* no call is so short that it returns here: it is where a goroutine starts */
@@ -504,10 +425,10 @@ int pclntab_frames(struct pclntab *t, uint64_t pc, struct pcln_frame *out, size_
 
 int pclntab_pcsp(const struct pclntab *t, uint64_t pc)
 {
-	struct func f;
+	struct pcln_raw_func f;
 	size_t index;
 
-	if (!find_index(t, pc, &index) || !read_func(t, index, &f))
+	if (!find_index(t, pc, &index) || !pcln_read_func(t, index, &f))
 		return -1;
 	return pc_value(t, f.pcsp, f.entry_off, pc - t->text);
 }
@@ -515,11 +436,11 @@ int pclntab_pcsp(const struct pclntab *t, uint64_t pc)
 bool pclntab_inlined(const struct pclntab *t, uint64_t pc, const char *name)
 {
 	struct inlined_call call;
-	struct func f;
+	struct pcln_raw_func f;
 	uint64_t off;
 	size_t index;
 
-	if (!find_index(t, pc, &index) || !read_func(t, index, &f))
+	if (!find_index(t, pc, &index) || !pcln_read_func(t, index, &f))
 		return false;
 	off = pc - t->text;
 	for (int depth = 0; depth < MAX_INLINE_DEPTH; depth++) {
@@ -534,14 +455,14 @@ bool pclntab_inlined(const struct pclntab *t, uint64_t pc, const char *name)
 
 uint64_t pclntab_start_pc(const struct pclntab *t, uint64_t startpc)
 {
-	struct func f;
+	struct pcln_raw_func f;
 	size_t index;
-	uint32_t at;
+	uint32_t at, target;
 
-	if (!find_index(t, startpc, &index) || !read_func(t, index, &f))
+	if (!find_index(t, startpc, &index) || !pcln_read_func(t, index, &f))
 		return startpc;
 	at = funcdata_off(t, &f, FUNCDATA_WRAP_INFO);
-	if (at == NO_FUNCDATA || !inside(&t->funcdata, at, 4))
+	if (at == NO_FUNCDATA || !pcln_funcdata(t, at, &target, sizeof(target)))
 		return startpc;
-	return t->text + u32_at(&t->funcdata, at);
+	return t->text + target;
 }

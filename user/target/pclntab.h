@@ -14,6 +14,7 @@
 
 #include "user/base/error.h"
 #include "user/target/elf.h"
+#include "user/target/process.h"
 
 struct pclntab;
 
@@ -34,13 +35,26 @@ struct pcln_frame {
 };
 
 /*
- * Read the table of `f`, a binary of Go 1.go_minor which its process has at `bias`
- * (0 for a file that is not running). Free with
- * pclntab_close() before `f` is closed.
+ * Read the table of `f`, a binary of Go 1.go_minor, which is to be at `bias`: from the file alone.
+ * It is found without sections and symbols, and proved by what the runtime demands of it. Errors:
+ * -EPROTO with EXIT_TARGET. Free with pclntab_close() before `f` is closed.
  */
 int pclntab_open(struct pclntab **out, struct elf_file *f, unsigned int go_minor, uint64_t bias,
 		 struct error *e);
+
+/* The same with the help of process `p`, which has the file at `bias`: its pointers are final. */
+int pclntab_open_live(struct pclntab **out, struct elf_file *f, const struct target_process *p,
+		      unsigned int go_minor, uint64_t bias, struct error *e);
 void pclntab_close(struct pclntab *t);
+
+/* [*lo, *hi) is the code of the module, C code of the same file not included. */
+void pclntab_text(const struct pclntab *t, uint64_t *lo, uint64_t *hi);
+
+/*
+ * Where the process has the table's runtime.moduledata, and *next that of the next module of the
+ * same Go runtime; 0: none, or not known for this release.
+ */
+uint64_t pclntab_module(const struct pclntab *t, uint64_t *next);
 
 /* The function that contains `pc` itself (no -1): false if none does. */
 bool pclntab_func(const struct pclntab *t, uint64_t pc, struct pcln_func *out);

@@ -65,12 +65,20 @@ ssize_t target_process_read_pieces(const struct target_process *p, struct target
 struct target_map {
 	uint64_t start, end; /* [start, end) */
 	uint64_t offset; /* in the file */
+	uint64_t dev, inode; /* of the file, as the kernel names them here; inode 0: no file */
 	char prot[5]; /* "r-xp" */
+	const char *path; /* of the file, or "[stack]", or ""; may end in " (deleted)" */
 };
 
-/* All mappings in order of address; *out is the caller's to free(). */
+/* All mappings in order of address; *out is the caller's to free(), the paths with it. */
 int target_process_maps(const struct target_process *p, struct target_map **out, size_t *n,
 			struct error *e);
+
+/*
+ * Open the file behind a mapping, whatever has become of its path since and whatever mount
+ * namespace the process is in: a descriptor, or a negative errno.
+ */
+int target_process_open_map(const struct target_process *p, const struct target_map *m);
 
 struct target_thread {
 	pid_t tid;

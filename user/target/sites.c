@@ -22,6 +22,7 @@
 
 #define CALL_SIZE 5
 #define CALL_OPCODE 0xe8
+#define TEXT_WINDOW (1U << 20) /* read at once */
 
 /* An immediate that was not seen being loaded. */
 #define UNKNOWN (-1)
@@ -85,8 +86,8 @@ static const struct rule rules[] = {
 	 "waiting for a P after a syscall will not be seen"},
 	{"runtime.exitsyscallfast_pidle", ACQUIREP, ANY, ANY, SITE_SYSEXIT_NEWP, 0, 25, 0,
 	 "changing the P in a syscall will not be seen at once"},
-	{"runtime.exitsyscall.func*", ACQUIREP_NO_TRACE, ANY, ANY, SITE_SYSEXIT_NEWP, 26,
-	 NEWEST, 0, "changing the P in a syscall will not be seen at once"},
+	{"runtime.exitsyscall.func*", ACQUIREP_NO_TRACE, ANY, ANY, SITE_SYSEXIT_NEWP, 26, NEWEST, 0,
+	 "changing the P in a syscall will not be seen at once"},
 	{"runtime.newproc1", CAS, 6, UNKNOWN, SITE_CREATE_CAS, 24, NEWEST, 0,
 	 "goroutine creation will not be seen"},
 	{"runtime.newproc.func1", RUNQPUT, ANY, ANY, SITE_CREATE_RUNQPUT, 0, 23, 0,
@@ -149,6 +150,7 @@ struct plan {
 	uint64_t callee[CALLEES]; /* vaddr; 0: not in this binary */
 	bool cgo, coro;
 	size_t hits[NRULES];
+	uint64_t decoded; /* end of the last function decoded */
 	bool failed; /* out of memory */
 };
 
@@ -353,8 +355,6 @@ static void plan_func(struct plan *p, const struct pcln_func *func)
  */
 static void scan_text(struct plan *p, const struct elf_bytes *text)
 {
-	uint64_t done = 0; /* end of the last function decoded */
-
 	for (size_t at = 0; at + CALL_SIZE <= text->size; at++) {
 		const uint8_t *s = memchr(text->data + at, CALL_OPCODE, text->size - at);
 		struct pcln_func func;
@@ -364,13 +364,34 @@ static void scan_text(struct plan *p, const struct elf_bytes *text)
 			break;
 		at = s - text->data;
 		memcpy(&rel, s + 1, sizeof(rel));
-		if (text->vaddr + at < done ||
+		if (text->vaddr + at < p->decoded ||
 		    callee_at(p, text->vaddr + at + CALL_SIZE + rel) == CALLEES ||
 		    !pclntab_func(p->pcln, text->vaddr + at + p->bias, &func))
 			continue;
 		plan_func(p, &func);
-		done = func.end - p->bias;
+		p->decoded = func.end - p->bias;
 	}
+}
+
+/* All of the module's code: false if it cannot be read. */
+static bool scan_module(struct plan *p)
+{
+	uint8_t *window = malloc(TEXT_WINDOW);
+	bool ok = window;
+	uint64_t lo, hi;
+
+	pclntab_text(p->pcln, &lo, &hi);
+	/* overlapping, so that no call is cut */
+	for (; ok && lo < hi; lo += TEXT_WINDOW - CALL_SIZE + 1) {
+		size_t size = hi - lo < TEXT_WINDOW ? hi - lo : TEXT_WINDOW;
+		struct elf_bytes text = {window, size, lo - p->bias};
+
+		ok = !elf_read(p->f, text.vaddr, window, size);
+		if (ok)
+			scan_text(p, &text);
+	}
+	free(window);
+	return ok;
 }
 
 /* coroswitch_m: the `push %rbp` behind its stack check, at which AX still holds gp. */
@@ -435,7 +456,6 @@ static int compare_sites(const void *a, const void *b)
 
 static int make_plan(struct plan *p, struct error *e)
 {
-	struct elf_bytes text;
 	struct pcln_func func;
 	struct elf_symbol sym;
 	int err;
@@ -446,10 +466,9 @@ static int make_plan(struct plan *p, struct error *e)
 	}
 	p->cgo = elf_symbol(p->f, "x_cgo_init", &sym);
 	p->coro = p->b->go_minor >= 23 && pclntab_find(p->pcln, "runtime.coroswitch_m", &func);
-	if (!pclntab_at(p->pcln, 0, &func) || !elf_section_at(p->f, func.entry - p->bias, &text))
+	if (!scan_module(p))
 		return error_set(e, EXIT_TARGET, -EPROTO, "%s: its code cannot be read",
 				 elf_file_name(p->f));
-	scan_text(p, &text);
 	plan_switch(p);
 	err = check_rules(p, e);
 	if (p->failed)

@@ -34,15 +34,11 @@ static int open_parts(struct target *t, pid_t pid, struct error *e)
 	/* what it is before where it is: "not a Go program" says more than an odd mapping */
 	if (!err)
 		err = buildinfo_read(&t->build, t->elf, e);
-	if (!err && !elf_has_symtab(t->elf))
-		err = error_set(e, EXIT_TARGET, -ENOTSUP,
-				"%s is stripped: it has no symbol table and no DWARF, and gscope "
-				"needs both; rebuild it without -ldflags='-s -w' and without strip",
-				t->process->exe);
 	if (!err)
 		err = elf_load_bias(t->elf, t->process, &t->bias, e);
 	if (!err)
-		err = pclntab_open(&t->pcln, t->elf, t->build.go_minor, t->bias, e);
+		err = pclntab_open_live(&t->pcln, t->elf, t->process, t->build.go_minor, t->bias,
+					e);
 	if (!err)
 		err = layout_read(&t->layout, t->elf, &t->build, t->pcln, t->bias, e);
 	if (!err)

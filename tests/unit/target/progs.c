@@ -25,7 +25,7 @@ struct built {
 
 static int build(const char *release, const char *mode, const char *path)
 {
-	static struct built done[64];
+	static struct built done[512];
 	char command[128];
 	size_t i;
 

@@ -106,54 +106,103 @@ static int copy_of(const char *path, char **bytes, size_t *size)
 	return fd;
 }
 
-/* Replace a version string by one of the same length: what buildinfo_read() says to it. */
-static int with_version(const char *version, struct error *e)
+/* A program that claims to be of another version; what buildinfo_read() says to it. */
+static int with_version(const char *version, struct buildinfo *b, struct error *e)
 {
 	const char *path = prog_path("1.26", "plain");
 	char *bytes, *at = NULL, *from;
 	struct elf_file *elf;
-	struct buildinfo b;
 	size_t size;
 	int fd, err;
 
 	if (!path)
-		return -ENOTSUP;
+		return -ENOENT;
 	fd = copy_of(path, &bytes, &size);
 	for (from = bytes; (from = memchr(from, 0xff, size - (from - bytes))); from++) {
-		if (size - (from - bytes) > 64 && !memcmp(from, "\xff Go buildinf:", 14))
+		if (size - (from - bytes) > 256 && !memcmp(from, "\xff Go buildinf:", 14))
 			at = from;
 	}
 	CU_ASSERT_PTR_NOT_NULL_FATAL(at);
-	CU_ASSERT_FATAL((size_t)at[32] >= strlen(version));
-	memset(at + 33, ' ', at[32]);
-	memcpy(at + 33, version, strlen(version));
+	/* the version, then no settings */
+	at[32] = (char)strlen(version);
+	strcpy(at + 33, version);
 	if (write(fd, bytes, size) != (ssize_t)size)
 		CU_FAIL("write");
 	free(bytes);
 	CU_ASSERT_EQUAL_FATAL(elf_file_open(&elf, fd, "prog", e), 0);
-	err = buildinfo_read(&b, elf, e);
-	if (!err)
-		buildinfo_free(&b);
+	err = buildinfo_read(b, elf, e);
 	elf_file_close(elf);
 	close(fd);
 	return err;
 }
 
-static void refuses_other_versions(void)
+static void judges_versions(void)
 {
-	static const char *const refused[] = {"go1.18.10", "go1.28", "go1.9", "devel +ab"};
-	struct error e;
+	static const struct {
+		const char *version;
+		int minor; /* -1: refused */
+		bool known;
+	} cases[] = {
+		{"go1.18.10", -1, false},
+		{"go1.9", -1, false},
+		{"devel +ab", -1, false},
+		{"go1.19", 19, true},
+		{"go1.20.14", 20, true},
+		{"go1.27.3", 27, true},
+		{"go1.22.5-fips", 22, true},
+		{"go1.21.13 (Red Hat 1.21.13-1.el9)", 21, true},
+		{"go1.24.4 X:nocoverageredesign", 24, false},
+		{"go1.25rc2", 25, false},
+		{"go1.27beta1", 27, false},
+		{"go1.28", 28, false},
+		{"devel go1.28-abcdef Tue Feb 3 2026 linux/amd64", 28, false},
+		{"devel go1.26-abcdef", 26, false},
+	};
 
-	for (size_t i = 0; i < sizeof(refused) / sizeof(refused[0]); i++) {
-		e = (struct error){0};
-		CU_ASSERT_EQUAL(with_version(refused[i], &e), -ENOTSUP);
-		if (!prog_path("1.26", "plain"))
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		struct buildinfo b = {0};
+		struct error e = {0};
+		int err = with_version(cases[i].version, &b, &e);
+
+		if (err == -ENOENT)
 			return;
-		CU_ASSERT_EQUAL(e.status, EXIT_TARGET);
-		CU_ASSERT_PTR_NOT_NULL(strstr(e.text, refused[i]));
+		if (cases[i].minor < 0) {
+			CU_ASSERT_EQUAL(err, -ENOTSUP);
+			CU_ASSERT_EQUAL(e.status, EXIT_TARGET);
+			CU_ASSERT_PTR_NOT_NULL(strstr(e.text, cases[i].version));
+			continue;
+		}
+		CU_ASSERT_EQUAL(err, 0);
+		CU_ASSERT_EQUAL(b.go_minor, (unsigned int)cases[i].minor);
+		CU_ASSERT_EQUAL(b.known, cases[i].known);
+		CU_ASSERT_STRING_EQUAL(b.version, cases[i].version);
+		buildinfo_free(&b);
 	}
-	CU_ASSERT_EQUAL(with_version("go1.19", &e), 0);
-	CU_ASSERT_EQUAL(with_version("go1.27", &e), 0);
+}
+
+/* Without section headers: the same as with them. */
+static void needs_no_sections(void)
+{
+	for (const char *const *r = prog_all_releases; *r; r++) {
+		for (const char *const *m = prog_modes; *m; m++) {
+			struct prog_file with, without;
+			const char *path;
+			char mode[32];
+
+			path = prog_path(*r, *m);
+			if (!path || !prog_open(&with, path, 0))
+				continue;
+			snprintf(mode, sizeof(mode), "%s-noshdr", *m);
+			path = prog_path(*r, mode);
+			if (path && prog_open(&without, path, 0)) {
+				CU_ASSERT_STRING_EQUAL(without.build.version, with.build.version);
+				CU_ASSERT_STRING_EQUAL(without.build.settings, with.build.settings);
+				CU_ASSERT_TRUE(without.build.known);
+				prog_close(&without);
+			}
+			prog_close(&with);
+		}
+	}
 }
 
 static void refuses_what_is_not_go(void)
@@ -175,7 +224,8 @@ static CU_TestInfo tests[] = {
 	{"parses versions, odd ones too", parses_versions},
 	{"finds build settings", reads_settings},
 	{"reads programs of every release", reads_programs},
-	{"refuses other versions by name", refuses_other_versions},
+	{"tells known versions from others", judges_versions},
+	{"needs no section headers", needs_no_sections},
 	{"refuses what is not Go", refuses_what_is_not_go},
 	CU_TEST_INFO_NULL,
 };

@@ -65,8 +65,9 @@ static void reads_image(void)
 {
 	const char *path = prog_path("1.26", "plain");
 	struct elf_symbol sym, none;
-	struct elf_bytes at, sec;
-	uint64_t off, lo, hi;
+	struct elf_bytes sec;
+	struct elf_load part;
+	uint64_t off, vaddr, hi;
 	struct prog_file f;
 	uint8_t a[16], b[16];
 
@@ -80,22 +81,22 @@ static void reads_image(void)
 	CU_ASSERT_EQUAL(pread(f.fd, a, sizeof(a), off), sizeof(a));
 	CU_ASSERT_EQUAL(elf_read(f.elf, sym.vaddr, b, sizeof(b)), 0);
 	CU_ASSERT_FALSE(memcmp(a, b, sizeof(a)));
-	CU_ASSERT_TRUE(elf_section_at(f.elf, sym.vaddr, &at));
-	CU_ASSERT_FALSE(memcmp(a, at.data, sizeof(a)));
-	CU_ASSERT_EQUAL(at.vaddr, sym.vaddr);
 	CU_ASSERT_TRUE(elf_section(f.elf, ".text", &sec));
-	CU_ASSERT_EQUAL(sec.vaddr + sec.size, at.vaddr + at.size);
+	CU_ASSERT_FALSE(memcmp(a, sec.data + (sym.vaddr - sec.vaddr), sizeof(a)));
+	CU_ASSERT_TRUE(elf_section_vaddr(f.elf, ".text", &vaddr));
+	CU_ASSERT_EQUAL(vaddr, sec.vaddr);
 	/* data of the runtime; bss is in no file */
 	CU_ASSERT_TRUE(elf_symbol(f.elf, "runtime.waitReasonStrings", &sym));
 	CU_ASSERT_FALSE(sym.func);
 	CU_ASSERT_TRUE(elf_symbol(f.elf, "runtime.allglen", &sym));
 	CU_ASSERT_FALSE(elf_file_offset(f.elf, sym.vaddr, &off));
-	CU_ASSERT_FALSE(elf_section_at(f.elf, sym.vaddr, &at));
 	CU_ASSERT_EQUAL(elf_read(f.elf, sym.vaddr, b, 1), -EFAULT);
 	CU_ASSERT_FALSE(elf_file_offset(f.elf, 0, &off));
 	CU_ASSERT_FALSE(elf_section(f.elf, ".nosuch", &sec));
 	/* not across the end of a segment */
-	CU_ASSERT_TRUE(elf_segment(f.elf, false, &lo, &hi));
+	CU_ASSERT_TRUE(elf_load_of(f.elf, sec.vaddr, &part));
+	CU_ASSERT_TRUE(part.exec && !part.write);
+	hi = part.vaddr + part.filesz;
 	CU_ASSERT_EQUAL(elf_read(f.elf, hi - 4, b, 4), 0);
 	CU_ASSERT_EQUAL(elf_read(f.elf, hi - 4, b, 8), -EFAULT);
 	CU_ASSERT_EQUAL(elf_read(f.elf, ~0ULL - 3, b, 8), -EFAULT);
