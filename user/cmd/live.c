@@ -15,6 +15,7 @@
 #include "user/capture/file.h"
 #include "user/capture/session.h"
 #include "user/cmd/cmd.h"
+#include "user/target/procfs.h"
 #include "user/target/target.h"
 
 static const struct argp_option options[] = {
@@ -159,7 +160,7 @@ static int check_target(const struct live_options *o, const struct target *t, st
 int live_capture(const struct live_options *o, int fd, bool *interrupted, struct error *e)
 {
 	struct target *targets[LIVE_MAX_TARGETS] = {NULL};
-	int err = 0;
+	int err = procfs_check(e);
 
 	for (size_t i = 0; i < o->npids && !err; i++) {
 		err = target_open_any(o->pids[i], &targets[i], e);

@@ -15,6 +15,8 @@
 #include <sys/uio.h>
 #include <unistd.h>
 
+#include "user/target/procfs.h"
+
 #define PF_KTHREAD 0x00200000U /* include/linux/sched.h: a kernel thread */
 
 #ifndef SYS_pidfd_open
@@ -144,6 +146,11 @@ static int not_allowed(struct error *e, pid_t pid, const char *what, int err)
 
 static int gone(struct error *e, pid_t pid)
 {
+	if (procfs_hides(pid))
+		return error_set(e, EXIT_FAILED, -EPERM,
+				 "pid %d: /proc is mounted so that it hides this process from you "
+				 "(hidepid): run gscope as root, or give it CAP_SYS_PTRACE",
+				 (int)pid);
 	return error_set(e, EXIT_TARGET, -ESRCH,
 			 "pid %d: no such process; `pgrep -l NAME` finds the PID of a command",
 			 (int)pid);

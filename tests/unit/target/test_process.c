@@ -13,6 +13,7 @@
 
 #include "tests/unit/unit.h"
 #include "user/target/process.h"
+#include "user/target/procfs.h"
 #include "user/target/target.h"
 
 /* A child that waits until its pipe is closed, then ends, or runs `then`. */
@@ -294,6 +295,20 @@ static void opens_other_programs_for_their_threads(void)
 	CU_ASSERT_PTR_NULL(t);
 }
 
+static void knows_proc(void)
+{
+	int go;
+	pid_t child = start_child(&go, NULL);
+
+	CU_ASSERT_EQUAL(procfs_check(NULL), 0);
+	CU_ASSERT_FALSE(procfs_hides(child));
+	end_child(child);
+	close(go);
+	CU_ASSERT_FALSE(procfs_hides(child));
+	CU_ASSERT_FALSE(procfs_hides(0));
+	CU_ASSERT_FALSE(procfs_hides(-1));
+}
+
 static CU_TestInfo tests[] = {
 	{"says what is wrong with a PID", says_what_is_wrong},
 	{"sees a process end", sees_the_end},
@@ -302,6 +317,7 @@ static CU_TestInfo tests[] = {
 	{"reads memory, exactly or not at all", reads_memory},
 	{"lists mappings and threads", lists_maps_and_threads},
 	{"refuses what is not Go", refuses_other_programs},
+	{"knows whether /proc tells the truth", knows_proc},
 	{"opens it for its threads", opens_other_programs_for_their_threads},
 	CU_TEST_INFO_NULL,
 };
