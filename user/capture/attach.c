@@ -169,9 +169,8 @@ static int report_refused(const struct target *t, const int *errors, FILE *messa
 			continue;
 		if (is_vital(site->kind) && !good[site->kind])
 			return error_set(e, EXIT_TARGET, errors[i],
-					 "the kernel refuses a probe in %s of process %d: %s; "
-					 "gscope doctor says what this kernel can do",
-					 site->func, (int)t->process->pid, strerror(-errors[i]));
+					 "pid %d: the kernel refuses a probe in %s: %s",
+					 (int)t->process->pid, site->func, strerror(-errors[i]));
 		if (messages)
 			fprintf(messages,
 				"gscope: no probe in %s at 0x%llx (%s): some or all %s will not be seen\n",
@@ -179,6 +178,39 @@ static int report_refused(const struct target *t, const int *errors, FILE *messa
 				uses[site->kind].missing);
 	}
 	return 0;
+}
+
+/* What the kernel puts where a uprobe is. */
+#ifdef __x86_64__
+#define BREAKPOINT 0xcc
+#else
+#error "BREAKPOINT: not known for this architecture"
+#endif
+
+/*
+ * Whether the probes are in the process. The kernel plants them in the pages of a file, and an
+ * overlay filesystem has two by one name once it had to copy the one that is running: by then every
+ * path leads to the other one.
+ */
+static int prove(const struct target *t, const int *errors, struct error *e)
+{
+	const struct sites *s = &t->sites;
+
+	for (size_t i = 0; i < s->n; i++) {
+		uint8_t byte;
+
+		if (errors[i])
+			continue;
+		/* it has ended, which is noticed elsewhere */
+		if (target_process_read(t->process, s->v[i].pc, &byte, sizeof(byte)) ||
+		    byte == BREAKPOINT)
+			return 0;
+	}
+	return error_set(e, EXIT_TARGET, -ESTALE,
+			 "pid %d: the kernel plants probes in another file than the one it runs: "
+			 "%.150s was copied since (chmod and chown do that on an overlay "
+			 "filesystem); start the program anew to trace its goroutines",
+			 (int)t->process->pid, t->process->exe);
 }
 
 int attach_probes(struct links *l, const struct programs *p, const struct target *t,
@@ -210,6 +242,8 @@ int attach_probes(struct links *l, const struct programs *p, const struct target
 			  strerror(-err));
 	else
 		err = report_refused(t, errors, messages, e);
+	if (!err)
+		err = prove(t, errors, e);
 	free(errors);
 	free(b.offsets);
 	free(b.cookies);

@@ -279,7 +279,7 @@ static int make_plain(struct capture_session *s, size_t i, const struct error *w
 	struct target *t = s->opt.targets[i];
 	int fd = bpf_map__fd(s->programs->skel->maps.targets);
 
-	snprintf(t->plain, sizeof(t->plain), "%s", why->text);
+	target_set_plain(t, why);
 	s->cfg[i] = (struct target_cfg){0};
 	if (bpf_map_update_elem(fd, &s->traced[i].tgid, &s->cfg[i], BPF_ANY))
 		return error_set(e, EXIT_FAILED, -errno, "cannot enter process %u: %s",
@@ -305,12 +305,17 @@ static int attach_target(struct capture_session *s, size_t i, struct error *e)
 			    &why);
 	if (!err)
 		return 0;
-	if (why.status == EXIT_TARGET && s->opt.threads_do && target_process_same(t->t->process)) {
-		links_cut(&s->probe_links, before);
-		return make_plain(s, i, &why, e);
+	if (why.status != EXIT_TARGET || !target_process_same(t->t->process)) {
+		*e = why;
+		return err;
 	}
-	*e = why;
-	return err;
+	if (!s->opt.threads_do)
+		return error_set(e, EXIT_TARGET, err,
+				 "%.400s; `gscope record -p %u` records its threads and system "
+				 "calls",
+				 why.text, t->tgid);
+	links_cut(&s->probe_links, before);
+	return make_plain(s, i, &why, e);
 }
 
 static int attach_all(struct capture_session *s, struct error *e)

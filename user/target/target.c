@@ -76,21 +76,25 @@ static void close_parts(struct target *t)
 	elf_file_close(t->elf);
 }
 
-/* Whether what failed leaves a process whose threads can be traced all the same; then it is one. */
-static bool make_plain(struct target *t, pid_t pid, const struct error *e)
+void target_set_plain(struct target *t, const struct error *why)
 {
 	char prefix[32];
-	const char *why = e->text;
-	size_t len = (size_t)snprintf(prefix, sizeof(prefix), "pid %d: ", (int)pid);
+	size_t len = (size_t)snprintf(prefix, sizeof(prefix), "pid %d: ", (int)t->process->pid);
+
+	snprintf(t->plain, sizeof(t->plain), "%s",
+		 why->text + (strncmp(why->text, prefix, len) ? 0 : len));
+}
+
+/* Whether what failed leaves a process whose threads can be traced all the same; then it is one. */
+static bool make_plain(struct target *t, const struct error *e)
+{
 	struct target_process *p = t->process;
 
 	if (e->status != EXIT_TARGET || !target_process_same(p))
 		return false;
-	if (!strncmp(why, prefix, len))
-		why += len;
 	close_parts(t);
 	*t = (struct target){.process = p};
-	snprintf(t->plain, sizeof(t->plain), "%s", why);
+	target_set_plain(t, e);
 	return true;
 }
 
@@ -105,7 +109,7 @@ static int open_target(pid_t pid, bool any, struct target **out, struct error *e
 	err = target_process_open(pid, &t->process, e);
 	if (!err) {
 		err = open_parts(t, pid, e);
-		if (err && any && make_plain(t, pid, e))
+		if (err && any && make_plain(t, e))
 			err = 0;
 	}
 	if (err) {

@@ -42,6 +42,9 @@ int target_open(pid_t pid, struct target **out, struct error *e);
  */
 int target_open_any(pid_t pid, struct target **out, struct error *e);
 
+/* Its goroutines cannot be traced after all, for the reason in `why`. */
+void target_set_plain(struct target *t, const struct error *why);
+
 static inline bool target_has_goroutines(const struct target *t)
 {
 	return !t->plain[0];
