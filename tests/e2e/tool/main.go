@@ -22,6 +22,11 @@ var commands = map[string]func(args []string) error{
 	"odd":      odd,
 	"flip":     flip,
 	"replace":  replace,
+
+	"contain":   contain,
+	"contained": contained,
+	"memfd":     memfd,
+	"seize":     seize,
 }
 
 const usage = `Usage: tool COMMAND [ARGS]
@@ -41,6 +46,11 @@ const usage = `Usage: tool COMMAND [ARGS]
   spawn N               like a target: work, and start N programs
   odd                   like a target: do what goroutines rarely do
   flip FILE OUT OFFSET  copy with one byte inverted
+  contain ROOT PROGRAM UID
+                        run it as in a container whose image has nothing but it; its PID goes to
+                        standard error
+  memfd PROGRAM [ARGS]  become a copy of it that is in no directory
+  seize PID             trace it as a debugger does, and let it run, until killed
   replace FILE OUT OLD NEW
                           copy with all OLD replaced by NEW, of the same length
 `
