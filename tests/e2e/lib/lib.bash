@@ -291,3 +291,11 @@ same_counts() {
 	run_gscope dump 0 dump --transitions "$1"
 	"$tool" counts "$name.json" dump.out <parsed 2>wrong || fail "$(head -c 1000 wrong)"
 }
+
+# --- docs/compatibility.md -------------------------------------------------------------------
+
+# remember FILE: what was found out in a case, for the page
+remember() {
+	mkdir -p "$top/build/compat/cases"
+	cp "$1" "$top/build/compat/cases/${dir##*/}"
+}

@@ -13,6 +13,7 @@ var commands = map[string]func(args []string) error{
 	"syscalls": syscalls,
 	"waiting":  waiting,
 	"frames":   frames,
+	"about":    about,
 	"text":     text,
 	"load":     load,
 	"get":      get,
@@ -38,7 +39,10 @@ const usage = `Usage: tool COMMAND [ARGS]
                           how many goroutines started with it wait at the beginning
   frames JSON DUMP        compare stacks with what the program frames printed of its own; DUMP is
                           of gscope dump --events --verbose
-  text PID                how many bytes of its executable segments differ from its file
+  about PID DUMP          what gscope dump --events --verbose says of the process, as KEY VALUE:
+                          the release, the offsets' source, the section with the function table,
+                          the probed instructions, frames of stacks and those with a name
+  text PID                how many bytes of its code, libraries too, differ from the files
   load ADDRESS N          N connections make HTTP requests until killed
   get ADDRESS             one HTTP request
   exec PROGRAM [ARGS]     "ready PID", wait for a line, work for a moment, become PROGRAM

@@ -4,63 +4,49 @@ package main
 
 import (
 	"bufio"
-	"debug/elf"
 	"fmt"
+	"io"
 	"os"
 	"strconv"
 	"strings"
-	"syscall"
 )
 
 const breakpoint = 0xcc // int3, which the kernel plants for a uprobe
 
-// text compares the executable mappings of a process's program with the file. A difference that
-// is no breakpoint is an error.
+// text compares what is mapped executable with its files: the program and its libraries. A
+// difference that is no breakpoint is an error.
 func text(args []string) error {
 	if err := wantArgs(args, 1); err != nil {
 		return err
 	}
 	proc := "/proc/" + args[0]
-	exe, err := os.Open(proc + "/exe")
-	if err != nil {
-		return err
-	}
-	program, err := elf.NewFile(exe)
-	if err != nil {
-		return err
-	}
 	memory, err := os.Open(proc + "/mem")
 	if err != nil {
 		return err
 	}
-	mappings, err := executable(proc, exe)
+	defer memory.Close()
+	mappings, err := executable(proc)
 	if err != nil {
 		return err
 	}
 	compared, different := 0, 0
 	for _, m := range mappings {
-		for _, s := range program.Sections {
-			if s.Type != elf.SHT_PROGBITS || s.Flags&elf.SHF_EXECINSTR == 0 ||
-				s.Offset < m.offset || s.Offset+s.Size > m.offset+m.size {
+		want, err := m.contents()
+		if err != nil {
+			return err
+		}
+		got := make([]byte, len(want))
+		if _, err := memory.ReadAt(got, int64(m.start)); err != nil {
+			return err
+		}
+		compared += len(want)
+		for i := range want {
+			if want[i] == got[i] {
 				continue
 			}
-			want, got := make([]byte, s.Size), make([]byte, s.Size)
-			if _, err := exe.ReadAt(want, int64(s.Offset)); err != nil {
-				return err
-			}
-			address := m.start + s.Offset - m.offset
-			if _, err := memory.ReadAt(got, int64(address)); err != nil {
-				return err
-			}
-			compared += len(want)
-			for i := range want {
-				if want[i] == got[i] {
-					continue
-				}
-				different++
-				if got[i] != breakpoint {
-					return fmt.Errorf("%#x is %#x, in the file %#x", address+uint64(i), got[i], want[i])
-				}
+			different++
+			if got[i] != breakpoint {
+				return fmt.Errorf("%#x is %#x, in the file %#x", m.start+uint64(i), got[i], want[i])
 			}
 		}
 	}
@@ -71,22 +57,38 @@ func text(args []string) error {
 	return nil
 }
 
-type mapping struct{ start, size, offset uint64 }
+// mapping is a part of a file in memory. The link leads to the file even if it has no name now.
+type mapping struct {
+	link                string
+	start, size, offset uint64
+}
 
-// executable returns the executable mappings of a file.
-func executable(proc string, file *os.File) (found []mapping, err error) {
-	var st syscall.Stat_t
-	if err := syscall.Fstat(int(file.Fd()), &st); err != nil {
+// contents is what the file has there; the file may end in the last page.
+func (m mapping) contents() ([]byte, error) {
+	file, err := os.Open(m.link)
+	if err != nil {
 		return nil, err
 	}
+	defer file.Close()
+	content := make([]byte, m.size)
+	n, err := file.ReadAt(content, int64(m.offset))
+	if err == io.EOF {
+		err = nil
+	}
+	return content[:n], err
+}
+
+// executable returns the executable mappings of files.
+func executable(proc string) (found []mapping, err error) {
 	maps, err := os.Open(proc + "/maps")
 	if err != nil {
 		return nil, err
 	}
 	defer maps.Close()
-	for lines := bufio.NewScanner(maps); lines.Scan(); {
+	lines := bufio.NewScanner(maps)
+	for lines.Scan() {
 		f := strings.Fields(lines.Text())
-		if len(f) < 6 || !strings.Contains(f[1], "x") || f[4] != strconv.FormatUint(st.Ino, 10) {
+		if len(f) < 6 || !strings.Contains(f[1], "x") || f[4] == "0" {
 			continue
 		}
 		var m mapping
@@ -94,11 +96,12 @@ func executable(proc string, file *os.File) (found []mapping, err error) {
 		if _, err := fmt.Sscanf(f[0], "%x-%x", &m.start, &end); err != nil {
 			return nil, err
 		}
+		m.link = fmt.Sprintf("%s/map_files/%x-%x", proc, m.start, end)
 		if m.offset, err = strconv.ParseUint(f[2], 16, 64); err != nil {
 			return nil, err
 		}
 		m.size = end - m.start
 		found = append(found, m)
 	}
-	return found, nil
+	return found, lines.Err()
 }

@@ -1,0 +1,43 @@
+# SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only
+# shellcheck shell=bash disable=SC2154
+#
+# Every release of Go in every way to build a program: what one program of a little of everything
+# counted has to be in the trace.
+
+# named_enough: 99 of 100 frames of stacks have a name
+named_enough() {
+	local frames named
+
+	frames=$(sed -n 's/^frames //p' about) named=$(sed -n 's/^named //p' about)
+	[ $((named * 100)) -ge $((frames * 99)) ] || fail "only $named of $frames frames have a name"
+}
+
+built() {
+	local release=$1 variant=$2
+
+	start_target target "$release" mix "$variant"
+	start_gscope record record -p "${target[target]}" -d 10m -o capture.gscope
+	await_tracing record capture.gscope
+	[ "$(text_bytes target)" -gt 0 ] || fail 'no breakpoint is in the target while it is traced'
+	work target
+	stop_gscope record
+	await_intact target
+	run_gscope about 0 dump --events --verbose capture.gscope
+	"$tool" about "${target[target]}" about.out >about 2>wrong || fail "$(head -c 1000 wrong)"
+	quit target
+	whole capture.gscope
+	same_counts target capture.gscope
+	"$tool" syscalls target.json <dump.out 2>wrong || fail "$(head -c 1000 wrong)"
+	named_enough
+	remember about
+}
+
+variants=(plain stripped stripall noshdr trimpath pie piestripped cgo cgopie pgo race nl cshared
+	carchive plugin)
+for release in "${releases[@]}"; do
+	for variant in "${variants[@]}"; do
+		[ "$release $variant" != '1.19 pgo' ] || continue # -pgo came with Go 1.20
+		add "builds-$release-$variant" built "$release" "$variant"
+		need "$release" mix "$variant"
+	done
+done
