@@ -38,16 +38,14 @@ counts_of() {
 	done
 }
 
-# how a program is linked decides where its code and its g are: some programs show that
-linked=(chans syscalls timers idle coro)
+# What a release or a build does differently shows in 80-builds.bash; here are more programs.
 for release in "${releases[@]}"; do
-	counts_of "$release" plain chans mutex timers short syscalls gc http idle coro
-	case $release in
-	"$oldest" | "$middle" | "$newest")
-		counts_of "$release" pie "${linked[@]}"
-		counts_of "$release" cgo "${linked[@]}" cgo
+	case " ${thorough[*]} " in
+	*" $release "*)
+		counts_of "$release" plain chans mutex timers short syscalls gc http idle coro
+		counts_of "$release" cgo cgo
 		;;
+	*) counts_of "$release" plain mutex timers idle coro ;;
 	esac
 done
-counts_of "$newest" pie http gc
-counts_of "$newest" cgo http gc
+counts_of "$newest" pie chans syscalls timers idle coro

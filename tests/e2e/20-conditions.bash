@@ -41,7 +41,7 @@ loaded() {
 	run_gscope report 0 report capture.gscope
 	grep -q 'net/http' report.out || fail 'the report has no goroutine of the server'
 }
-for release in "${releases[@]}"; do
+for release in "${thorough[@]}"; do
 	add "load-$release" loaded "$release"
 	need "$release" http plain
 done

@@ -201,6 +201,22 @@ func counts(args []string) error {
 	return report(wrong)
 }
 
+// numbers prints how many numbers a program gave to compare.
+func numbers(args []string) error {
+	if err := wantArgs(args, 1); err != nil {
+		return err
+	}
+	r, err := readResult(args[0])
+	n := 0
+	for _, counters := range []map[string]map[string]int{r.Groups, r.Syscalls} {
+		for _, counter := range counters {
+			n += len(counter)
+		}
+	}
+	fmt.Println(n)
+	return err
+}
+
 // ends says whether the stack of a goroutine that started with fn is whole. Below a call from C
 // there are no frame pointers to follow.
 func ends(stack []string, fn string) bool {

@@ -11,6 +11,7 @@ import (
 var commands = map[string]func(args []string) error{
 	"counts":   counts,
 	"syscalls": syscalls,
+	"numbers":  numbers,
 	"waiting":  waiting,
 	"frames":   frames,
 	"about":    about,
@@ -35,6 +36,7 @@ const usage = `Usage: tool COMMAND [ARGS]
                           compare the transitions of a Go trace (go tool trace -d=parsed) with
                           what the traced program counted; DUMP is of gscope dump --transitions
   syscalls JSON <DUMP     the same for its system calls (gscope dump --transitions)
+  numbers JSON            how many numbers those are
   waiting FUNCTION DUMP <PARSED
                           how many goroutines started with it wait at the beginning
   frames JSON DUMP        compare stacks with what the program frames printed of its own; DUMP is
