@@ -139,11 +139,12 @@ memfd() {
 add place-memfd memfd
 need "$newest" chans plain
 
-# overlay: with a program in the lower layer
+# overlay [LOWER]: with a program in the lower layer
 overlay() {
 	mkdir lower upper work merged
 	program_at lower/program
-	mount -t overlay -o "lowerdir=$dir/lower,upperdir=$dir/upper,workdir=$dir/work" overlay merged
+	mount -t overlay -o "lowerdir=${1-$dir/lower},upperdir=$dir/upper,workdir=$dir/work" \
+		overlay merged
 	mounted+=("$dir/merged")
 }
 
@@ -183,12 +184,34 @@ overlay_copied() {
 	start target merged/program
 	await_ready target
 	chmod 700 merged/program
+	recorded
+}
+add place-overlay-copied overlay_copied
+need "$newest" chans plain
+
+# The same in a container: the path begins elsewhere.
+overlay_copied_inside() {
+	overlay
+	start outer unshare -pf chroot merged /program
+	inner outer
+	chmod 700 merged/program
+	recorded outer
+}
+add place-overlay-inside overlay_copied_inside
+need "$newest" chans plain
+
+# The same where nobody can tell which file is below.
+overlay_lost() {
+	overlay lower
+	start target merged/program
+	await_ready target
+	chmod 700 merged/program
 	threads_only 'another file' "${target[target]}"
 	is_intact target
 	work target
 	quit target
 }
-add place-overlay-copied overlay_copied
+add place-overlay-lost overlay_lost
 need "$newest" chans plain
 
 # All at once, like a container of an image from scratch; and who may not trace there is told so.

@@ -2,6 +2,7 @@
 #include "user/capture/attach.h"
 
 #include <errno.h>
+#include <limits.h>
 #include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
@@ -11,6 +12,7 @@
 
 #include "bpf/control.h"
 #include "gscope.skel.h"
+#include "user/target/overlay.h"
 
 static int keep(struct links *l, struct bpf_link *link)
 {
@@ -213,17 +215,14 @@ static int prove(const struct target *t, const int *errors, struct error *e)
 			 (int)t->process->pid, t->process->exe);
 }
 
-int attach_probes(struct links *l, const struct programs *p, const struct target *t,
-		  uint32_t first_site, FILE *messages, struct error *e)
+/* By a path of its file. -ESTALE: it is not the file the process runs. */
+static int attach_file(struct links *l, const struct programs *p, const struct target *t,
+		       const char *path, uint32_t first_site, FILE *messages, struct error *e)
 {
 	const struct sites *s = &t->sites;
-	struct batch b = {.pid = t->process->pid, .n = s->n};
+	struct batch b = {.path = path, .pid = t->process->pid, .n = s->n};
 	int err = -ENOMEM, *errors = calloc(s->n + 1, sizeof(*errors));
-	char path[64];
 
-	/* whatever the mount namespace, and even if the file was replaced since */
-	snprintf(path, sizeof(path), "/proc/self/fd/%d", t->process->exe_fd);
-	b.path = path;
 	b.offsets = calloc(s->n + 1, sizeof(*b.offsets));
 	b.cookies = calloc(s->n + 1, sizeof(*b.cookies));
 	if (errors && b.offsets && b.cookies) {
@@ -247,6 +246,27 @@ int attach_probes(struct links *l, const struct programs *p, const struct target
 	free(errors);
 	free(b.offsets);
 	free(b.cookies);
+	return err;
+}
+
+int attach_probes(struct links *l, const struct programs *p, const struct target *t,
+		  uint32_t first_site, FILE *messages, struct error *e)
+{
+	char path[PATH_MAX];
+	struct error below;
+	size_t before = l->n;
+	int err;
+
+	/* whatever the mount namespace, and even if the file was replaced since */
+	snprintf(path, sizeof(path), "/proc/self/fd/%d", t->process->exe_fd);
+	err = attach_file(l, p, t, path, first_site, messages, e);
+	if (err != -ESTALE || !overlay_lower_file(t->process, path, sizeof(path)))
+		return err;
+	links_cut(l, before);
+	/* what it says of that file would only confuse */
+	if (!attach_file(l, p, t, path, first_site, messages, &below))
+		return 0;
+	links_cut(l, before);
 	return err;
 }
 
