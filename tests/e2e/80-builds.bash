@@ -12,10 +12,8 @@ named_enough() {
 	[ $((named * 100)) -ge $((frames * 99)) ] || fail "only $named of $frames frames have a name"
 }
 
-built() {
-	local release=$1 variant=$2
-
-	start_target target "$release" mix "$variant"
+# traced_exactly: the target, which runs mix and is ready, is traced while it works
+traced_exactly() {
 	start_gscope record record -p "${target[target]}" -d 10m -o capture.gscope
 	await_tracing record capture.gscope
 	[ "$(text_bytes target)" -gt 0 ] || fail "nothing is probed: $(head -n 1 record.err)"
@@ -33,6 +31,11 @@ built() {
 	remember facts
 }
 
+built() {
+	start_target target "$1" mix "$2"
+	traced_exactly
+}
+
 variants=(plain trimpath pie cgo cgopie race carchive)
 for release in "${releases[@]}"; do
 	for variant in "${variants[@]}"; do
@@ -48,3 +51,35 @@ for release in "${releases[@]}"; do
 		need "$release" mix "$variant"
 	done
 done
+
+# start_claiming VARIANT VERSION: mix of the newest release says that it is of this one
+start_claiming() {
+	local program own
+
+	program=$("$top/tests/targets/build" "$newest" mix "$1")
+	own=go$(sed -n "s/^$newest //p" "$top/build/go/versions")
+	# in the file there is room for as many characters
+	printf -v claimed "%-${#own}s" "$2"
+	"$tool" replace "$program" program "$own" "$claimed"
+	start target ./program
+	await_ready target
+}
+
+claims() {
+	local own
+
+	start_claiming "$1" "$2"
+	traced_exactly
+	own=$(sed -n "s/^$newest //p" "$top/build/go/versions")
+	grep -q " target $claimed " about.out || fail "the capture does not say $claimed"
+	echo "claim Go $own, $1, that says it is \`${claimed}\`: exact, offsets from" \
+		"$(sed -n 's/^rung //p' facts)" >>facts
+	remember facts
+}
+add version-next claims plain go1.28.4
+need "$newest" mix plain
+vendors() {
+	claims plain "go$newest X"
+}
+add version-vendor vendors
+need "$newest" mix plain
