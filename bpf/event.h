@@ -191,7 +191,9 @@ _Static_assert(sizeof(struct ev_go_create) == 88, "ev_go_create");
 
 /*
  * pc[0] is where the goroutine stopped, the others are return addresses, outermost last;
- * runtime.goexit's frame is included. Symbolise every pc with pc - 1, as the runtime does.
+ * runtime.goexit's frame is included. Symbolise every pc with pc - 1, as the runtime does. In a
+ * system call that C makes, C's frames come first: pc[0] is behind the call, then as many callers
+ * as frame pointers lead to.
  */
 #define STACK_TRUNCATED 1U /* EVENT_MAX_FRAMES reached, or a frame could not be read */
 /*

@@ -10,6 +10,9 @@
  */
 #define WINDOW 1024
 
+/* At most so many are C's. */
+#define NATIVE_FRAMES 32
+
 /* Frames of the smaller of two record sizes. */
 #define FEW_FRAMES 32
 
@@ -155,13 +158,58 @@ truncated:
 	return false;
 }
 
-__u64 stack_send(struct walk *w)
+static __always_inline void push(struct scratch *s, __u64 pc)
+{
+	__u64 n = s->n;
+
+	if (n >= EVENT_MAX_FRAMES)
+		return;
+	s->pc[n] = pc;
+	s->n = n + 1;
+	s->id = stack_id_add(s->id, pc);
+}
+
+/* Is there a call before it? `e8` with a distance, or `ff /2` with whatever it takes. */
+static __always_inline bool is_return_address(__u64 pc)
+{
+	__u8 c[8];
+
+	if (bpf_probe_read_user(c, sizeof(c), (void *)(pc - sizeof(c))))
+		return false;
+	if (c[3] == 0xe8)
+		return true;
+	for (int i = 1; i < 7; i++)
+		if (c[i] == 0xff && (c[i + 1] & 0x38) == 0x10)
+			return true;
+	return false;
+}
+
+/*
+ * Most C code has no frame pointers. Then the register is anything, and the walk ends where it
+ * does not lead to a frame above the last one and to code that made a call.
+ */
+static __always_inline void walk_native(struct scratch *s, const struct native_walk *w)
+{
+	__u64 bp = w->bp, frame[2];
+
+	push(s, w->pc);
+	for (int i = 0; i < NATIVE_FRAMES; i++) {
+		if (bp < w->lo || bp + 16 > w->hi || bp & 7 ||
+		    bpf_probe_read_user(frame, sizeof(frame), (void *)bp) ||
+		    !is_return_address(frame[1]))
+			break;
+		push(s, frame[1]);
+		if (frame[0] <= bp)
+			break;
+		bp = frame[0];
+	}
+}
+
+static __always_inline __u64 walk_and_send(const struct walk *w, const struct native_walk *native)
 {
 	struct scratch *s;
 	__u64 lo, hi, id;
 
-	if (!w)
-		return 0;
 	s = claim();
 	if (!s) {
 		count_loss(LOSS_STACK);
@@ -172,15 +220,15 @@ __u64 stack_send(struct walk *w)
 	s->bp = hi >= lo + 16 ? w->bp : 0;
 	s->base = 0;
 	s->have = 0;
-	s->pc[0] = w->pc;
-	s->n = 1;
+	s->n = 0;
 	s->flags = 0;
-	s->id = stack_id_add(stack_id_begin(w->id >> 32), w->pc);
+	s->id = stack_id_begin(w->id >> 32);
+	if (native)
+		walk_native(s, native);
+	push(s, w->pc);
 	if (w->caller) {
-		s->pc[1] = w->caller;
-		s->n = 2;
+		push(s, w->caller);
 		s->flags = STACK_MAYBE_CALLER;
-		s->id = stack_id_add(s->id, w->caller);
 	}
 	for (__u32 i = 0; i < EVENT_MAX_FRAMES; i++) {
 		barrier();
@@ -191,4 +239,14 @@ __u64 stack_send(struct walk *w)
 	id = send_new(s, stack_id_end(stack_id_add(s->id, s->flags)), w->id);
 	s->busy = 0;
 	return id;
+}
+
+__u64 stack_send(struct walk *w)
+{
+	return w ? walk_and_send(w, NULL) : 0;
+}
+
+__u64 stack_send_native(struct native_walk *w)
+{
+	return w ? walk_and_send(&w->go, w) : 0;
 }

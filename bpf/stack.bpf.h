@@ -13,11 +13,22 @@ struct walk {
 	__u64 id; /* pid_tgid of the thread */
 };
 
+/* C code that a goroutine called and that runs on the thread's own stack, above the goroutine's. */
+struct native_walk {
+	struct walk go;
+	__u64 lo, hi; /* what is in use of the thread's stack: [lo, hi) */
+	__u64 pc; /* of the leaf */
+	__u64 bp; /* the thread's: a frame's, if the code keeps frame pointers */
+};
+
 /*
  * Walk, send an ev_stack unless it was sent before, return its id. 0: no stack, and the loss
  * counted. A function of its own to the verifier, so that its loop is checked once.
  */
 __u64 stack_send(struct walk *w);
+
+/* The same with the frames of C in front: the leaf's, and those that frame pointers lead to. */
+__u64 stack_send_native(struct native_walk *w);
 
 static __always_inline void walk_begin(struct walk *w, const struct target_cfg *cfg,
 				       const struct g_head *gp, __u64 id)
@@ -46,34 +57,41 @@ static __always_inline __u64 sched_stack(const struct target_cfg *cfg, const str
 }
 
 /*
- * The stack of a goroutine which Go itself says is in a system call, from where it called the
+ * Where the stack begins of a goroutine which Go itself says is in a system call, from where it called the
  * syscall package: g.syscallpc and its frame pointer, as the runtime's own tracer does. Before
  * Go 1.23 that frame pointer is not kept; then it is the first one above g.syscallsp in the chain
- * that begins at `bp`, the thread's own. If that is C's, on another stack, it is in g.sched:
- * asmcgocall put it there after g.syscallsp was written, and g.sched.sp, which tells so.
+ * that begins at `bp`, the thread's own. If that is C's, on another stack, the chain begins in
+ * g.sched: asmcgocall put it there after g.syscallsp was written, and g.sched.sp, which tells so.
  */
+static __always_inline bool syscall_walk(struct walk *w, const struct target_cfg *cfg,
+					 const struct g_head *gp, __u64 bp, __u64 id)
+{
+	__u64 sp = g_word(gp, cfg->g_syscallsp);
+
+	walk_begin(w, cfg, gp, id);
+	w->pc = g_word(gp, cfg->g_syscallpc);
+	w->bp = bp;
+	if (!w->pc || !sp)
+		return false;
+	if (cfg->g_syscallbp != NO_OFFSET) {
+		w->bp = g_word(gp, cfg->g_syscallbp);
+	} else {
+		if ((w->bp < w->lo || w->bp >= w->hi) && g_word(gp, cfg->g_sched_sp) < sp)
+			w->bp = g_word(gp, cfg->g_sched_bp);
+		for (int i = 0; i < 4 && w->bp >= w->lo && w->bp < sp; i++)
+			w->bp = read_word(w->bp);
+		if (w->bp < sp || w->bp >= w->hi)
+			return false;
+	}
+	return true;
+}
+
 static __always_inline __u64 syscall_stack(const struct target_cfg *cfg, const struct g_head *gp,
 					   __u64 bp, __u64 id)
 {
-	__u64 sp = g_word(gp, cfg->g_syscallsp);
 	struct walk w;
 
-	walk_begin(&w, cfg, gp, id);
-	w.pc = g_word(gp, cfg->g_syscallpc);
-	w.bp = bp;
-	if (!w.pc || !sp)
-		return 0;
-	if (cfg->g_syscallbp != NO_OFFSET) {
-		w.bp = g_word(gp, cfg->g_syscallbp);
-	} else {
-		for (int i = 0; i < 4 && w.bp >= w.lo && w.bp < sp; i++)
-			w.bp = read_word(w.bp);
-		if ((w.bp < sp || w.bp >= w.hi) && g_word(gp, cfg->g_sched_sp) < sp)
-			w.bp = g_word(gp, cfg->g_sched_bp);
-		if (w.bp < sp || w.bp >= w.hi)
-			return 0;
-	}
-	return stack_send(&w);
+	return syscall_walk(&w, cfg, gp, bp, id) ? stack_send(&w) : 0;
 }
 
 #endif

@@ -22,6 +22,29 @@ static __always_inline struct pt_regs *current_regs(void)
 	return (struct pt_regs *)bpf_task_pt_regs(bpf_get_current_task_btf());
 }
 
+/*
+ * The stack of goroutine `gp` in a system call. The one that is made on the thread's own stack (that
+ * of `g0`) is made by C, unless the code is Go's: then it is the runtime's own.
+ */
+static __always_inline __u64 goroutine_stack(const bool typed, const struct target_cfg *cfg,
+					     const struct g_head *gp, __u64 g0,
+					     const struct pt_regs *regs, __u64 id)
+{
+	struct native_walk w;
+
+	w.bp = FIELD(typed, regs, bp);
+	if (!syscall_walk(&w.go, cfg, gp, w.bp, id))
+		return 0;
+	if (!g0)
+		return stack_send(&w.go);
+	w.pc = FIELD(typed, regs, ip);
+	if (w.pc - cfg->text_lo < cfg->text_hi - cfg->text_lo)
+		return stack_send(&w.go);
+	w.lo = FIELD(typed, regs, sp);
+	w.hi = read_word(g0 + cfg->g_stack_hi);
+	return stack_send_native(&w);
+}
+
 static __always_inline int on_enter(const bool typed, const struct pt_regs *regs, __u32 nr)
 {
 	__u64 id = bpf_get_current_pid_tgid();
@@ -43,7 +66,9 @@ static __always_inline int on_enter(const bool typed, const struct pt_regs *regs
 			if (!bpf_probe_read_user(&gp, sizeof(gp), (void *)ctx.curg)) {
 				gstatus = g_status(&gp, cfg);
 				if (gstatus == GO_SYSCALL)
-					stack = syscall_stack(cfg, &gp, FIELD(typed, regs, bp), id);
+					stack = goroutine_stack(typed, cfg, &gp,
+								ctx.g != ctx.curg ? ctx.g : 0, regs,
+								id);
 			}
 		}
 	}

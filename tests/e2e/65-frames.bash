@@ -15,11 +15,37 @@ frames() {
 	run_gscope dump 0 dump --events --verbose capture.gscope
 	"$tool" frames target.json dump.out >compared 2>wrong || fail "$(cat compared) $(head -c 1500 wrong)"
 	cat compared
+	if [ "$2" = cgo ]; then
+		has_line compared '^[1-9][0-9]* system calls in read_here<read_one<_cgo_Cfunc_read_one<'
+		has_line compared '^[1-9][0-9]* system calls in (__)?read<'
+	fi
 	quit target
+}
+
+# has_line FILE PATTERN
+has_line() {
+	grep -Eq "$2" "$1" || fail "$1 has no $2: $(cat "$1")"
+}
+
+# A system call that C makes has C's function in front of Go's, in the Go trace, too.
+c_names() {
+	start_target target "$1" cgo cgo
+	record_work target
+	whole capture.gscope
+	run_gscope dump 0 dump --events --verbose capture.gscope
+	has_line dump.out ' sys_enter (clock_)?nanosleep G.* syscall stack=(clock_)?nanosleep\(/.*<main\._Cfunc_usleep\('
+	run_gscope export 0 export -f go -o trace.out capture.gscope
+	accept trace.out
+	events_of trace.out >parsed
+	has_line parsed '^	(clock_)?nanosleep @ '
 }
 for release in "${releases[@]}"; do
 	for variant in plain pie cgo; do
 		add "frames-$release-$variant" frames "$release" "$variant"
 		need "$release" frames "$variant"
 	done
+done
+for release in "$oldest" "$middle" "$newest"; do
+	add "frames-$release-c-names" c_names "$release"
+	need "$release" cgo cgo
 done

@@ -68,6 +68,20 @@ static int out_of_memory(struct error *e)
 	return error_set(e, EXIT_FAILED, -ENOMEM, "out of memory");
 }
 
+static int fill_cfg(struct target_cfg *cfg, const struct target *t, struct error *e)
+{
+	uint64_t lo, hi;
+	int err = target_cfg_fill(cfg, &t->layout, e);
+
+	if (err)
+		return err;
+	pclntab_text(t->pcln, &lo, &hi);
+	cfg->text_lo = lo;
+	cfg->text_hi = hi;
+	cfg->goidgen = t->goidgen;
+	return 0;
+}
+
 static int take_targets(struct capture_session *s, struct error *e)
 {
 	const struct capture_options *opt = &s->opt;
@@ -83,11 +97,10 @@ static int take_targets(struct capture_session *s, struct error *e)
 		return out_of_memory(e);
 	for (size_t i = 0; i < opt->ntargets; i++) {
 		struct target *t = opt->targets[i];
-		int err = target_has_goroutines(t) ? target_cfg_fill(&s->cfg[i], &t->layout, e) : 0;
+		int err = target_has_goroutines(t) ? fill_cfg(&s->cfg[i], t, e) : 0;
 
 		if (err)
 			return err;
-		s->cfg[i].goidgen = t->goidgen;
 		s->traced[i] = (struct traced){
 			.t = t, .tgid = (uint32_t)t->process->pid, .first_site = s->sites};
 		if (!opt->no_probes)

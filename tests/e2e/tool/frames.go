@@ -46,6 +46,7 @@ func frames(args []string) error {
 	defer dump.Close()
 
 	compared, mismatches := 0, []string{}
+	inC := map[string]int{}                                       // system calls by the functions of C that made them
 	found := map[string]map[string]int{"snap_g": {}, "event": {}} // stacks by goroutine
 	lines := bufio.NewScanner(dump)
 	lines.Buffer(nil, 1<<20)
@@ -58,6 +59,9 @@ func frames(args []string) error {
 		call := strings.HasPrefix(what, "sys_enter")
 		if len(stack) == 0 && mayLackStack(what, m[3]) {
 			continue
+		}
+		if c := ofC(stack); call && len(c) > 0 {
+			inC[functions(c)]++
 		}
 		n, wrong := difference(want.Stacks[goid], stack, call)
 		compared += n
@@ -83,6 +87,9 @@ func frames(args []string) error {
 		return errors.New("the program did not do what it is for")
 	}
 	fmt.Printf("%d goroutines, %d frames, %d mismatches\n", len(want.Stacks), compared, len(mismatches))
+	for _, c := range sorted(inC) {
+		fmt.Printf("%d system calls in %s\n", inC[c], c)
+	}
 	if len(mismatches) > 5 {
 		mismatches = append(mismatches[:5], "...")
 	}
@@ -116,6 +123,9 @@ func split(stack string) []string {
 // where it blocks a goroutine makes other system calls: of those, only the callers are the same.
 func difference(want, got []string, call bool) (int, string) {
 	whole := got
+	if call {
+		got = got[len(ofC(got)):]
+	}
 	if call && len(got) > 0 && got[0] != want[0] {
 		own := firstOwn(want)
 		want = want[own:]
@@ -140,6 +150,30 @@ func difference(want, got []string, call bool) (int, string) {
 		return len(want), fmt.Sprintf("goes on with %s: %q", got[len(want)], whole)
 	}
 	return len(want), ""
+}
+
+// ofC are the frames of C in which a thread makes a system call. They have no lines; those of the
+// program have frame pointers, and those lead back to where Go left its stack.
+func ofC(stack []string) []string {
+	n := 0
+	for n < len(stack) && (strings.HasSuffix(stack[n], ":0)") || n > 0 &&
+		strings.HasPrefix(stack[n], "runtime.asmcgocall(")) {
+		n++
+	}
+	return stack[:n]
+}
+
+// functions are the names alone, of functions that cgo makes without what makes them unique.
+func functions(stack []string) string {
+	var names []string
+	for _, frame := range stack {
+		name := frame[:strings.LastIndex(frame, "(")]
+		if strings.HasPrefix(name, "_cgo_") {
+			name = "_cgo" + name[strings.Index(name, "_Cfunc_"):]
+		}
+		names = append(names, name)
+	}
+	return strings.Join(names, "<")
 }
 
 // firstOwn is the first frame of the program's own.

@@ -3,14 +3,15 @@
 package main
 
 /*
+#cgo CFLAGS: -fno-omit-frame-pointer
 #include <unistd.h>
 
 void call_back(int which);
+long read_one(int fd, char *buf);
 */
 import "C"
 
 import (
-	"syscall"
 	"unsafe"
 
 	"targets/internal/harness"
@@ -19,6 +20,7 @@ import (
 func init() {
 	ways = append(ways,
 		func() waiter { return newCReader() },
+		func() waiter { return newDeepReader() },
 		func() waiter { return newCalledBack() })
 }
 
@@ -35,9 +37,16 @@ func (w *cReader) wait() {
 	}
 }
 
-func (w *cReader) poke() {
-	_, err := syscall.Write(w.w, []byte{1})
-	harness.Check(err)
+// deepReader does so in functions of its own that keep frame pointers.
+type deepReader struct{ *syscallReader }
+
+func newDeepReader() *deepReader { return &deepReader{newSyscallReader()} }
+
+func (w *deepReader) wait() {
+	buf := make([]byte, 1)
+	if C.read_one(C.int(at(w.r)), (*C.char)(unsafe.Pointer(&buf[0]))) != 1 {
+		harness.Fail("read in C failed")
+	}
 }
 
 // calledBack blocks in Go that C called.
