@@ -40,7 +40,7 @@ c_names() {
 	has_line parsed '^	(clock_)?nanosleep @ '
 }
 for release in "${releases[@]}"; do
-	for variant in plain pie cgo; do
+	for variant in plain pie cgo cgopie; do
 		add "frames-$release-$variant" frames "$release" "$variant"
 		need "$release" frames "$variant"
 	done

@@ -76,9 +76,11 @@ func frames(args []string) error {
 	if err := lines.Err(); err != nil {
 		return err
 	}
-	for goid := range want.Stacks {
+	for goid, stack := range want.Stacks {
+		// what sleeps wakes up by itself, perhaps when it was looked at
+		sleeps := strings.HasPrefix(stack[1], "time.Sleep(")
 		for what, n := range found {
-			if n[goid] == 0 {
+			if n[goid] == 0 && !(sleeps && what == "snap_g") {
 				mismatches = append(mismatches, "no "+what+" with a stack of G"+goid)
 			}
 		}

@@ -61,18 +61,25 @@ var (
 	pokes   []func()
 )
 
-func blockedIn(what string, rounds int) {
-	harness.Until("all goroutines to block "+what, func() bool {
-		seen := map[int]int{}
-		for c := captures.Load(); c != nil; c = c.next {
-			seen[c.goid]++
-		}
+// rounds is how often goroutines were about to block.
+func rounds() map[int]int {
+	seen := map[int]int{}
+	for c := captures.Load(); c != nil; c = c.next {
+		seen[c.goid]++
+	}
+	return seen
+}
+
+// untilBlocked waits until all are blocked, once more than before.
+func untilBlocked(before map[int]int) {
+	harness.Until("all goroutines to block", func() bool {
+		seen := rounds()
 		if len(seen) != started {
 			return false
 		}
 		now := states()
 		for id, n := range seen {
-			if n < rounds || now[id] == "" || now[id] == "running" || now[id] == "runnable" {
+			if n <= before[id] || now[id] == "" || now[id] == "running" || now[id] == "runnable" {
 				return false
 			}
 		}
@@ -176,14 +183,15 @@ func main() {
 	debug.SetGCPercent(-1) // a collection would preempt them elsewhere
 	in := bufio.NewReader(os.Stdin)
 	begin()
-	blockedIn("", 1)
+	untilBlocked(nil)
 	awaitReads()
 	fmt.Println("ready", os.Getpid())
 	await(in)
+	before := rounds()
 	for _, poke := range pokes {
 		poke()
 	}
-	blockedIn("again", 2)
+	untilBlocked(before)
 	awaitReads()
 	found, inlined := stacks()
 	line, err := json.Marshal(map[string]any{"stacks": found, "inlined": inlined})
