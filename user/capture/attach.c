@@ -212,7 +212,7 @@ static int prove(const struct target *t, const int *errors, struct error *e)
 			 "pid %d: the kernel plants probes in another file than the one it runs: "
 			 "%.150s was copied since (chmod and chown do that on an overlay "
 			 "filesystem); start the program anew to trace its goroutines",
-			 (int)t->process->pid, t->process->exe);
+			 (int)t->process->pid, elf_file_name(t->elf));
 }
 
 /* By a path of its file. -ESTALE: it is not the file the process runs. */
@@ -258,9 +258,10 @@ int attach_probes(struct links *l, const struct programs *p, const struct target
 	int err;
 
 	/* whatever the mount namespace, and even if the file was replaced since */
-	snprintf(path, sizeof(path), "/proc/self/fd/%d", t->process->exe_fd);
+	snprintf(path, sizeof(path), "/proc/self/fd/%d", t->fd);
 	err = attach_file(l, p, t, path, first_site, messages, e);
-	if (err != -ESTALE || !overlay_lower_file(t->process, path, sizeof(path)))
+	if (err != -ESTALE || strcmp(elf_file_name(t->elf), t->process->exe) != 0 ||
+	    !overlay_lower_file(t->process, path, sizeof(path)))
 		return err;
 	links_cut(l, before);
 	/* what it says of that file would only confuse */

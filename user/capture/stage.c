@@ -23,7 +23,7 @@ int stage_init(struct stage *st)
 
 		if (!target_has_goroutines(st->v[i].t))
 			continue;
-		source = symbol_source_pclntab(st->v[i].t->pcln);
+		source = symbol_source_modules(st->v[i].t->modules);
 		source.native = st->v[i].native = native_new(st->v[i].t->process);
 		if (!source.native)
 			return -ENOMEM;

@@ -45,6 +45,27 @@ struct symbol_source symbol_source_pclntab(struct pclntab *t)
 	return (struct symbol_source){table_frames, table_pcsp, table_start_pc, t, NULL};
 }
 
+static int modules_frames_of(void *ctx, uint64_t pc, struct pcln_frame *out, size_t max)
+{
+	return modules_frames(ctx, pc, out, max);
+}
+
+static int modules_pcsp_of(void *ctx, uint64_t pc)
+{
+	return modules_pcsp(ctx, pc);
+}
+
+static uint64_t modules_start_pc_of(void *ctx, uint64_t startpc)
+{
+	return modules_start_pc(ctx, startpc);
+}
+
+struct symbol_source symbol_source_modules(struct modules *m)
+{
+	return (struct symbol_source){modules_frames_of, modules_pcsp_of, modules_start_pc_of, m,
+				      NULL};
+}
+
 struct symbolizer *symbolizer_new(uint32_t tgid, const struct symbol_source *source,
 				  int (*emit)(void *ctx, const struct event_head *ev), void *ctx)
 {

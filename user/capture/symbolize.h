@@ -10,6 +10,7 @@
 #include <stdint.h>
 
 #include "bpf/event.h"
+#include "user/target/modules.h"
 #include "user/target/native.h"
 #include "user/target/pclntab.h"
 
@@ -26,6 +27,9 @@ struct symbol_source {
 };
 
 struct symbol_source symbol_source_pclntab(struct pclntab *t);
+
+/* All Go modules of a process. */
+struct symbol_source symbol_source_modules(struct modules *m);
 
 struct symbolizer;
 

@@ -152,6 +152,8 @@ static int check_target(const struct live_options *o, const struct target *t, st
 		cmd_warn("pid %d: %s; recording its threads and system calls, no goroutines", pid,
 			 t->plain);
 	}
+	if (t->modules && t->modules->warning[0])
+		cmd_warn("pid %d: %s", pid, t->modules->warning);
 	for (size_t k = 0; k < t->sites.nwarnings; k++)
 		cmd_warn("pid %d: %s", pid, t->sites.warnings[k].text);
 	return 0;

@@ -216,6 +216,20 @@ static int read_at(struct buildinfo *b, struct elf_file *f, uint64_t vaddr, stru
 	return err;
 }
 
+/* A linker may drop what nothing refers to (--gc-sections); the runtime's own variable stays. */
+static bool read_variable(struct buildinfo *b, struct elf_file *f)
+{
+	struct elf_symbol sym;
+	uint64_t string[2]; /* pointer, length */
+
+	if (!elf_symbol(f, "runtime.buildVersion", &sym) ||
+	    elf_read_relocated(f, sym.vaddr, string, sizeof(string)) || !string[1] ||
+	    string[1] >= sizeof(b->version) || elf_read(f, string[0], b->version, string[1]))
+		return false;
+	b->settings = strdup("");
+	return b->settings;
+}
+
 static int check_version(struct buildinfo *b, const char *name, struct error *e)
 {
 	const char *rest;
@@ -243,6 +257,8 @@ int buildinfo_read(struct buildinfo *b, struct elf_file *f, struct error *e)
 	memset(b, 0, sizeof(*b));
 	if (find_header(f, &vaddr))
 		err = read_at(b, f, vaddr, e);
+	else if (read_variable(b, f))
+		err = 0;
 	else
 		err = error_set(e, EXIT_TARGET, -ENOEXEC,
 				"%s is not a Go program: it has no Go build information", name);

@@ -309,7 +309,7 @@ static uint64_t syscall_bp(const struct target *t, const struct pending *p)
 
 	if (t->layout.g.syscallbp >= 0)
 		return get64(p->g, t->layout.g.syscallbp);
-	size = pclntab_pcsp(t->pcln, p->pc);
+	size = modules_pcsp(t->modules, p->pc);
 	return size >= 8 ? p->sp + size - 8 : 0;
 }
 
@@ -386,7 +386,7 @@ static bool add_pc(const struct target *t, struct pending *p, uint64_t pc)
 		p->truncated = true;
 		return false;
 	}
-	if (!pclntab_func(t->pcln, p->npcs ? pc - 1 : pc, &func)) {
+	if (!modules_func(t->modules, p->npcs ? pc - 1 : pc, &func)) {
 		p->truncated = p->broken = true;
 		return false;
 	}
@@ -408,7 +408,8 @@ static void walk_stack(const struct target *t, struct pending *p, uint8_t *room)
 	p->truncated = p->broken = false;
 	if (!p->pc || !add_pc(t, p, p->pc))
 		return;
-	if (pclntab_pcsp(t->pcln, p->pc) == 0 && stack_word(p, p->sp, &ret) && !add_pc(t, p, ret))
+	if (modules_pcsp(t->modules, p->pc) == 0 && stack_word(p, p->sp, &ret) &&
+	    !add_pc(t, p, ret))
 		return;
 	while (bp) {
 		uint64_t next;

@@ -29,18 +29,15 @@ static int find_goidgen(struct target *t, struct error *e)
 /* What it is, once the process itself is open. */
 static int open_parts(struct target *t, pid_t pid, struct error *e)
 {
-	int err = elf_file_open(&t->elf, t->process->exe_fd, t->process->exe, e);
+	int err = modules_open(&t->modules, t->process, &t->build, e);
 
-	/* what it is before where it is: "not a Go program" says more than an odd mapping */
-	if (!err)
-		err = buildinfo_read(&t->build, t->elf, e);
-	if (!err)
-		err = elf_load_bias(t->elf, t->process, &t->bias, e);
-	if (!err)
-		err = pclntab_open_live(&t->pcln, t->elf, t->process, t->build.go_minor, t->bias,
-					e);
-	if (!err)
-		err = layout_read(&t->layout, t->elf, &t->build, t->pcln, t->bias, e);
+	if (err)
+		return err;
+	t->fd = t->modules->v[0]->fd;
+	t->elf = t->modules->v[0]->elf;
+	t->bias = t->modules->v[0]->bias;
+	t->pcln = t->modules->v[0]->pcln;
+	err = layout_read(&t->layout, t->elf, &t->build, t->pcln, t->bias, e);
 	if (!err)
 		err = globals_find(&t->globals, t->elf, t->pcln, t->bias, e);
 	if (!err)
@@ -71,9 +68,8 @@ static void name_pid(struct error *e, pid_t pid)
 static void close_parts(struct target *t)
 {
 	sites_free(&t->sites);
-	pclntab_close(t->pcln);
 	buildinfo_free(&t->build);
-	elf_file_close(t->elf);
+	modules_close(t->modules);
 }
 
 void target_set_plain(struct target *t, const struct error *why)

@@ -12,6 +12,7 @@
 #include "user/target/elf.h"
 #include "user/target/globals.h"
 #include "user/target/layout.h"
+#include "user/target/modules.h"
 #include "user/target/pclntab.h"
 #include "user/target/process.h"
 #include "user/target/sites.h"
@@ -20,6 +21,9 @@ struct target {
 	struct target_process *process;
 	/* why its goroutines cannot be traced: nothing below is to be used; "": they can */
 	char plain[ERROR_TEXT_LEN];
+	struct modules *modules;
+	/* the first of them: the file with the Go runtime, which the probes are attached to */
+	int fd;
 	struct elf_file *elf;
 	uint64_t bias; /* runtime address - vaddr */
 	uint64_t goidgen; /* address of runtime.sched.goidgen in Go 1.23, otherwise 0 */
