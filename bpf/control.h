@@ -63,8 +63,21 @@ enum probe_reading {
 	READ_SWITCH,
 };
 
-/* The attach cookie of a probe: its site, enum go_kind, how to read it, and where `skip` is. */
+/* What is where when a probe is hit; user/target/sites.h, enum site_place, has the details. */
+enum probe_place {
+	PLACE_CALL, /* AX, BX, CX are arguments */
+	PLACE_BEHIND_SWAP, /* a register has gp, and counts only if ZF is clear */
+	PLACE_AT_SWAP, /* a register has gp, and counts only if its status is the old one */
+	PLACE_REGISTER, /* a register has what is otherwise in the one of an argument */
+};
+
+/*
+ * The attach cookie of a probe: its site (16 bits), enum go_kind (8), how to read it (8) and where
+ * `skip` is (16); then, all 0 for PLACE_CALL: the place (2), the register as a word of struct
+ * pt_regs (5), old and new status (4 each).
+ */
 #define COOKIE_NO_SLOT 0xffffU
+#define COOKIE_NO_STATUS 0xfU
 
 static inline __u64 cookie_make(__u32 site, __u32 kind, enum probe_reading reading, int skip_slot)
 {
@@ -72,6 +85,14 @@ static inline __u64 cookie_make(__u32 site, __u32 kind, enum probe_reading readi
 									 COOKIE_NO_SLOT;
 
 	return (site & 0xffffU) | (kind & 0xffU) << 16 | (__u64)reading << 24 | slot << 32;
+}
+
+/* To be or-ed to what cookie_make() gives. */
+static inline __u64 cookie_make_place(enum probe_place place, __u32 word, __u32 old_status,
+				      __u32 new_status)
+{
+	return (__u64)place << 48 | (__u64)(word & 0x1fU) << 50 | (__u64)(old_status & 0xfU) << 55 |
+	       (__u64)(new_status & 0xfU) << 59;
 }
 
 static inline __u32 cookie_site(__u64 cookie)
@@ -92,6 +113,26 @@ static inline __u32 cookie_reading(__u64 cookie)
 static inline __u32 cookie_slot(__u64 cookie)
 {
 	return cookie >> 32 & 0xffffU;
+}
+
+static inline __u32 cookie_place(__u64 cookie)
+{
+	return cookie >> 48 & 3;
+}
+
+static inline __u32 cookie_word(__u64 cookie)
+{
+	return cookie >> 50 & 0x1fU;
+}
+
+static inline __u32 cookie_old(__u64 cookie)
+{
+	return cookie >> 55 & 0xfU;
+}
+
+static inline __u32 cookie_new(__u64 cookie)
+{
+	return cookie >> 59 & 0xfU;
 }
 
 /* A stack's id: begin with the tgid, add every pc, finish; never 0. */

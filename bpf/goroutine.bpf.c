@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only
 /*
  * Goroutines change state: uprobes at sites user/target/sites.c chose, most of them instructions
- * `call runtime.casgstatus` (AX = gp, EBX = old status, ECX = new). R14 is the running g, most of
- * the time g0. One program per kind of evidence; the attach cookie tells which site was hit.
+ * `call runtime.casgstatus` (AX = gp, EBX = old status, ECX = new). Where the compiler inlined that
+ * function the cookie says in which register gp is, and old and new status. R14 is the running g,
+ * most of the time g0. One program per kind of evidence; the attach cookie tells which site was hit.
  *
  * SEC says "uprobe.multi"; user/capture/load.c makes plain uprobes of them where the kernel has
  * no multi-links.
@@ -71,6 +72,50 @@ static __always_inline bool hit_begin(struct hit *h, struct pt_regs *ctx, __u64 
 	return true;
 }
 
+#define FLAGS_ZF 0x40U
+
+/* The register a cookie names. */
+static __noinline __u64 named_register(struct pt_regs *ctx, __u64 cookie)
+{
+	__u64 v = 0;
+
+	bpf_probe_read_kernel(&v, sizeof(v), (const __u64 *)ctx + cookie_word(cookie));
+	return v;
+}
+
+/* What hit_begin() does for a change of status. False, too, if the change has yet to be tried. */
+static __always_inline bool hit_change(struct hit *h, struct pt_regs *ctx, __u64 cookie)
+{
+	__u32 place = cookie_place(cookie);
+
+	if (place == PLACE_CALL)
+		return hit_begin(h, ctx, cookie, ctx->ax);
+	if (place == PLACE_BEHIND_SWAP && ctx->flags & FLAGS_ZF)
+		return false;
+	if (!hit_begin(h, ctx, cookie, named_register(ctx, cookie)))
+		return false;
+	/* one whose scan bit is set is not changed */
+	return place != PLACE_AT_SWAP ||
+	       (__u32)g_word(&h->g, h->cfg->g_status) == cookie_old(cookie);
+}
+
+/* The status gp had. After hit_change(), as the next one. */
+static __always_inline __u8 old_status(const struct hit *h, const struct pt_regs *ctx)
+{
+	return cookie_place(h->cookie) == PLACE_CALL ? ctx->bx : cookie_old(h->cookie);
+}
+
+/* The status gp gets; to be called before h->g is replaced. */
+static __always_inline __u8 new_status(const struct hit *h, const struct pt_regs *ctx)
+{
+	__u32 status = cookie_new(h->cookie);
+
+	if (cookie_place(h->cookie) == PLACE_CALL)
+		return ctx->cx;
+	/* it has it already */
+	return status == COOKIE_NO_STATUS ? g_status(&h->g, h->cfg) : status;
+}
+
 static __always_inline struct ev_go *go_reserve(const struct hit *h, __u32 room)
 {
 	struct ev_go *ev =
@@ -115,9 +160,9 @@ static __noinline int go_plain(struct pt_regs *ctx, __u64 cookie)
 {
 	struct hit h;
 
-	if (!hit_begin(&h, ctx, cookie, ctx->ax))
+	if (!hit_change(&h, ctx, cookie))
 		return 0;
-	return go_emit(&h, ctx->bx, ctx->cx, 0);
+	return go_emit(&h, old_status(&h, ctx), new_status(&h, ctx), 0);
 }
 
 /* GO_YIELD, GO_YIELD_PREEMPTED: the goroutine may have been stopped in a function's prologue. */
@@ -125,9 +170,10 @@ static __noinline int go_yield(struct pt_regs *ctx, __u64 cookie)
 {
 	struct hit h;
 
-	if (!hit_begin(&h, ctx, cookie, ctx->ax))
+	if (!hit_change(&h, ctx, cookie))
 		return 0;
-	return go_emit(&h, ctx->bx, ctx->cx, sched_stack(h.cfg, &h.g, h.id, true));
+	return go_emit(&h, old_status(&h, ctx), new_status(&h, ctx),
+		       sched_stack(h.cfg, &h.g, h.id, true));
 }
 
 /* At `call casGToPreemptScan`: AX = gp. */
@@ -135,7 +181,7 @@ static __noinline int go_preempt_park(struct pt_regs *ctx, __u64 cookie)
 {
 	struct hit h;
 
-	if (!hit_begin(&h, ctx, cookie, ctx->ax))
+	if (!hit_change(&h, ctx, cookie))
 		return 0;
 	return go_emit(&h, GO_RUNNING, GO_PREEMPTED, sched_stack(h.cfg, &h.g, h.id, true));
 }
@@ -145,9 +191,10 @@ static __noinline int go_sysblock(struct pt_regs *ctx, __u64 cookie)
 {
 	struct hit h;
 
-	if (!hit_begin(&h, ctx, cookie, ctx->ax))
+	if (!hit_change(&h, ctx, cookie))
 		return 0;
-	return go_emit(&h, ctx->bx, ctx->cx, syscall_stack(h.cfg, &h.g, ctx->bp, h.id));
+	return go_emit(&h, old_status(&h, ctx), new_status(&h, ctx),
+		       syscall_stack(h.cfg, &h.g, ctx->bp, h.id));
 }
 
 /* AX = the new P, m.p is 0 still; the goroutine is m.curg, by its status running from 1.26 on. */
@@ -187,7 +234,7 @@ static __noinline int go_park(struct pt_regs *ctx, __u64 cookie)
 	struct hit h;
 	__u32 reason, skip, first;
 
-	if (!hit_begin(&h, ctx, cookie, ctx->ax))
+	if (!hit_change(&h, ctx, cookie))
 		return 0;
 	stack = sched_stack(h.cfg, &h.g, h.id, false);
 	/* waitTraceBlockReason and waitTraceSkip are neighbours in this or that order, or unknown */
@@ -200,8 +247,8 @@ static __noinline int go_park(struct pt_regs *ctx, __u64 cookie)
 	if (!ev)
 		return 0;
 	ev->stack = stack;
-	ev->old_status = ctx->bx;
-	ev->new_status = ctx->cx;
+	ev->old_status = old_status(&h, ctx);
+	ev->new_status = new_status(&h, ctx);
 	ev->wait_reason = g_byte(&h.g, h.cfg->g_waitreason);
 	ev->block_reason = first == reason ? wait[0] : wait[1];
 	ev->skip = small_skip(first == reason ? wait[1] : wait[0]);
@@ -236,12 +283,14 @@ static __noinline int go_ready(struct pt_regs *ctx, __u64 cookie)
 {
 	struct ev_go *ev;
 	__u64 goid, stack, skip = -1;
+	__u8 changed;
 	struct hit h;
 	__u32 slot;
 
-	if (!hit_begin(&h, ctx, cookie, ctx->ax))
+	if (!hit_change(&h, ctx, cookie))
 		return 0;
 	goid = g_word(&h.g, h.cfg->g_goid);
+	changed = new_status(&h, ctx);
 	stack = actor_stack(&h, ctx);
 	slot = cookie_slot(h.cookie);
 	if (slot != COOKIE_NO_SLOT &&
@@ -253,8 +302,8 @@ static __noinline int go_ready(struct pt_regs *ctx, __u64 cookie)
 	ev->goid = goid;
 	ev->other = h.curg;
 	ev->stack = stack;
-	ev->old_status = ctx->bx;
-	ev->new_status = ctx->cx;
+	ev->old_status = old_status(&h, ctx);
+	ev->new_status = changed;
 	ev->skip = small_skip(skip);
 	event_submit(ev, sizeof(*ev));
 	return 0;
@@ -270,50 +319,62 @@ static __always_inline __u64 next_goid(const struct hit *h)
 	return read_word(h->cfg->goidgen) + 1;
 }
 
-static __always_inline int on_create(struct pt_regs *ctx, __u64 cookie, __u64 gp, __u8 old_status,
+static __always_inline int on_create(struct hit *h, struct pt_regs *ctx, __u8 old_status,
 				     __u8 new_status, bool has_goid)
 {
 	struct ev_go_create *ev;
 	__u64 goid, stack;
-	struct hit h;
 
-	if (!hit_begin(&h, ctx, cookie, gp))
-		return 0;
-	goid = has_goid ? g_word(&h.g, h.cfg->g_goid) : next_goid(&h);
-	stack = actor_stack(&h, ctx);
-	ev = (void *)go_reserve(&h, sizeof(*ev));
+	goid = has_goid ? g_word(&h->g, h->cfg->g_goid) : next_goid(h);
+	stack = actor_stack(h, ctx);
+	ev = (void *)go_reserve(h, sizeof(*ev));
 	if (!ev)
 		return 0;
 	ev->go.kind = new_status == GO_WAITING ? GO_CREATE_BLOCKED : GO_CREATE;
 	ev->go.goid = goid;
-	ev->go.other = h.curg;
+	ev->go.other = h->curg;
 	ev->go.stack = stack;
 	ev->go.old_status = old_status;
 	ev->go.new_status = new_status;
-	ev->start_pc = read_word(gp + h.cfg->g_startpc);
-	ev->go_pc = read_word(gp + h.cfg->g_gopc);
+	ev->start_pc = read_word(h->gp + h->cfg->g_startpc);
+	ev->go_pc = read_word(h->gp + h->cfg->g_gopc);
 	event_submit(ev, sizeof(*ev));
 	return 0;
 }
 
-/* newproc1's `call casgstatus`. */
+/* newproc1 calls casgstatus. */
 static __noinline int go_create_cas(struct pt_regs *ctx, __u64 cookie)
 {
-	return on_create(ctx, cookie, ctx->ax, ctx->bx, ctx->cx, true);
+	struct hit h;
+
+	if (!hit_change(&h, ctx, cookie))
+		return 0;
+	return on_create(&h, ctx, old_status(&h, ctx), new_status(&h, ctx), true);
 }
 
 /* The same where go_create_runqput sees all but those created for a coroutine. */
 static __noinline int go_create_coro(struct pt_regs *ctx, __u64 cookie)
 {
-	if ((__u32)ctx->cx != GO_WAITING)
+	struct hit h;
+
+	if (cookie_place(cookie) == PLACE_CALL && (__u32)ctx->cx != GO_WAITING)
 		return 0;
-	return on_create(ctx, cookie, ctx->ax, ctx->bx, ctx->cx, false);
+	if (!hit_change(&h, ctx, cookie) || new_status(&h, ctx) != GO_WAITING)
+		return 0;
+	return on_create(&h, ctx, old_status(&h, ctx), GO_WAITING, false);
 }
 
 /* newproc's `call runqput`: BX = the new g, whose id is known by now. */
 static __noinline int go_create_runqput(struct pt_regs *ctx, __u64 cookie)
 {
-	return on_create(ctx, cookie, ctx->bx, GO_DEAD, GO_RUNNABLE, true);
+	__u64 gp = ctx->bx;
+	struct hit h;
+
+	if (cookie_place(cookie) == PLACE_REGISTER)
+		gp = named_register(ctx, cookie);
+	if (!hit_begin(&h, ctx, cookie, gp))
+		return 0;
+	return on_create(&h, ctx, GO_DEAD, GO_RUNNABLE, true);
 }
 
 /* coroswitch_m: AX = gp, gp.coroarg.gp runs next, on this thread. */

@@ -12,6 +12,7 @@
 
 #include "bpf/control.h"
 #include "gscope.skel.h"
+#include "user/target/flow.h"
 #include "user/target/overlay.h"
 
 static int keep(struct links *l, struct bpf_link *link)
@@ -92,6 +93,30 @@ static const struct site_use uses[SITE_KINDS] = {
 	[SITE_DROPM] = {GO_DROPM, READ_PLAIN, "C threads leaving Go"},
 };
 /* clang-format on */
+
+/* Where struct pt_regs (asm/ptrace.h, x86-64) has the registers, in words, as instructions count. */
+static const uint8_t register_words[FLOW_REGS] = {10, 11, 12, 5, 19, 4, 13, 14,
+						  9,  8,  7,  6, 3,  2, 1,  0};
+
+static const enum probe_place places[] = {
+	[SITE_AT_CALL] = PLACE_CALL,
+	[SITE_BEHIND_SWAP] = PLACE_BEHIND_SWAP,
+	[SITE_AT_SWAP] = PLACE_AT_SWAP,
+	[SITE_REGISTER] = PLACE_REGISTER,
+};
+
+_Static_assert(SITE_STATUS_UNKNOWN == COOKIE_NO_STATUS, "status");
+
+uint64_t site_cookie(const struct site *site, uint32_t number)
+{
+	const struct site_use *use = &uses[site->kind];
+	__u64 cookie = cookie_make(number, use->kind, use->reading, site->skip_slot);
+
+	if (site->place == SITE_AT_CALL)
+		return cookie;
+	return cookie | cookie_make_place(places[site->place], register_words[site->reg],
+					  site->old_status, site->new_status);
+}
 
 uint8_t site_go_kind(enum site_kind kind)
 {
@@ -227,12 +252,8 @@ static int attach_file(struct links *l, const struct programs *p, const struct t
 	b.cookies = calloc(s->n + 1, sizeof(*b.cookies));
 	if (errors && b.offsets && b.cookies) {
 		for (size_t i = 0; i < s->n; i++) {
-			const struct site *site = &s->v[i];
-			const struct site_use *use = &uses[site->kind];
-
-			b.offsets[i] = site->file_off;
-			b.cookies[i] = cookie_make(first_site + (uint32_t)i, use->kind,
-						   use->reading, site->skip_slot);
+			b.offsets[i] = s->v[i].file_off;
+			b.cookies[i] = site_cookie(&s->v[i], first_site + (uint32_t)i);
 		}
 		err = attach_batch(l, p, &b, errors);
 	}

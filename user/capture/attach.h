@@ -37,6 +37,9 @@ int attach_empty(struct links *l, const struct programs *p, uint64_t file_off);
 void links_cut(struct links *l, size_t n);
 void links_close(struct links *l);
 
+/* The attach cookie of a site, which is number `number` of all: bpf/control.h. */
+uint64_t site_cookie(const struct site *site, uint32_t number);
+
 /* enum go_kind of a site, as its records have it. */
 uint8_t site_go_kind(enum site_kind kind);
 

@@ -92,52 +92,13 @@ bool code_is_call(const cs_insn *insn, uint64_t *to)
 	return true;
 }
 
-/* The 64-bit register that a register is part of; only those that are asked for here. */
-static x86_reg whole(unsigned int reg)
+bool code_is_branch(const cs_insn *insn)
 {
-	switch (reg) {
-	case X86_REG_RAX:
-	case X86_REG_EAX:
-	case X86_REG_AX:
-	case X86_REG_AH:
-	case X86_REG_AL:
-		return X86_REG_RAX;
-	case X86_REG_RBX:
-	case X86_REG_EBX:
-	case X86_REG_BX:
-	case X86_REG_BH:
-	case X86_REG_BL:
-		return X86_REG_RBX;
-	case X86_REG_RCX:
-	case X86_REG_ECX:
-	case X86_REG_CX:
-	case X86_REG_CH:
-	case X86_REG_CL:
-		return X86_REG_RCX;
-	case X86_REG_RSP:
-	case X86_REG_ESP:
-	case X86_REG_SP:
-	case X86_REG_SPL:
-		return X86_REG_RSP;
-	default:
-		return reg;
-	}
-}
+	const uint8_t *b = insn->bytes;
 
-bool code_writes(struct code *c, const cs_insn *insn, x86_reg reg)
-{
-	uint8_t nread, nwritten;
-	cs_regs read, written;
-
-	if (insn->id == X86_INS_CALL)
-		return reg != X86_REG_RSP && reg != X86_REG_R14;
-	if (cs_regs_access(c->handle, insn, read, &nread, written, &nwritten))
-		return true;
-	for (uint8_t i = 0; i < nwritten; i++) {
-		if (whole(written[i]) == reg)
-			return true;
-	}
-	return false;
+	return (insn->size == 2 && (b[0] == 0xeb || b[0] >> 4 == 7)) ||
+	       (insn->size == 5 && b[0] == 0xe9) ||
+	       (insn->size == 6 && b[0] == 0x0f && b[1] >> 4 == 8);
 }
 
 static const x86_reg reg_names[][5] = {

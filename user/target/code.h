@@ -32,8 +32,8 @@ bool code_complete(const struct code *c);
 /* Is it `call rel32` without a prefix, which the kernel emulates? *to is where it goes. */
 bool code_is_call(const cs_insn *insn, uint64_t *to);
 
-/* Does the instruction write `reg`, or a part of it? A call writes every register but SP and R14. */
-bool code_writes(struct code *c, const cs_insn *insn, x86_reg reg);
+/* Is it a jump to a fixed place, conditional or not, without a prefix, which the kernel emulates? */
+bool code_is_branch(const cs_insn *insn);
 
 /* All general registers the instruction writes, or writes a part of, a bit each (flow.h). */
 uint16_t code_written(struct code *c, const cs_insn *insn);

@@ -363,17 +363,12 @@ struct inlined_call {
 	uint32_t parent_pc; /* distance from the function's entry */
 };
 
-/* The innermost inlined call at text + off: false if the code there is the function's own. */
-static bool inlined_at(const struct pclntab *t, const struct pcln_raw_func *f, uint64_t off,
-		       struct inlined_call *out)
+/* Entry number `index` of the tree at `tree`: false if there is none. */
+static bool read_call(const struct pclntab *t, uint32_t tree, int32_t index,
+		      struct inlined_call *out)
 {
-	uint32_t table = pcdata_off(t, f, PCDATA_INL_TREE_INDEX), tree;
 	uint8_t call[32];
-	int32_t index;
 
-	if (!pcln_inline_tree(t, f, &tree))
-		return false;
-	index = pc_value(t, table, f->entry_off, off);
 	if (index < 0 || !pcln_funcdata(t, tree + (uint64_t)t->format->call_size * (uint32_t)index,
 					call, t->format->call_size))
 		return false;
@@ -381,6 +376,16 @@ static bool inlined_at(const struct pclntab *t, const struct pcln_raw_func *f, u
 	memcpy(&out->name_off, call + t->format->call_name, sizeof(out->name_off));
 	memcpy(&out->parent_pc, call + t->format->call_parent_pc, sizeof(out->parent_pc));
 	return true;
+}
+
+/* The innermost inlined call at text + off: false if the code there is the function's own. */
+static bool inlined_at(const struct pclntab *t, const struct pcln_raw_func *f, uint64_t off,
+		       struct inlined_call *out)
+{
+	uint32_t table = pcdata_off(t, f, PCDATA_INL_TREE_INDEX), tree;
+
+	return pcln_inline_tree(t, f, &tree) &&
+	       read_call(t, tree, pc_value(t, table, f->entry_off, off), out);
 }
 
 int pclntab_frames(struct pclntab *t, uint64_t pc, struct pcln_frame *out, size_t max)
@@ -433,22 +438,61 @@ int pclntab_pcsp(const struct pclntab *t, uint64_t pc)
 	return pc_value(t, f.pcsp, f.entry_off, pc - t->text);
 }
 
-bool pclntab_inlined(const struct pclntab *t, uint64_t pc, const char *name)
+size_t pclntab_logical(const struct pclntab *t, uint64_t pc, const char **names, size_t max)
 {
 	struct inlined_call call;
 	struct pcln_raw_func f;
 	uint64_t off;
-	size_t index;
+	size_t index, n = 0;
 
 	if (!find_index(t, pc, &index) || !pcln_read_func(t, index, &f))
-		return false;
+		return 0;
 	off = pc - t->text;
-	for (int depth = 0; depth < MAX_INLINE_DEPTH; depth++) {
-		if (!inlined_at(t, &f, off, &call))
-			return false;
-		if (!strcmp(func_name(t, call.name_off), name))
-			return true;
+	while (n < max && inlined_at(t, &f, off, &call)) {
+		names[n++] = func_name(t, call.name_off);
 		off = (uint64_t)f.entry_off + call.parent_pc;
+	}
+	if (n < max)
+		names[n++] = func_name(t, f.name_off);
+	return n;
+}
+
+bool pclntab_inlined(const struct pclntab *t, uint64_t pc, const char *name)
+{
+	const char *names[MAX_INLINE_DEPTH];
+	size_t n = pclntab_logical(t, pc, names, MAX_INLINE_DEPTH);
+
+	/* the last one is the function itself */
+	for (size_t i = 0; i + 1 < n; i++) {
+		if (!strcmp(names[i], name))
+			return true;
+	}
+	return false;
+}
+
+bool pclntab_inlines(const struct pclntab *t, size_t index, const char *name, uint64_t *budget)
+{
+	uint32_t tree, value = -1U, delta;
+	struct pcln_raw_func f;
+	size_t at;
+
+	if (index >= t->nfunc || !pcln_read_func(t, index, &f))
+		return false;
+	at = pcdata_off(t, &f, PCDATA_INL_TREE_INDEX);
+	if (!at || !pcln_inline_tree(t, &f, &tree))
+		return false;
+	for (bool first = true; *budget; first = false) {
+		struct inlined_call call;
+
+		--*budget;
+		if (!read_varint(&t->pcs, &at, &delta) || (!delta && !first))
+			break;
+		value += delta & 1 ? ~(delta >> 1) : delta >> 1;
+		if (read_call(t, tree, (int32_t)value, &call) &&
+		    !strcmp(func_name(t, call.name_off), name))
+			return true;
+		if (!read_varint(&t->pcs, &at, &delta))
+			break;
 	}
 	return false;
 }

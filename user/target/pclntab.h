@@ -76,8 +76,21 @@ int pclntab_frames(struct pclntab *t, uint64_t pc, struct pcln_frame *out, size_
 /* Distance from SP to the return address's slot at `pc`, 0 before the frame is made; -1 unknown. */
 int pclntab_pcsp(const struct pclntab *t, uint64_t pc);
 
+/*
+ * The functions whose inlining put code at `pc`, innermost first, then the one that it is in. At
+ * most `max`; returns their number, 0 for a PC that is in no known function.
+ */
+size_t pclntab_logical(const struct pclntab *t, uint64_t pc, const char **names, size_t max);
+
 /* Is the code at `pc` there because the function `name` was inlined? */
 bool pclntab_inlined(const struct pclntab *t, uint64_t pc, const char *name);
+
+/*
+ * Was `name` inlined anywhere into function number `index` (pclntab_at())? Takes a step for every
+ * piece of it that was inlined, and as many from *budget: a sound table has fewer than the code
+ * has bytes, a damaged one may have no end.
+ */
+bool pclntab_inlines(const struct pclntab *t, size_t index, const char *name, uint64_t *budget);
 
 /*
  * The function a `go` statement started, from g.startpc: looks through the wrapper the compiler

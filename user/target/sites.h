@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
 /*
- * Where to probe: instructions the kernel emulates (call rel32, push), proven instruction
- * boundaries, at which the registers still hold what is wanted.
+ * Where to probe: instructions the kernel emulates (call rel32, push, jumps), proven instruction
+ * boundaries, at which the registers hold what is wanted.
  *
- * At every `call runtime.casgstatus` site: AX = gp, EBX = old status, ECX = new status.
+ * At every `call runtime.casgstatus` site: AX = gp, EBX = old status, ECX = new status. Where the
+ * compiler inlined casgstatus, enum site_place says what is where instead.
  */
 #ifndef GSCOPE_TARGET_SITES_H
 #define GSCOPE_TARGET_SITES_H
@@ -48,18 +49,39 @@ enum site_kind {
 	SITE_KINDS
 };
 
+enum site_place {
+	SITE_AT_CALL, /* a call, or the push of coroswitch_m: see enum site_kind */
+	/*
+	 * The branch behind an inlined casgstatus: `reg` = gp. If ZF is clear the status has just
+	 * changed from old_status to new_status, or whatever it is now if that is unknown; if ZF
+	 * is set it has not, and is going to be tried again.
+	 */
+	SITE_BEHIND_SWAP,
+	/*
+	 * The compare-and-swap of an inlined casgstatus, which the kernel has to single-step: `reg`
+	 * = gp. It is about to succeed if gp's status is old_status.
+	 */
+	SITE_AT_SWAP,
+	SITE_REGISTER, /* `reg` has what the kind says is in another register */
+};
+
+#define SITE_STATUS_UNKNOWN 15
+
 struct site {
 	uint64_t vaddr;
 	uint64_t pc; /* vaddr + load bias: the runtime address */
 	uint64_t file_off; /* what uprobes are attached to */
 	enum site_kind kind;
-	const char *func; /* enclosing function; lives as long as the pclntab */
+	enum site_place place;
+	const char *func; /* whose code it is, inlined or not; lives as long as the pclntab */
 	bool must_hit; /* a busy program passes here */
 	/*
 	 * SITE_READY: ready()'s traceskip, an i64, is at SP + skip_slot when the site is reached;
 	 * -1: not known, so at all other sites and in Go 1.21, which does not keep it.
 	 */
 	int skip_slot;
+	uint8_t reg; /* enum flow_reg; not at SITE_AT_CALL, as those that follow */
+	uint8_t old_status, new_status; /* or SITE_STATUS_UNKNOWN */
 };
 
 /* What the user has to be told before the tracing starts. */

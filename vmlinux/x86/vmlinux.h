@@ -59,6 +59,7 @@ struct pt_regs {
 	long unsigned int cx;
 	long unsigned int orig_ax;
 	long unsigned int ip;
+	long unsigned int flags;
 	long unsigned int sp;
 };
 

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only
 /* What is handed to the BPF programs: offsets, cookies, sizes; and what is read for them. */
+#include <asm/ptrace.h>
 #include <errno.h>
+#include <stddef.h>
 #include <string.h>
 
 #include "bpf/control.h"
@@ -105,6 +107,52 @@ static void cookies_hold_what_was_put_in(void)
 	CU_ASSERT_EQUAL(cookie_slot(cookie_make(1, 2, READ_READY, 0)), 0);
 }
 
+/* A call's cookie says nothing of registers: the programs go by that. */
+static void cookies_say_where_gp_is(void)
+{
+	const struct site call = {.kind = SITE_READY, .place = SITE_AT_CALL, .skip_slot = 0x40};
+	const struct site swap = {
+		.kind = SITE_READY,
+		.place = SITE_BEHIND_SWAP,
+		.skip_slot = 0xc0,
+		.reg = 10,
+		.old_status = 4,
+		.new_status = SITE_STATUS_UNKNOWN,
+	};
+	__u64 c = site_cookie(&swap, 0xfffe);
+
+	CU_ASSERT_EQUAL(site_cookie(&call, 7), cookie_make(7, GO_READY, READ_READY, 0x40));
+	CU_ASSERT_EQUAL(cookie_place(site_cookie(&call, 0xffff)), PLACE_CALL);
+	CU_ASSERT_EQUAL(cookie_site(c), 0xfffe);
+	CU_ASSERT_EQUAL(cookie_kind(c), GO_READY);
+	CU_ASSERT_EQUAL(cookie_reading(c), READ_READY);
+	CU_ASSERT_EQUAL(cookie_slot(c), 0xc0);
+	CU_ASSERT_EQUAL(cookie_place(c), PLACE_BEHIND_SWAP);
+	CU_ASSERT_EQUAL(cookie_old(c), 4);
+	CU_ASSERT_EQUAL(cookie_new(c), COOKIE_NO_STATUS);
+}
+
+/* A register's number is that of its word in what the kernel hands to the programs. */
+static void registers_are_where_the_kernel_has_them(void)
+{
+	static const size_t at[16] = {
+		offsetof(struct pt_regs, rax), offsetof(struct pt_regs, rcx),
+		offsetof(struct pt_regs, rdx), offsetof(struct pt_regs, rbx),
+		offsetof(struct pt_regs, rsp), offsetof(struct pt_regs, rbp),
+		offsetof(struct pt_regs, rsi), offsetof(struct pt_regs, rdi),
+		offsetof(struct pt_regs, r8),  offsetof(struct pt_regs, r9),
+		offsetof(struct pt_regs, r10), offsetof(struct pt_regs, r11),
+		offsetof(struct pt_regs, r12), offsetof(struct pt_regs, r13),
+		offsetof(struct pt_regs, r14), offsetof(struct pt_regs, r15),
+	};
+
+	for (uint8_t i = 0; i < 16; i++) {
+		const struct site s = {.kind = SITE_START, .place = SITE_REGISTER, .reg = i};
+
+		CU_ASSERT_EQUAL(8 * cookie_word(site_cookie(&s, 0)), at[i]);
+	}
+}
+
 static void every_site_has_a_record(void)
 {
 	for (int kind = 1; kind < SITE_KINDS; kind++)
@@ -190,6 +238,8 @@ static CU_TestInfo tests[] = {
 	{"what a version has not is marked", what_a_version_has_not_is_marked},
 	{"refuses what the programs cannot read", refuses_what_the_programs_cannot_read},
 	{"cookies hold what was put in", cookies_hold_what_was_put_in},
+	{"cookies say where gp is", cookies_say_where_gp_is},
+	{"registers are where the kernel has them", registers_are_where_the_kernel_has_them},
 	{"every site has a record", every_site_has_a_record},
 	{"stack ids tell stacks apart", stack_ids_tell_stacks_apart},
 	{"rings share out the buffer", rings_share_out_the_buffer},

@@ -350,9 +350,51 @@ static void from_memory(void)
 	}
 }
 
+/* How many functions of a program `name` was inlined into. */
+static size_t count_inlined(const struct prog_file *f, const char *name, uint64_t budget)
+{
+	struct pcln_func func;
+	size_t n = 0;
+
+	for (size_t i = 0; pclntab_at(f->pcln, i, &func); i++)
+		n += pclntab_inlines(f->pcln, i, name, &budget);
+	return n;
+}
+
+static void tells_what_was_inlined(void)
+{
+	const char *path = prog_path("1.26", "plain"), *names[8];
+	struct pcln_func func;
+	struct prog_file f;
+	uint64_t pc;
+	size_t n;
+
+	if (!path || !prog_open(&f, path, 0))
+		return;
+	CU_ASSERT_EQUAL(count_inlined(&f, "runtime.casgstatus", 1 << 24), 0);
+	CU_ASSERT(count_inlined(&f, "main.inner", 1 << 24) > 0);
+	CU_ASSERT_EQUAL(count_inlined(&f, "main.inner", 1000), 0);
+	/* main.frames calls main.outer, that main.middle, that main.inner */
+	CU_ASSERT_TRUE_FATAL(pclntab_find(f.pcln, "main.frames", &func));
+	for (pc = func.entry; pc < func.end && !pclntab_inlined(f.pcln, pc, "main.inner"); pc++)
+		;
+	n = pclntab_logical(f.pcln, pc, names, 8);
+	CU_ASSERT_EQUAL_FATAL(n, 4);
+	CU_ASSERT_STRING_EQUAL(names[0], "main.inner");
+	CU_ASSERT_STRING_EQUAL(names[1], "main.middle");
+	CU_ASSERT_STRING_EQUAL(names[2], "main.outer");
+	CU_ASSERT_STRING_EQUAL(names[3], "main.frames");
+	CU_ASSERT_EQUAL(pclntab_logical(f.pcln, pc, names, 2), 2);
+	CU_ASSERT_EQUAL(pclntab_logical(f.pcln, func.entry, names, 8), 1);
+	CU_ASSERT_STRING_EQUAL(names[0], "main.frames");
+	CU_ASSERT_EQUAL(pclntab_logical(f.pcln, 0, names, 8), 0);
+	prog_close(&f);
+}
+
 static CU_TestInfo tests[] = {
 	{"prints names as Go does", function_names},
 	{"finds functions, not their wrappers", finds_functions},
+	{"tells what was inlined where", tells_what_was_inlined},
 	{"expands frames like runtime.CallersFrames", frames_like_go},
 	{"needs no symbols and no sections", without_symbols},
 	{"reads other builds, too", other_builds},
