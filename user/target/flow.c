@@ -160,14 +160,15 @@ static size_t run_block(struct flow *fl, size_t at, struct flow_state *st, bool 
 		const struct flow_insn *insn = &fl->insn[i];
 
 		if (i != at && fl->target[i]) {
-			if (flow_merge(&fl->in[fl->target[i] - 1], st))
+			if (flow_merge(fl, &fl->in[fl->target[i] - 1], st, fl->target[i]))
 				pending[i] = true;
 			break;
 		}
 		if (is_branch(insn)) {
 			size_t to = branch_target(fl, insn);
 
-			if (to < fl->ninsns && flow_merge(&fl->in[fl->target[to] - 1], st))
+			if (to < fl->ninsns &&
+			    flow_merge(fl, &fl->in[fl->target[to] - 1], st, fl->target[to]))
 				pending[to] = true;
 			if (insn->id == X86_INS_JMP)
 				break;

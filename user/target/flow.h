@@ -2,7 +2,7 @@
 /*
  * What a function of the runtime does with memory, whatever registers and stack slots the compiler
  * chose: its instructions are run on symbols ("what RAX was at the entry", "the word 48 bytes into
- * that") instead of numbers, along all paths, and what two paths disagree on is unknown.
+ * that") instead of numbers, along all paths, and what two paths disagree on is a new symbol.
  *
  * Go's register ABI is taken for granted (src/cmd/compile/abi-internal.md, Go 1.17 and later):
  * arguments in AX, BX, CX, DI, SI, R8..R11; R14 is g; a call keeps SP, BP and R14 only.
@@ -48,9 +48,11 @@ enum flow_kind {
 	FLOW_LOAD, /* what is at address `of` + `v` */
 	FLOW_ELEMENT, /* the address of some element of the array at `of` */
 	FLOW_RESULT, /* what a call of the function at vaddr `of`.v left in a register */
+	FLOW_MERGED, /* one of several things, by the path that was taken */
+	FLOW_OTHER, /* what some instruction made that is not followed */
 };
 
-typedef uint32_t flow_id; /* of a value; equal ids are equal values; 0: FLOW_UNKNOWN */
+typedef uint32_t flow_id; /* of a value; equal ids are equal values, but for loops */
 
 struct flow_value {
 	enum flow_kind kind;

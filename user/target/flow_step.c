@@ -361,7 +361,7 @@ static void do_other(struct flow *fl, const struct flow_insn *insn, struct flow_
 	}
 }
 
-bool flow_step(struct flow *fl, const struct flow_insn *insn, struct flow_state *st)
+static bool step(struct flow *fl, const struct flow_insn *insn, struct flow_state *st)
 {
 	struct flow_event ret = {.kind = FLOW_RETURN, .args = st->reg};
 
@@ -424,4 +424,16 @@ bool flow_step(struct flow *fl, const struct flow_insn *insn, struct flow_state 
 	}
 	do_other(fl, insn, st);
 	return true;
+}
+
+bool flow_step(struct flow *fl, const struct flow_insn *insn, struct flow_state *st)
+{
+	bool goes_on = step(fl, insn, st);
+
+	for (int r = 0; r < FLOW_REGS; r++) {
+		if (!st->reg[r])
+			st->reg[r] = flow_intern(fl, FLOW_OTHER, 0,
+						 (int64_t)(insn->vaddr << 5 | (unsigned int)r));
+	}
+	return goes_on;
 }

@@ -135,18 +135,50 @@ void flow_slot_write(struct flow_state *st, int64_t off, unsigned int size, flow
 
 /* --- merging ------------------------------------------------------------------------------ */
 
-static bool merge_value(flow_id *to, flow_id from)
+/* Where values are kept, numbered: registers, halves of XMM registers, and the stack. */
+#define KEPT_IN_XMM FLOW_REGS
+#define KEPT_ON_STACK (3 * FLOW_REGS)
+
+static bool merge_value(struct flow *fl, flow_id *to, flow_id from, uint32_t at, int64_t kept)
 {
-	if (!*to || *to == from)
+	flow_id merged;
+
+	if (*to == from)
 		return false;
-	*to = 0;
+	merged = flow_intern(fl, FLOW_MERGED, at, kept);
+	if (*to == merged)
+		return false;
+	*to = merged;
 	return true;
 }
 
-/* Values only ever become unknown, and slots only ever become more: merging comes to an end. */
-bool flow_merge(struct flow_state *to, const struct flow_state *from)
+static int64_t slot_number(const struct flow_slot *s)
 {
-	bool changed = false;
+	return KEPT_ON_STACK + ((int64_t)s->off << 8 | (s->size & 0xff));
+}
+
+/* A slot that the other path has not: what is there may have been written before, or not at all. */
+static bool add_unknown(struct flow *fl, struct flow_state *to, const struct flow_slot *s,
+			uint32_t at)
+{
+	if (to->nslots < FLOW_SLOTS) {
+		to->slot[to->nslots++] = (struct flow_slot){
+			s->off, s->size, flow_intern(fl, FLOW_MERGED, at, slot_number(s))};
+		return true;
+	}
+	if (to->full)
+		return false;
+	to->full = true;
+	return true;
+}
+
+/*
+ * A value becomes a merged one at most once, and slots only ever become more: merging comes to an
+ * end.
+ */
+bool flow_merge(struct flow *fl, struct flow_state *to, const struct flow_state *from, uint32_t at)
+{
+	bool changed = false, overlaps;
 
 	if (!to->seen) {
 		*to = *from;
@@ -154,29 +186,22 @@ bool flow_merge(struct flow_state *to, const struct flow_state *from)
 		return true;
 	}
 	for (int i = 0; i < FLOW_REGS; i++) {
-		changed |= merge_value(&to->reg[i], from->reg[i]);
-		changed |= merge_value(&to->xmm[i][0], from->xmm[i][0]);
-		changed |= merge_value(&to->xmm[i][1], from->xmm[i][1]);
+		changed |= merge_value(fl, &to->reg[i], from->reg[i], at, i);
+		for (int k = 0; k < 2; k++)
+			changed |= merge_value(fl, &to->xmm[i][k], from->xmm[i][k], at,
+					       KEPT_IN_XMM + 2 * i + k);
 	}
 	for (uint32_t i = 0; i < to->nslots; i++) {
 		struct flow_slot *s = &to->slot[i];
-		bool overlaps;
 		const struct flow_slot *other = find_slot(from, s->off, s->size, &overlaps);
 
-		changed |= merge_value(&s->value, other ? other->value : 0);
+		changed |= merge_value(fl, &s->value, other ? other->value : 0, at, slot_number(s));
 	}
 	for (uint32_t i = 0; i < from->nslots; i++) {
 		const struct flow_slot *s = &from->slot[i];
-		bool overlaps;
 
-		if (find_slot(to, s->off, s->size, &overlaps) || overlaps)
-			continue;
-		if (to->nslots < FLOW_SLOTS) {
-			to->slot[to->nslots++] = (struct flow_slot){s->off, s->size, 0};
-			changed = true;
-		} else if (!to->full) {
-			to->full = changed = true;
-		}
+		if (!find_slot(to, s->off, s->size, &overlaps) && !overlaps)
+			changed |= add_unknown(fl, to, s, at);
 	}
 	if (from->full && !to->full)
 		to->full = changed = true;

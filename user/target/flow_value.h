@@ -61,8 +61,11 @@ void flow_forget(struct flow *fl);
 /* a + v */
 flow_id flow_sum(struct flow *fl, flow_id a, int64_t v);
 
-/* Merge what another path says into *to: true if it changed. */
-bool flow_merge(struct flow_state *to, const struct flow_state *from);
+/*
+ * Merge what another path says into *to, the state at the jump target with number `at`: true if it
+ * changed.
+ */
+bool flow_merge(struct flow *fl, struct flow_state *to, const struct flow_state *from, uint32_t at);
 
 /* Stack slots. */
 flow_id flow_slot_read(struct flow *fl, const struct flow_state *st, int64_t off,

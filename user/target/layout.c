@@ -1,389 +1,209 @@
 // SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only
 /*
- * DWARF of the runtime's compilation unit says where fields are. What the code of casgstatus and
- * mcall does must agree: a binary whose DWARF belongs to another build is refused.
+ * The ladder: DWARF, the table, the code, in this order. The code is asked in any case, because it
+ * alone tells where g is in thread-local storage, and because it is the program itself: DWARF and
+ * table may be those of another build.
  */
 #include "user/target/layout.h"
 
-#include <dwarf.h>
-#include <elfutils/libdw.h>
 #include <errno.h>
 #include <stddef.h>
-#include <stdlib.h>
+#include <stdio.h>
 #include <string.h>
 
-#include "user/target/code.h"
+#include "user/target/layout_rungs.h"
 
-enum root { ROOT_G, ROOT_M, ROOT_P, ROOTS };
-
-#define PACKAGE_LEN 8 /* of "runtime." */
-
-static const char *const root_names[ROOTS] = {"runtime.g", "runtime.m", "runtime.p"};
-
-/* One offset to find: where it goes, the path of member names from its struct. */
-struct field {
-	enum root root;
-	uint16_t at; /* in struct layout */
-	const char *path[2];
-	uint8_t size; /* in bytes, what readers of it rely on */
-	uint8_t since; /* first Go 1.x that has it */
-	uint8_t until; /* last Go 1.x that has it, 0: all later ones */
-};
-
-#define FIELD(root_, member, size_, since_, ...)                                             \
-	{                                                                                    \
-		.root = root_, .at = offsetof(struct layout, member), .path = {__VA_ARGS__}, \
-		.size = size_, .since = since_                                               \
-	}
-#define OLD_FIELD(member, size_, name)                                                 \
-	{                                                                              \
-		.root = ROOT_M, .at = offsetof(struct layout, member), .path = {name}, \
-		.size = size_, .since = 19, .until = 20                                \
+#define FIELD(member, needed)                                    \
+	{                                                        \
+#member, offsetof(struct layout, member), needed \
 	}
 
-static const struct field fields[] = {
-	FIELD(ROOT_G, g.stack_lo, 8, 19, "stack", "lo"),
-	FIELD(ROOT_G, g.stack_hi, 8, 19, "stack", "hi"),
-	FIELD(ROOT_G, g.m, 8, 19, "m"),
-	FIELD(ROOT_G, g.sched_sp, 8, 19, "sched", "sp"),
-	FIELD(ROOT_G, g.sched_pc, 8, 19, "sched", "pc"),
-	FIELD(ROOT_G, g.sched_bp, 8, 19, "sched", "bp"),
-	FIELD(ROOT_G, g.syscallsp, 8, 19, "syscallsp"),
-	FIELD(ROOT_G, g.syscallpc, 8, 19, "syscallpc"),
-	FIELD(ROOT_G, g.syscallbp, 8, 23, "syscallbp"),
-	FIELD(ROOT_G, g.atomicstatus, 4, 19, "atomicstatus"),
-	FIELD(ROOT_G, g.goid, 8, 19, "goid"),
-	FIELD(ROOT_G, g.waitsince, 8, 19, "waitsince"),
-	FIELD(ROOT_G, g.waitreason, 1, 19, "waitreason"),
-	FIELD(ROOT_G, g.parent_goid, 8, 21, "parentGoid"),
-	FIELD(ROOT_G, g.gopc, 8, 19, "gopc"),
-	FIELD(ROOT_G, g.startpc, 8, 19, "startpc"),
-	FIELD(ROOT_G, g.coroarg, 8, 22, "coroarg"),
-	FIELD(ROOT_G, g.coroexit, 1, 22, "coroexit"),
-	FIELD(ROOT_G, g.sync_safe_point, 1, 25, "syncSafePoint"),
-	FIELD(ROOT_M, m.g0, 8, 19, "g0"),
-	FIELD(ROOT_M, m.gsignal, 8, 19, "gsignal"),
-	FIELD(ROOT_M, m.procid, 8, 19, "procid"),
-	FIELD(ROOT_M, m.curg, 8, 19, "curg"),
-	FIELD(ROOT_M, m.p, 8, 19, "p"),
-	FIELD(ROOT_M, m.oldp, 8, 19, "oldp"),
-	FIELD(ROOT_M, m.id, 8, 19, "id"),
-	FIELD(ROOT_M, m.alllink, 8, 19, "alllink"),
-	FIELD(ROOT_M, m.wait_block_reason, 1, 21, "waitTraceBlockReason"),
-	FIELD(ROOT_M, m.wait_skip, 8, 21, "waitTraceSkip"),
-	OLD_FIELD(m.wait_block_reason, 1, "waittraceev"),
-	OLD_FIELD(m.wait_skip, 8, "waittraceskip"),
-	FIELD(ROOT_M, m.incgo, 1, 19, "incgo"),
-	FIELD(ROOT_P, p.id, 4, 19, "id"),
-	FIELD(ROOT_P, p.status, 4, 19, "status"),
-	FIELD(ROOT_P, p.m, 8, 19, "m"),
-	FIELD(ROOT_P, p.goidcache, 8, 19, "goidcache"),
-	FIELD(ROOT_P, p.goidcacheend, 8, 19, "goidcacheend"),
+const struct layout_field layout_fields[] = {
+	FIELD(g.stack_lo, true),
+	FIELD(g.stack_hi, true),
+	FIELD(g.m, true),
+	FIELD(g.sched_sp, true),
+	FIELD(g.sched_pc, true),
+	FIELD(g.sched_bp, true),
+	FIELD(g.syscallsp, true),
+	FIELD(g.syscallpc, true),
+	FIELD(g.syscallbp, false),
+	FIELD(g.atomicstatus, true),
+	FIELD(g.goid, true),
+	FIELD(g.waitsince, false),
+	FIELD(g.waitreason, true),
+	FIELD(g.parent_goid, false),
+	FIELD(g.gopc, true),
+	FIELD(g.startpc, true),
+	FIELD(g.coroarg, false),
+	FIELD(g.coroexit, false),
+	FIELD(m.g0, true),
+	FIELD(m.gsignal, false),
+	FIELD(m.procid, true),
+	FIELD(m.curg, true),
+	FIELD(m.p, true),
+	FIELD(m.oldp, true),
+	FIELD(m.id, false),
+	FIELD(m.alllink, true),
+	FIELD(m.wait_block_reason, false),
+	FIELD(m.wait_skip, false),
+	FIELD(m.incgo, false),
+	FIELD(p.id, true),
+	FIELD(p.status, true),
+	FIELD(p.m, true),
+	FIELD(p.goidcache, false),
+	FIELD(p.goidcacheend, false),
+	FIELD(coro.gp, false),
 };
 
-static int32_t *offset_of(struct layout *l, const struct field *f)
+const size_t layout_nfields = sizeof(layout_fields) / sizeof(layout_fields[0]);
+
+int32_t *layout_offset(struct layout *l, const struct layout_field *f)
 {
 	return (int32_t *)((char *)l + f->at);
 }
 
-static bool unsigned_attr(Dwarf_Die *die, unsigned int name, Dwarf_Word *out)
+static int32_t offset_in(const struct layout *l, const struct layout_field *f)
 {
-	Dwarf_Attribute attr;
-
-	return dwarf_attr(die, name, &attr) && dwarf_formudata(&attr, out) == 0;
+	return *(const int32_t *)((const char *)l + f->at);
 }
 
-/* The type of a DIE, typedefs looked through. */
-static bool type_of(Dwarf_Die *die, Dwarf_Die *type)
+void layout_clear(struct layout *l)
 {
-	Dwarf_Attribute attr;
-
-	return dwarf_attr(die, DW_AT_type, &attr) && dwarf_formref_die(&attr, type) &&
-	       dwarf_peel_type(type, type) == 0;
+	memset(l, 0, sizeof(*l));
+	for (size_t i = 0; i < layout_nfields; i++)
+		*layout_offset(l, &layout_fields[i]) = -1;
 }
 
-static bool find_member(Dwarf_Die *of, const char *name, Dwarf_Die *out)
+const struct layout_field *layout_disagree(const struct layout *a, const struct layout *b)
 {
-	if (dwarf_child(of, out))
-		return false;
-	do {
-		const char *n = dwarf_diename(out);
+	for (size_t i = 0; i < layout_nfields; i++) {
+		const struct layout_field *f = &layout_fields[i];
+		int32_t x = offset_in(a, f), y = offset_in(b, f);
 
-		if (n && dwarf_tag(out) == DW_TAG_member && !strcmp(n, name))
-			return true;
-	} while (dwarf_siblingof(out, out) == 0);
-	return false;
-}
-
-/* Follow `path` down from struct `root`: 0 and the field's offset, -ENOENT, -EPROTO (its size). */
-static int find_offset(Dwarf_Die *root, const struct field *f, int32_t *out)
-{
-	Dwarf_Die type = *root, member;
-	Dwarf_Word offset, sum = 0, size;
-
-	for (size_t i = 0; i < 2 && f->path[i]; i++) {
-		if (!find_member(&type, f->path[i], &member))
-			return -ENOENT;
-		if (!unsigned_attr(&member, DW_AT_data_member_location, &offset) ||
-		    !type_of(&member, &type))
-			return -EPROTO;
-		sum += offset;
+		if (x >= 0 && y >= 0 && x != y)
+			return f;
 	}
-	if (sum > INT16_MAX || dwarf_aggregate_size(&type, &size) || size != f->size)
-		return -EPROTO;
-	*out = sum;
-	return 0;
+	return NULL;
 }
 
-static int no_dwarf(struct error *e, const char *name)
+static unsigned int count_agreeing(const struct layout *a, const struct layout *b)
 {
-	return error_set(
-		e, EXIT_TARGET, -ENODATA,
-		"%s has no DWARF (built with -ldflags=-w or -s, or stripped); gscope needs "
-		"it to know the layout of runtime.g: rebuild without -w and -s",
-		name);
+	unsigned int n = 0;
+
+	for (size_t i = 0; i < layout_nfields; i++) {
+		int32_t x = offset_in(a, &layout_fields[i]);
+
+		n += x >= 0 && x == offset_in(b, &layout_fields[i]);
+	}
+	return n;
 }
 
-/* Look for the structs in `root_names` among the top-level DIEs of a unit. */
-static void find_in_unit(Dwarf_Die *cu, Dwarf_Die roots[ROOTS], unsigned int *found)
+static bool same_layout(const struct layout *a, const struct layout *b)
 {
-	Dwarf_Die die;
+	return count_agreeing(a, b) == count_agreeing(a, a) &&
+	       count_agreeing(a, a) == count_agreeing(b, b);
+}
 
-	if (dwarf_child(cu, &die))
-		return;
-	do {
-		const char *name;
-
-		if (dwarf_tag(&die) != DW_TAG_structure_type)
-			continue;
-		name = dwarf_diename(&die);
-		for (int i = 0; name && i < ROOTS; i++) {
-			if (!strcmp(name, root_names[i])) {
-				roots[i] = die;
-				*found |= 1U << i;
-			}
-		}
-	} while (*found != (1U << ROOTS) - 1 && dwarf_siblingof(&die, &die) == 0);
+/* A release, and not a development version between two of them. */
+static bool is_release(const struct buildinfo *b)
+{
+	return b->go_minor <= GO_MINOR_MAX && !strncmp(b->version, "go1.", 4) &&
+	       !strstr(b->version, "devel") && !strstr(b->version, "-");
 }
 
 /*
- * The runtime has a unit for its Go files and one for each assembly file, all of one name; types,
- * those of the whole program, are in one of them. Returns whether there is any such unit.
+ * The table's layout for this program, one the code agrees with: that of its very release, else
+ * that of a release of the same minor version, if all of those are the same. NULL: there is none.
  */
-static bool find_roots(Dwarf *dw, Dwarf_Die roots[ROOTS], unsigned int *found)
+static const struct layout *find_in_table(const struct buildinfo *b, const struct layout *code)
 {
-	Dwarf_CU *unit = NULL;
-	Dwarf_Half version;
-	bool any = false;
-	Dwarf_Die cu;
-	uint8_t type;
+	const struct layout *found = NULL;
 
-	*found = 0;
-	while (*found != (1U << ROOTS) - 1 &&
-	       dwarf_get_units(dw, unit, &unit, &version, &type, &cu, NULL) == 0) {
-		const char *name = dwarf_diename(&cu);
+	for (size_t i = 0; is_release(b) && i < layout_nreleases; i++) {
+		const struct layout_release *r = &layout_releases[i];
 
-		if (name && !strcmp(name, "runtime") && dwarf_srclang(&cu) == DW_LANG_Go) {
-			any = true;
-			find_in_unit(&cu, roots, found);
-		}
-	}
-	return any;
-}
-
-/* coro.gp, through the type of g.coroarg: *coro */
-static int find_coro(Dwarf_Die *g, struct layout *l)
-{
-	static const struct field gp = {.path = {"gp"}, .size = 8};
-	Dwarf_Die member, type;
-
-	if (!find_member(g, "coroarg", &member) || !type_of(&member, &type) ||
-	    dwarf_tag(&type) != DW_TAG_pointer_type || !type_of(&type, &type))
-		return -ENOENT;
-	return find_offset(&type, &gp, &l->coro.gp);
-}
-
-static int missing(struct error *e, const char *file, const struct buildinfo *b, int err,
-		   const char *root, const char *field)
-{
-	return error_set(e, EXIT_TARGET, err,
-			 "%s: the DWARF of its runtime (%.60s) %s %s.%s; gscope does not know this "
-			 "layout: please report it with the output of `go version -m`",
-			 file, b->version, err == -EPROTO ? "describes unexpectedly" : "lacks",
-			 root, field);
-}
-
-static int read_dwarf(struct layout *l, Dwarf *dw, const char *file, const struct buildinfo *b,
-		      struct error *e)
-{
-	int32_t *const sizes[ROOTS] = {&l->g.size, &l->m.size, &l->p.size};
-	Dwarf_Die roots[ROOTS];
-	unsigned int found;
-
-	if (!find_roots(dw, roots, &found))
-		return error_set(e, EXIT_TARGET, -ENODATA,
-				 "%s: its DWARF does not describe the Go runtime; gscope needs it "
-				 "to know the layout of runtime.g: rebuild without -w and -s",
-				 file);
-	for (int i = 0; i < ROOTS; i++) {
-		Dwarf_Word size;
-
-		if (!(found & 1U << i))
-			return missing(e, file, b, -ENOENT, "runtime", root_names[i] + PACKAGE_LEN);
-		if (!unsigned_attr(&roots[i], DW_AT_byte_size, &size) || size > INT32_MAX)
-			return missing(e, file, b, -EPROTO, root_names[i], "size");
-		*sizes[i] = size;
-	}
-	for (size_t i = 0; i < sizeof(fields) / sizeof(fields[0]); i++) {
-		const struct field *f = &fields[i];
-		int err;
-
-		if (b->go_minor < f->since || (f->until && b->go_minor > f->until))
+		if (r->minor != b->go_minor || layout_disagree(&r->l, code))
 			continue;
-		err = find_offset(&roots[f->root], f, offset_of(l, f));
-		if (!err && *offset_of(l, f) + f->size > *sizes[f->root])
-			err = -EPROTO;
-		if (err)
-			return missing(e, file, b, err, root_names[f->root],
-				       f->path[f->path[1] ? 1 : 0]);
+		if (r->patch == b->go_patch)
+			return &r->l;
+		if (found && !same_layout(found, &r->l))
+			return NULL;
+		if (!found)
+			found = &r->l;
 	}
-	if (b->go_minor >= 22 && find_coro(&roots[ROOT_G], l))
-		return missing(e, file, b, -ENOENT, "runtime.coro", "gp");
-	return 0;
+	return found;
 }
 
-/* --- what the code says ------------------------------------------------------------------- */
+/* The first field without which nothing can be traced and that is not known. */
+static const char *missing(const struct layout *l)
+{
+	for (size_t i = 0; i < layout_nfields; i++) {
+		if (layout_fields[i].needed && offset_in(l, &layout_fields[i]) < 0)
+			return layout_fields[i].name;
+	}
+	return NULL;
+}
 
-static int disagree(struct error *e, const char *file, const char *field, int dwarf, int code)
+static int disagree(struct error *e, const char *file, const struct layout *l,
+		    const struct layout *code, const struct layout_field *f)
 {
 	return error_set(
 		e, EXIT_TARGET, -EPROTO,
-		"%s: its DWARF has %s at %d, its code at %d; the DWARF is not that of this "
-		"program, and gscope does not guess: rebuild it",
-		file, field, dwarf, code);
+		"%s: its DWARF has runtime.%s at %d, its code at %d; the DWARF is not that "
+		"of this program, and gscope does not guess: rebuild it",
+		file, f->name, offset_in(l, f), offset_in(code, f));
 }
 
-static int not_understood(struct error *e, const char *file, const char *func)
+static int unknown(struct error *e, const char *file, const struct buildinfo *b, const char *field)
 {
-	return error_set(e, EXIT_TARGET, -EPROTO,
-			 "%s: the code of runtime.%s is not as in any Go release gscope knows; "
-			 "please report it with the output of `go version -m`",
-			 file, func);
+	return error_set(
+		e, EXIT_TARGET, -ENODATA,
+		"%s (%.60s) has no DWARF, gscope has no table for this release, and its "
+		"code does not tell where runtime.%s is: rebuild it without -w and -s, and "
+		"please report it with the output of `go version -m`",
+		file, b->version, field);
 }
 
-/* casgstatus does `lock cmpxchg %ecx, atomicstatus(gp)`. */
-static int check_status(const struct layout *l, struct code *c, const char *file, struct error *e)
+/* g in thread-local storage: below the FS base, where executables have their variables. */
+static bool plausible_tls(const struct layout *l)
 {
-	const cs_insn *insn;
-
-	while ((insn = code_next(c))) {
-		const cs_x86_op *op = insn->detail->x86.operands;
-
-		if (insn->id != X86_INS_CMPXCHG || op[0].type != X86_OP_MEM || op[0].size != 4)
-			continue;
-		if (op[0].mem.disp != l->g.atomicstatus)
-			return disagree(e, file, "g.atomicstatus", l->g.atomicstatus,
-					op[0].mem.disp);
-		return 0;
-	}
-	return not_understood(e, file, "casgstatus");
-}
-
-/*
- * What mcall (asm_amd64.s) does to g, which is in R14 all along: stores sched.pc, sched.sp and
- * sched.bp in this order, loads g.m, loads m.g0, stores g0 to thread-local storage.
- */
-static int check_mcall(struct layout *l, struct code *c, const char *file, struct error *e)
-{
-	const struct {
-		const char *name;
-		int32_t offset;
-	} stores[] = {{"g.sched.pc", l->g.sched_pc},
-		      {"g.sched.sp", l->g.sched_sp},
-		      {"g.sched.bp", l->g.sched_bp}};
-	x86_reg m_reg = X86_REG_INVALID;
-	bool have_m = false, have_tls = false;
-	int64_t loaded[2] = {0, 0}; /* constants in RAX..: the last register and its value */
-	const cs_insn *insn;
-	size_t nstores = 0;
-
-	while (!have_tls && (insn = code_next(c))) {
-		const cs_x86_op *op = insn->detail->x86.operands;
-
-		if (insn->id != X86_INS_MOV)
-			continue;
-		if (op[0].type == X86_OP_REG && op[1].type == X86_OP_IMM) {
-			loaded[0] = op[0].reg;
-			loaded[1] = op[1].imm;
-		} else if (op[0].type == X86_OP_MEM && op[0].mem.segment == X86_REG_FS) {
-			if (op[0].mem.base != X86_REG_INVALID &&
-			    (int64_t)op[0].mem.base != loaded[0])
-				return not_understood(e, file, "mcall");
-			l->tls_g = op[0].mem.disp +
-				   (op[0].mem.base == X86_REG_INVALID ? 0 : loaded[1]);
-			have_tls = true;
-		} else if (op[0].type == X86_OP_MEM && op[0].mem.base == X86_REG_R14 &&
-			   nstores < 3) {
-			if (op[0].mem.disp != stores[nstores].offset)
-				return disagree(e, file, stores[nstores].name,
-						stores[nstores].offset, op[0].mem.disp);
-			nstores++;
-		} else if (op[1].type == X86_OP_MEM && op[1].mem.base == X86_REG_R14 && !have_m) {
-			if (op[1].mem.disp != l->g.m)
-				return disagree(e, file, "g.m", l->g.m, op[1].mem.disp);
-			m_reg = op[0].reg;
-			have_m = true;
-		} else if (have_m && op[1].type == X86_OP_MEM && op[1].mem.base == m_reg) {
-			if (op[1].mem.disp != l->m.g0)
-				return disagree(e, file, "m.g0", l->m.g0, op[1].mem.disp);
-			m_reg = X86_REG_INVALID;
-		}
-	}
-	if (!have_tls || !have_m || nstores != 3 || l->tls_g >= 0 || l->tls_g < -(1 << 20))
-		return not_understood(e, file, "mcall");
-	return 0;
-}
-
-static int check_code(struct layout *l, struct elf_file *f, const struct pclntab *pcln,
-		      uint64_t bias, struct error *e)
-{
-	const char *file = elf_file_name(f);
-	struct pcln_func func;
-	struct code *c;
-	int err = code_open(&c, e);
-
-	if (err)
-		return err;
-	if (!pclntab_find(pcln, "runtime.casgstatus", &func) || !code_begin(c, f, bias, &func))
-		err = not_understood(e, file, "casgstatus");
-	else
-		err = check_status(l, c, file, e);
-	if (!err && (!pclntab_find(pcln, "runtime.mcall", &func) || !code_begin(c, f, bias, &func)))
-		err = not_understood(e, file, "mcall");
-	if (!err)
-		err = check_mcall(l, c, file, e);
-	code_close(c);
-	return err;
+	return l->tls_slot || (l->tls_g < 0 && l->tls_g >= -(1 << 20));
 }
 
 int layout_read(struct layout *l, struct elf_file *f, const struct buildinfo *b,
 		const struct pclntab *pcln, uint64_t bias, struct error *e)
 {
 	const char *file = elf_file_name(f);
-	Dwarf *dw;
+	const struct layout_field *field;
+	const struct layout *table;
+	struct layout code;
 	int err;
 
-	memset(l, 0, sizeof(*l));
-	for (size_t i = 0; i < sizeof(fields) / sizeof(fields[0]); i++)
-		*offset_of(l, &fields[i]) = -1;
-	l->coro.gp = -1;
-	l->rung = "dwarf";
-	dw = dwarf_begin_elf(elf_file_handle(f), DWARF_C_READ, NULL);
-	if (!dw)
-		return no_dwarf(e, file);
-	err = read_dwarf(l, dw, file, b, e);
-	dwarf_end(dw);
-	if (!err)
-		err = check_code(l, f, pcln, bias, e);
-	return err;
+	layout_clear(l);
+	err = layout_code(&code, f, pcln, bias, e);
+	if (err)
+		return err;
+	if (!plausible_tls(&code))
+		return error_set(e, EXIT_TARGET, -EPROTO,
+				 "%s: the code of runtime.mcall is not as in any Go release gscope "
+				 "knows; please report it with the output of `go version -m`",
+				 file);
+	err = layout_dwarf(l, f, b, e);
+	if (err && err != -ENODATA)
+		return err;
+	if (!err) {
+		field = layout_disagree(l, &code);
+		if (field)
+			return disagree(e, file, l, &code, field);
+	} else {
+		table = find_in_table(b, &code);
+		*l = table ? *table : code;
+		if (missing(l))
+			return unknown(e, file, b, missing(l));
+	}
+	l->checked = count_agreeing(l, &code);
+	l->tls_g = code.tls_g;
+	l->tls_slot = code.tls_slot;
+	return 0;
 }

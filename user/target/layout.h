@@ -10,13 +10,14 @@
 #include "user/target/elf.h"
 #include "user/target/pclntab.h"
 
-/* Offsets in bytes; -1: this Go version has no such field. */
+/* Offsets in bytes; -1: this Go version has no such field, or where it is is not known. */
 struct layout {
-	const char *rung; /* of the ladder: "dwarf" */
+	char rung[16]; /* of the ladder: "dwarf", "table 1.24.4", "code" */
+	unsigned int checked; /* fields that the code was found to have at the same place */
 	int32_t tls_g; /* g is at FS base + tls_g */
+	uint64_t tls_slot; /* not 0: the runtime address of an i64 that tls_g has to be read from */
 
 	struct {
-		int32_t size;
 		int32_t stack_lo, stack_hi;
 		int32_t m;
 		int32_t sched_sp, sched_pc, sched_bp;
@@ -29,10 +30,8 @@ struct layout {
 		int32_t parent_goid; /* >= 1.21 */
 		int32_t gopc, startpc;
 		int32_t coroarg, coroexit; /* *coro, bool; >= 1.22 */
-		int32_t sync_safe_point; /* bool; >= 1.25 */
 	} g;
 	struct {
-		int32_t size;
 		int32_t g0, gsignal;
 		int32_t procid; /* u64: the Linux tid */
 		int32_t curg;
@@ -44,7 +43,6 @@ struct layout {
 		int32_t incgo; /* bool */
 	} m;
 	struct {
-		int32_t size;
 		int32_t id; /* i32 */
 		int32_t status; /* u32 */
 		int32_t m;
@@ -56,8 +54,10 @@ struct layout {
 };
 
 /*
- * Fill *l from the binary's DWARF and check it against what the runtime's own code does. Errors
- * name the field: -ENODATA no DWARF, -ENOENT a field is missing, -EPROTO DWARF and code disagree.
+ * Fill *l by the first of these rungs that knows the layout: the binary's DWARF, the table of
+ * releases, the runtime's own code. What the code tells must agree with the other two.
+ * -ENODATA: no rung knows it; -ENOENT, -EPROTO: the DWARF is not as gscope knows it, or code and
+ * DWARF disagree; the message names the field.
  */
 int layout_read(struct layout *l, struct elf_file *f, const struct buildinfo *b,
 		const struct pclntab *pcln, uint64_t bias, struct error *e);

@@ -88,10 +88,28 @@ static int read_variable(const struct target *t, uint64_t addr, const char *name
 
 /* --- threads and processors --------------------------------------------------------------- */
 
+static size_t max_size(size_t size, int32_t off, size_t len)
+{
+	return off >= 0 && off + len > size ? off + len : size;
+}
+
+/* What is of interest in a struct m is near its start. */
+static size_t m_head(const struct layout *l)
+{
+	const int32_t offsets[] = {l->m.procid, l->m.curg, l->m.p,
+				   l->m.oldp,   l->m.id,   l->m.alllink};
+	size_t size = 0;
+
+	for (size_t i = 0; i < sizeof(offsets) / sizeof(offsets[0]); i++)
+		size = max_size(size, offsets[i], 8);
+	return size;
+}
+
 static int read_threads(struct snapshot *s, const struct target *t, struct error *e)
 {
 	const struct layout *l = &t->layout;
-	uint8_t *m = malloc(l->m.size);
+	size_t size = m_head(l);
+	uint8_t *m = malloc(size);
 	size_t room = 0;
 	uint64_t addr;
 	int err;
@@ -111,7 +129,7 @@ static int read_threads(struct snapshot *s, const struct target *t, struct error
 			}
 			s->m = v;
 		}
-		err = target_process_read(t->process, addr, m, l->m.size);
+		err = target_process_read(t->process, addr, m, size);
 		if (err == -EFAULT && s->nm) {
 			/* an M that ended is unlinked and may be freed under us: what was read
 			   stands */
@@ -255,26 +273,20 @@ struct reader {
 	size_t room_g, room_pool, npool;
 };
 
-static size_t max_size(size_t size, int32_t off, size_t len)
-{
-	return off >= 0 && off + len > size ? off + len : size;
-}
-
 /* The fields of interest are near the start of the struct: leave out what is behind them. */
 static size_t g_head(const struct layout *l)
 {
 	const int32_t offsets[] = {
-		l->g.stack_lo,        l->g.stack_hi,     l->g.m,         l->g.sched_sp,
-		l->g.sched_pc,        l->g.sched_bp,     l->g.syscallsp, l->g.syscallpc,
-		l->g.syscallbp,       l->g.atomicstatus, l->g.goid,      l->g.waitsince,
-		l->g.waitreason,      l->g.parent_goid,  l->g.gopc,      l->g.startpc,
-		l->g.sync_safe_point,
+		l->g.stack_lo,   l->g.stack_hi,     l->g.m,         l->g.sched_sp,
+		l->g.sched_pc,   l->g.sched_bp,     l->g.syscallsp, l->g.syscallpc,
+		l->g.syscallbp,  l->g.atomicstatus, l->g.goid,      l->g.waitsince,
+		l->g.waitreason, l->g.parent_goid,  l->g.gopc,      l->g.startpc,
 	};
 	size_t size = 0;
 
 	for (size_t i = 0; i < sizeof(offsets) / sizeof(offsets[0]); i++)
 		size = max_size(size, offsets[i], 8);
-	return size > (size_t)l->g.size ? (size_t)l->g.size : size;
+	return size;
 }
 
 static unsigned int status_of(const struct layout *l, const uint8_t *g)

@@ -26,6 +26,24 @@ static int find_goidgen(struct target *t, struct error *e)
 	return 0;
 }
 
+/* In a library it was decided when the program was started where g is in thread-local storage. */
+static int read_tls_slot(struct target *t, struct error *e)
+{
+	struct layout *l = &t->layout;
+	int64_t off;
+	int err;
+
+	if (!l->tls_slot)
+		return 0;
+	err = target_process_read(t->process, l->tls_slot, &off, sizeof(off));
+	if (err || off >= 0 || off < INT32_MIN)
+		return error_set(e, EXIT_TARGET, -EPROTO,
+				 "%.200s: where its threads keep g cannot be read from %#llx",
+				 t->process->exe, (unsigned long long)l->tls_slot);
+	l->tls_g = (int32_t)off;
+	return 0;
+}
+
 /* What it is, once the process itself is open. */
 static int open_parts(struct target *t, pid_t pid, struct error *e)
 {
@@ -38,6 +56,8 @@ static int open_parts(struct target *t, pid_t pid, struct error *e)
 	t->bias = t->modules->v[0]->bias;
 	t->pcln = t->modules->v[0]->pcln;
 	err = layout_read(&t->layout, t->elf, &t->build, t->pcln, t->bias, e);
+	if (!err)
+		err = read_tls_slot(t, e);
 	if (!err)
 		err = globals_find(&t->globals, t->elf, t->pcln, t->bias, e);
 	if (!err)
