@@ -116,6 +116,9 @@ struct ev_task {
 };
 _Static_assert(sizeof(struct ev_task) == 56, "ev_task");
 
+/* In the nr of a system call by 32-bit code, which has another table of numbers. */
+#define SYS_NR_32BIT 0x10000U
+
 struct ev_sys_enter {
 	struct event_head h;
 	__u32 tgid;

@@ -45,6 +45,18 @@ static __always_inline __u64 goroutine_stack(const bool typed, const struct targ
 	return stack_send_native(&w);
 }
 
+/* TS_COMPAT of arch/x86/include/asm/thread_info.h: set from entry to exit of a 32-bit call. */
+#define COMPAT 2U
+
+static __always_inline __u32 abi_bit(const bool typed)
+{
+	struct task_struct *p = typed ? bpf_get_current_task_btf() : (void *)bpf_get_current_task();
+
+	if (!bpf_core_field_exists(p->thread_info.status))
+		return 0;
+	return FIELD(typed, p, thread_info.status) & COMPAT ? SYS_NR_32BIT : 0;
+}
+
 static __always_inline int on_enter(const bool typed, const struct pt_regs *regs, __u32 nr)
 {
 	__u64 id = bpf_get_current_pid_tgid();
@@ -78,7 +90,7 @@ static __always_inline int on_enter(const bool typed, const struct pt_regs *regs
 	ev->h.tid = id;
 	ev->tgid = tgid;
 	ev->cpu = bpf_get_smp_processor_id();
-	ev->nr = nr;
+	ev->nr = nr | abi_bit(typed);
 	ev->gstatus = gstatus;
 	ev->ctx = ctx;
 	ev->stack = stack;
@@ -137,7 +149,7 @@ static __always_inline int on_leave(const bool typed, const struct pt_regs *regs
 	ev->h.tid = id;
 	ev->tgid = tgid;
 	ev->cpu = bpf_get_smp_processor_id();
-	ev->nr = FIELD(typed, regs, orig_ax);
+	ev->nr = (__u32)FIELD(typed, regs, orig_ax) | abi_bit(typed);
 	ev->gstatus = gstatus;
 	ev->ctx = ctx;
 	ev->oldp = oldp;

@@ -117,8 +117,17 @@ bits32() {
 	await 'the target to start' lines_or_gone "${target[target]}" target.out 1
 	has_lines target.out 1 || skip 'this kernel runs no 32-bit programs'
 	threads_only '386|32-bit|64-bit|x86-64|amd64' "${target[target]}"
+	start_gscope record record -p "${target[target]}" -d 10m -o capture.gscope
+	await_tracing record capture.gscope
 	work target
+	stop_gscope record
 	quit target
+	whole capture.gscope
+	# which have other numbers
+	sed -n '/^System calls/,/^$/p' whole.out >calls
+	grep -q ' write (32-bit)$' calls || fail 'the report has no write of the program'
+	! grep -v -e '(32-bit)$' -e '^System calls$' -e ' name$' -e '^$' -e ' more$' calls ||
+		fail 'the report has system calls of a 64-bit program'
 }
 add bits32 bits32
 

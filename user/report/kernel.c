@@ -17,11 +17,17 @@ int task_stats_merge(struct task_stats *to, const struct task_stats *from)
 	return histogram_merge(&to->latency, &from->latency);
 }
 
+/* What it is counted under. */
+static unsigned int counted_nr(int nr)
+{
+	if (nr < 0 || ((unsigned int)nr & ~SYS_NR_32BIT) >= SYSCALL_NR_OTHER)
+		return SYSCALL_NR_OTHER;
+	return (unsigned int)nr;
+}
+
 int kernel_view_syscall(struct kernel_view *v, const struct syscall_span *s)
 {
-	unsigned int nr = s->nr >= 0 && (unsigned int)s->nr < SYSCALL_NR_OTHER ?
-				  (unsigned int)s->nr :
-				  SYSCALL_NR_OTHER;
+	unsigned int nr = counted_nr(s->nr);
 	unsigned int key = 2 * nr + !s->g;
 	uint64_t ns = s->end > s->begin ? s->end - s->begin : 0;
 	struct syscall_stats *sc;
@@ -71,8 +77,8 @@ int sleep_key(const struct thread *t)
 	} else if (!t->asleep) {
 		kind = SLEEP_UNKNOWN;
 	}
-	if (nr >= (int)SYSCALL_NR_OTHER)
-		nr = (int)SYSCALL_NR_OTHER;
+	if (nr >= 0)
+		nr = (int)counted_nr(nr);
 	return SLEEP_KINDS * (nr + 1) + (int)kind;
 }
 

@@ -106,7 +106,7 @@ static const char *call_name(unsigned int nr, char text[32])
 		return name;
 	if (nr == SYSCALL_NR_OTHER)
 		return "(not known)";
-	snprintf(text, 32, "number %u", nr);
+	snprintf(text, 32, "number %u%s", nr & ~SYS_NR_32BIT, nr & SYS_NR_32BIT ? " (32-bit)" : "");
 	return text;
 }
 

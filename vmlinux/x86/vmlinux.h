@@ -71,7 +71,12 @@ struct signal_struct {
 	atomic_t live;
 };
 
+struct thread_info {
+	u32 status;
+};
+
 struct task_struct {
+	struct thread_info thread_info;
 	unsigned int __state;
 	int wake_cpu;
 	struct mm_struct *mm;

@@ -7,6 +7,7 @@
 
 #include "tests/unit/unit.h"
 #include "user/report/report.h"
+#include "user/report/syscall_names.h"
 
 #define MS 1000000ULL
 #define SECOND (1000 * MS)
@@ -484,6 +485,17 @@ static void a_process_without_goroutines_reads_like_this(void)
 	free(text);
 }
 
+static void system_calls_have_names(void)
+{
+	CU_ASSERT_STRING_EQUAL(syscall_name(0), "read");
+	CU_ASSERT_STRING_EQUAL(syscall_name(435), "clone3");
+	CU_ASSERT_PTR_NULL(syscall_name(SYS_NR_32BIT - 1));
+	CU_ASSERT_STRING_EQUAL(syscall_name(SYS_NR_32BIT | 3), "read (32-bit)");
+	CU_ASSERT_STRING_EQUAL(syscall_name(SYS_NR_32BIT | 435), "clone3 (32-bit)");
+	CU_ASSERT_PTR_NULL(syscall_name(SYS_NR_32BIT | 5000));
+	CU_ASSERT_PTR_NULL(syscall_name(UINT32_MAX));
+}
+
 static void a_full_disk_is_an_error(void)
 {
 	struct report_options options = {.top = 1};
@@ -506,6 +518,7 @@ static CU_TestInfo tests[] = {
 	{"a system reads like this", a_system_reads_like_this},
 	{"a process without goroutines reads like this",
 	 a_process_without_goroutines_reads_like_this},
+	{"system calls have names", system_calls_have_names},
 	{"sorting decides what comes first", sorting_decides_what_comes_first},
 	{"sort keys are parsed", sort_keys_are_parsed},
 	{"a full disk is an error", a_full_disk_is_an_error},
