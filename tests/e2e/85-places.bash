@@ -216,15 +216,10 @@ need "$newest" chans plain
 
 # All at once, like a container of an image from scratch; and who may not trace there is told so.
 container() {
-	local place
-
 	mkdir -m 755 root
 	program_at root/program
 	chmod 755 root/program
-	place=$(mktemp -d)
-	mounted+=("$place")
-	mount --bind root "$place"
-	start outer "$tool" contain "$place" /program 65533
+	start outer "$tool" contain "$dir/root" /program 65533
 	inner outer
 	[ "$(stat -c %u "/proc/${target[target]}")" = 65533 ] || fail 'it runs as another user'
 	grep -q '^CapBnd:[[:space:]]*0*$' "/proc/${target[target]}/status" || fail 'it has capabilities'
@@ -232,6 +227,36 @@ container() {
 	recorded outer
 }
 add place-container container
+need "$newest" chans plain
+
+# Not root, but with the capabilities it asks for: enough for another user's process anywhere.
+capable() {
+	local caps=+bpf,+perfmon,+sys_ptrace,+dac_read_search
+
+	mkdir -m 755 root
+	program_at root/program
+	chmod 755 root/program
+	start outer "$tool" contain "$dir/root" /program 65533
+	inner outer
+	mkdir -m 777 out
+	cp "$GSCOPE" out/gscope
+	chmod 755 out/gscope
+	# who cannot walk to this folder can be in it
+	cd out || fail 'no folder for the capture'
+	run record 0 setpriv --reuid=65534 --regid=65534 --clear-groups --inh-caps=-all,$caps \
+		--ambient-caps=$caps ./gscope record -p "${target[target]}" -d 200ms -o capture.gscope
+	whole capture.gscope
+	grep -q '^[1-9][0-9]* goroutines seen' whole.out || fail 'no goroutines were seen'
+	caps=+bpf,+perfmon
+	run less 1 setpriv --reuid=65534 --regid=65534 --clear-groups --inh-caps=-all,$caps \
+		--ambient-caps=$caps ./gscope record -p "${target[target]}" -d 200ms -o less.gscope
+	one_line less 'CAP_SYS_PTRACE'
+	cd ..
+	await_intact target
+	work outer
+	quit outer
+}
+add place-capable capable
 need "$newest" chans plain
 
 # what runs a COMMAND where /proc is mounted so: OPTIONS COMMAND...

@@ -229,3 +229,13 @@ killed_native() {
 	shows report.out ' getppid$' 'system call'
 }
 add nongo-killed killed_native
+
+# without its main thread a process shows neither its program nor its memory
+headless() {
+	native program "${pie[@]}"
+	start target ./program leave 1
+	await_ready target
+	await 'its main thread to end' grep -q '^State:.*Z' "/proc/${target[target]}/status"
+	untraceable 'main thread has ended.*record -a' "${target[target]}"
+}
+add nongo-headless headless

@@ -6,6 +6,7 @@
  *   native THREADS CALLS   THREADS of them, each makes CALLS getppid() and a nanosleep() for ten,
  *                          and one waits for a futex all the time
  *   native exec PROGRAM    on "go" becomes the program
+ *   native leave CALLS     its main thread ends at once, another one never
  *   native fork CALLS      on "go" children make CALLS getppid(), and it itself one
  */
 #include <pthread.h>
@@ -83,6 +84,8 @@ int main(int argc, char **argv)
 	if (strcmp(argv[1], "exec") != 0)
 		pthread_create(&waiting, NULL, wait_forever, NULL);
 	printf("ready %d\n", (int)getpid());
+	if (!strcmp(argv[1], "leave"))
+		pthread_exit(NULL);
 	await("go");
 	if (!strcmp(argv[1], "exec"))
 		return execv(argv[2], argv + 2);

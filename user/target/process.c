@@ -124,13 +124,15 @@ static pid_t read_own_tid(int dir, const char *name)
  */
 static int read_syscall(int dir, const char *name)
 {
-	char buf[256], *end;
+	unsigned long long sp;
+	char buf[256];
 	long nr;
 
-	if (read_small(dir, name, buf, sizeof(buf)) <= 0)
+	if (read_small(dir, name, buf, sizeof(buf)) <= 0 ||
+	    sscanf(buf, "%ld %*x %*x %*x %*x %*x %*x %llx", &nr, &sp) != 2)
 		return -1;
-	nr = strtol(buf, &end, 10);
-	return end != buf && nr >= 0 && nr < UINT16_MAX ? (int)nr : -1;
+	/* the numbers of 32-bit programs are others; only their stacks are that low */
+	return nr >= 0 && nr < UINT16_MAX && sp > UINT32_MAX ? (int)nr : -1;
 }
 
 static int not_allowed(struct error *e, pid_t pid, const char *what, int err)
@@ -195,6 +197,15 @@ static int open_mem(struct target_process *p, struct error *e)
 	return 0;
 }
 
+/* Whether there are others beside the main thread. */
+static bool has_threads(int dir)
+{
+	struct stat st;
+
+	/* a folder has two links and one for each folder in it: proc_task_getattr() */
+	return !fstatat(dir, "task", &st, 0) && st.st_nlink > 3;
+}
+
 static int open_all(struct target_process *p, struct error *e)
 {
 	struct stat_line st;
@@ -215,9 +226,18 @@ static int open_all(struct target_process *p, struct error *e)
 	if (err)
 		return says_gone(err) ? gone(e, p->pid) : not_allowed(e, p->pid, "stat", err);
 	if (st.flags & PF_KTHREAD)
-		return error_set(e, EXIT_TARGET, -EINVAL,
-				 "pid %d is %s, a thread of the kernel; gscope traces Go programs",
-				 (int)p->pid, st.comm);
+		return error_set(
+			e, EXIT_TARGET, -EINVAL,
+			"pid %d is %s, a thread of the kernel, which has no program to trace; "
+			"`gscope record -a` has its switches and wake-ups",
+			(int)p->pid, st.comm);
+	if (st.state == 'Z' && has_threads(p->proc_fd))
+		return error_set(
+			e, EXIT_TARGET, -ESRCH,
+			"pid %d (%s): its main thread has ended, and while others go on the "
+			"kernel shows nothing of it; `gscope record -a` has their switches "
+			"and system calls",
+			(int)p->pid, st.comm);
 	if (st.state == 'Z' || st.state == 'X')
 		return error_set(e, EXIT_TARGET, -ESRCH,
 				 "pid %d (%s) is a zombie: it has ended, and its parent has not "
