@@ -53,7 +53,10 @@ const char *elf_file_name(const struct elf_file *f);
 bool elf_is_pie(const struct elf_file *f);
 bool elf_has_symtab(const struct elf_file *f);
 
-/* The libelf handle (an Elf *), for libdw; NULL if the file has no sections, or senseless ones. */
+/*
+ * The libelf handle (an Elf *), for libdw; NULL if the file has no sections, or senseless ones, or
+ * DWARF of more than 160 MiB.
+ */
 void *elf_file_handle(const struct elf_file *f);
 
 /* Function or object called `name` in .symtab: false if there is none. Walks all symbols. */

@@ -10,6 +10,7 @@
 #define MAX_NAMES_SIZE (1U << 20)
 #define MAX_SYMBOLS (1U << 20)
 #define MAX_STRTAB_SIZE (96U << 20)
+#define MAX_DWARF_SIZE (160U << 20) /* packed and unpacked, all sections together */
 
 static void *read_part(const struct elf_file *f, uint64_t off, uint64_t size, size_t extra)
 {
@@ -180,13 +181,58 @@ bool elf_symbol(const struct elf_file *f, const char *name, struct elf_symbol *o
 	return false;
 }
 
+/* How large a section becomes when it is unpacked; as much as can be if that cannot be told. */
+static uint64_t unpacked_size(const struct elf_file *f, const Elf64_Shdr *s, const char *name)
+{
+	Elf64_Chdr head;
+	uint8_t gnu[12]; /* "ZLIB", then the size, its highest byte first */
+	uint64_t size = 0;
+
+	if (s->sh_flags & SHF_COMPRESSED)
+		return elf_pread(f, s->sh_offset, &head, sizeof(head)) ? UINT64_MAX : head.ch_size;
+	if (strncmp(name, ".zdebug_", 8) != 0)
+		return 0;
+	if (elf_pread(f, s->sh_offset, gnu, sizeof(gnu)))
+		return UINT64_MAX;
+	for (size_t i = 4; i < sizeof(gnu); i++)
+		size = size << 8 | gnu[i];
+	return size;
+}
+
+/*
+ * libdw unpacks every section of DWARF before it looks at any: what a program of some KiB can make
+ * of them must not be more than there is memory.
+ */
+static bool dwarf_fits(const struct elf_file *f)
+{
+	const struct elf_lazy *l = f->lazy;
+	uint64_t left = MAX_DWARF_SIZE;
+
+	for (size_t i = 0; i < l->nsections; i++) {
+		const Elf64_Shdr *s = &l->sections[i];
+		const char *name;
+		uint64_t unpacked;
+
+		if (s->sh_name >= l->section_names_size || s->sh_type == SHT_NOBITS)
+			continue;
+		name = l->section_names + s->sh_name;
+		if (strncmp(name, ".debug_", 7) != 0 && strncmp(name, ".zdebug_", 8) != 0)
+			continue;
+		unpacked = unpacked_size(f, s, name);
+		if (s->sh_size > left || unpacked > left - s->sh_size)
+			return false;
+		left -= s->sh_size + unpacked;
+	}
+	return true;
+}
+
 void *elf_file_handle(const struct elf_file *f)
 {
 	struct elf_lazy *l = f->lazy;
 
 	if (!l->sections_read)
 		read_sections(f);
-	if (!l->elf && l->nsections) {
+	if (!l->elf && l->nsections && dwarf_fits(f)) {
 		elf_version(EV_CURRENT);
 		l->elf = elf_begin(f->fd, ELF_C_READ, NULL);
 	}
