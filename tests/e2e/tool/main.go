@@ -29,6 +29,11 @@ var commands = map[string]func(args []string) error{
 	"contained": contained,
 	"memfd":     memfd,
 	"seize":     seize,
+	"damage":    damage,
+	"ports":     ports,
+	"ask":       ask,
+	"nats":      nats,
+	"named":     namedFrames,
 }
 
 const usage = `Usage: tool COMMAND [ARGS]
@@ -59,6 +64,13 @@ const usage = `Usage: tool COMMAND [ARGS]
   seize PID             trace it as a debugger does, and let it run, until killed
   replace FILE OUT OLD NEW
                           copy with all OLD replaced by NEW, of the same length
+  damage [FILE OUT KIND]
+                          copy of a program that still runs; all kinds without arguments
+  ports N               N free TCP ports of the loopback device
+  ask METHOD URL [BODY [HEADER...]]
+                          one HTTP request, and its answer
+  nats ADDRESS N        N connections publish and subscribe until killed; 0: one message
+  named <PARSED         how many stack frames a Go trace has, and how many with a name
 `
 
 func main() {
