@@ -22,6 +22,7 @@ struct target_cfg {
 	__u32 flags; /* TARGET_* */
 	__s32 tls_g; /* g is at FS base + tls_g */
 	__u64 goidgen; /* address of runtime.sched.goidgen; Go 1.23 only */
+	__u64 callback_lo, callback_hi, callback_up; /* struct callback: user/target/callback.h */
 	__u64 text_lo, text_hi; /* [text_lo, text_hi) is Go's code, the runtime's at least */
 	__u16 g_stack_lo, g_stack_hi; /* in the first G_HEAD bytes, as those that follow */
 	__u16 g_m;

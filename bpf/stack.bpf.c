@@ -126,6 +126,38 @@ static __always_inline bool look_at(struct scratch *s, __u64 bp, __u64 hi)
 	return true;
 }
 
+static __always_inline void push(struct scratch *s, __u64 pc)
+{
+	__u64 n = s->n;
+
+	if (n >= EVENT_MAX_FRAMES)
+		return;
+	s->pc[n] = pc;
+	s->n = n + 1;
+	s->id = stack_id_add(s->id, pc);
+}
+
+/*
+ * The frame at `bp` is of what runtime.cgocallback called, which has the frame pointer of the
+ * thread's own stack: go on where C was called, if that is known.
+ */
+static __always_inline bool cross_callback(struct scratch *s, __u64 bp, __u64 hi, __u64 ret)
+{
+	__u32 tgid = bpf_get_current_pid_tgid() >> 32;
+	struct target_cfg *cfg = bpf_map_lookup_elem(&targets, &tgid);
+	__u64 pc;
+
+	if (!cfg || ret - cfg->callback_lo >= cfg->callback_hi - cfg->callback_lo)
+		return false;
+	bp += cfg->callback_up;
+	pc = bp < hi ? read_word(bp - 8) : 0;
+	if (!pc)
+		return false;
+	push(s, pc);
+	s->bp = bp;
+	return true;
+}
+
 /* One frame. False: it was the last. */
 static __always_inline bool step(struct scratch *s, __u64 lo, __u64 hi)
 {
@@ -151,22 +183,13 @@ static __always_inline bool step(struct scratch *s, __u64 lo, __u64 hi)
 	s->n = n + 1;
 	s->id = stack_id_add(s->id, pc);
 	s->bp = next;
-	if (!next || next > bp)
+	if (!next || (next > bp && next < hi))
+		return true;
+	if (next > bp && cross_callback(s, bp, hi, pc))
 		return true;
 truncated:
 	s->flags |= STACK_TRUNCATED;
 	return false;
-}
-
-static __always_inline void push(struct scratch *s, __u64 pc)
-{
-	__u64 n = s->n;
-
-	if (n >= EVENT_MAX_FRAMES)
-		return;
-	s->pc[n] = pc;
-	s->n = n + 1;
-	s->id = stack_id_add(s->id, pc);
 }
 
 /* Is there a call before it? `e8` with a distance, or `ff /2` with whatever it takes. */

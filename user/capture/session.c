@@ -23,6 +23,7 @@
 #include "user/capture/progress.h"
 #include "user/capture/records.h"
 #include "user/capture/stage.h"
+#include "user/target/callback.h"
 
 #define WAIT_MS 50 /* the longest a record waits in a ring */
 #define COUNT_NS 300000000 /* how long run times are counted: counting costs, too */
@@ -70,6 +71,7 @@ static int out_of_memory(struct error *e)
 
 static int fill_cfg(struct target_cfg *cfg, const struct target *t, struct error *e)
 {
+	struct callback callback;
 	uint64_t lo, hi;
 	int err = target_cfg_fill(cfg, &t->layout, e);
 
@@ -78,6 +80,10 @@ static int fill_cfg(struct target_cfg *cfg, const struct target *t, struct error
 	pclntab_text(t->pcln, &lo, &hi);
 	cfg->text_lo = lo;
 	cfg->text_hi = hi;
+	callback_find(&callback, t->pcln);
+	cfg->callback_lo = callback.lo;
+	cfg->callback_hi = callback.hi;
+	cfg->callback_up = callback.up;
 	cfg->goidgen = t->goidgen;
 	return 0;
 }

@@ -11,6 +11,7 @@
 #include <string.h>
 #include <time.h>
 
+#include "user/target/callback.h"
 #include "user/target/settle.h"
 
 #define SCAN_BIT 0x1000U /* _Gscan */
@@ -267,6 +268,7 @@ struct reader {
 	struct target *t;
 	struct snapshot *s;
 	size_t g_size; /* bytes of a struct g that are of interest */
+	struct callback callback;
 	struct pending *v; /* BATCH of them */
 	uint8_t *g_bytes, *g_again, *stacks, *deep;
 	struct target_piece *pieces;
@@ -406,14 +408,24 @@ static bool add_pc(const struct target *t, struct pending *p, uint64_t pc)
 	return true;
 }
 
+/* From the frame at `bp` of what runtime.cgocallback called to the next one of Go. */
+static bool cross_callback(struct reader *r, struct pending *p, uint64_t *bp, uint8_t *room)
+{
+	uint64_t pc, word;
+
+	*bp += r->callback.up;
+	return frame_at(r->t, p, *bp - 8, room, &pc, &word) && pc && add_pc(r->t, p, pc);
+}
+
 /*
  * Follow the frame pointers. A function that stopped in its prologue (stack check, preemption) or
  * that makes no frame has not saved its caller's: then the return address is at the top of the
  * stack, and the frame pointer already belongs to the caller. What is not in what was read is read
  * into `room`, unless that is NULL.
  */
-static void walk_stack(const struct target *t, struct pending *p, uint8_t *room)
+static void walk_stack(struct reader *r, struct pending *p, uint8_t *room)
 {
+	const struct target *t = r->t;
 	uint64_t bp = p->bp, ret;
 
 	p->npcs = 0;
@@ -433,6 +445,12 @@ static void walk_stack(const struct target *t, struct pending *p, uint8_t *room)
 		}
 		if (!ret || !add_pc(t, p, ret))
 			return;
+		if (next >= p->hi && ret - r->callback.lo < r->callback.hi - r->callback.lo) {
+			if (cross_callback(r, p, &bp, room))
+				continue;
+			p->truncated = true;
+			return;
+		}
 		if (next && next <= bp) { /* frames only go up */
 			p->truncated = p->broken = true;
 			return;
@@ -493,7 +511,7 @@ static void read_stacks(struct reader *r, size_t n)
 static void walk_deep(struct reader *r, struct pending *p)
 {
 	if (p->sp + p->size < p->hi && !p->broken && p->npcs < SNAPSHOT_MAX_FRAMES)
-		walk_stack(r->t, p, r->deep);
+		walk_stack(r, p, r->deep);
 }
 
 /* Has a goroutine stayed where it was between two reads of its struct? */
@@ -531,7 +549,7 @@ static void attempt(struct reader *r, size_t n, bool last)
 
 		if (p->settled || !p->live)
 			continue;
-		walk_stack(r->t, p, NULL);
+		walk_stack(r, p, NULL);
 		if (p->truncated)
 			walk_deep(r, p);
 	}
@@ -641,6 +659,7 @@ static int read_goroutines(struct snapshot *s, struct target *t, struct error *e
 	uint64_t n, array, *addrs;
 	int err;
 
+	callback_find(&r.callback, t->pcln);
 	/* the length first, then the array: it is published the other way round (allgadd) */
 	err = read_variable(t, t->globals.allglen, "runtime.allglen", &n, sizeof(n), e);
 	if (!err)

@@ -194,7 +194,8 @@ func main() {
 	untilBlocked(before)
 	awaitReads()
 	found, inlined := stacks()
-	line, err := json.Marshal(map[string]any{"stacks": found, "inlined": inlined})
+	line, err := json.Marshal(map[string]any{
+		"version": runtime.Version(), "stacks": found, "inlined": inlined})
 	harness.Check(err)
 	fmt.Println(string(line))
 	await(in)
