@@ -27,7 +27,7 @@ recorded() {
 	await_intact target
 	quit "$by"
 	whole capture.gscope
-	grep -q 'main\.receiver' whole.out || fail 'the report has no names of functions'
+	grep -q 'main\.' whole.out || fail 'the report has no names of functions'
 	same_counts "$by" capture.gscope
 }
 
@@ -396,3 +396,35 @@ ends_at_once() {
 }
 add target-ends-at-once ends_at_once
 need "$newest" chans plain
+
+# Go in a library, which is gone from the disk since it was loaded, and so is the program.
+library_deleted() {
+	local program
+
+	program=$("$top/tests/targets/build" "$newest" mix cshared)
+	cp "$program" program
+	cp "$program.so" "${program##*/}.so"
+	start target ./program
+	await_ready target
+	rm program "${program##*/}.so"
+	recorded
+}
+add place-library-deleted library_deleted
+need "$newest" mix cshared
+
+# The library is copied to the upper layer of an overlay while it is in use.
+library_copied() {
+	local program
+
+	program=$("$top/tests/targets/build" "$newest" mix cshared)
+	overlay
+	cp "$program" lower/program
+	cp "$program.so" "lower/${program##*/}.so"
+	start target merged/program
+	await_ready target
+	chmod 700 "merged/${program##*/}.so"
+	[ -e "upper/${program##*/}.so" ] || fail 'the library was not copied'
+	recorded
+}
+add place-library-copied library_copied
+need "$newest" mix cshared

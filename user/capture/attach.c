@@ -281,8 +281,8 @@ int attach_probes(struct links *l, const struct programs *p, const struct target
 	/* whatever the mount namespace, and even if the file was replaced since */
 	snprintf(path, sizeof(path), "/proc/self/fd/%d", t->fd);
 	err = attach_file(l, p, t, path, first_site, messages, e);
-	if (err != -ESTALE || strcmp(elf_file_name(t->elf), t->process->exe) != 0 ||
-	    !overlay_lower_file(t->process, path, sizeof(path)))
+	if (err != -ESTALE ||
+	    !overlay_lower_file(t->process, elf_file_name(t->elf), t->fd, path, sizeof(path)))
 		return err;
 	links_cut(l, before);
 	/* what it says of that file would only confuse */

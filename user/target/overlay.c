@@ -94,8 +94,8 @@ static const char *overlay_options(char *line, dev_t dev)
 	return options + 1;
 }
 
-/* Whether the file is as long as the program and begins like it. */
-static bool looks_like(const char *path, int exe_fd, off_t exe_size)
+/* Whether the file is as long as the copy and begins like it. */
+static bool looks_like(const char *path, int copy, off_t copy_size)
 {
 	char a[HEAD], b[HEAD];
 	struct stat st;
@@ -105,34 +105,35 @@ static bool looks_like(const char *path, int exe_fd, off_t exe_size)
 
 	if (fd < 0)
 		return false;
-	n = pread(exe_fd, a, sizeof(a), 0);
-	same = !fstat(fd, &st) && S_ISREG(st.st_mode) && st.st_size == exe_size && n > 0 &&
+	n = pread(copy, a, sizeof(a), 0);
+	same = !fstat(fd, &st) && S_ISREG(st.st_mode) && st.st_size == copy_size && n > 0 &&
 	       pread(fd, b, sizeof(b), 0) == n && !memcmp(a, b, (size_t)n);
 	close(fd);
 	return same;
 }
 
 /*
- * The path of the program may begin outside of the mount, wherever that is seen from: what of it is
+ * The name may begin outside of the mount, wherever that is seen from: what of it is
  * within is tried out.
  */
-static bool find_in(const char *layer, const char *exe, int exe_fd, off_t exe_size, char *path,
+static bool find_in(const char *layer, const char *name, int copy, off_t copy_size, char *path,
 		    size_t size)
 {
-	for (const char *rest = exe; rest; rest = strchr(rest + 1, '/')) {
+	for (const char *rest = name; rest; rest = strchr(rest + 1, '/')) {
 		int len = snprintf(path, size, "%s%s", layer, rest);
 
-		if (len > 0 && (size_t)len < size && looks_like(path, exe_fd, exe_size))
+		if (len > 0 && (size_t)len < size && looks_like(path, copy, copy_size))
 			return true;
 	}
 	return false;
 }
 
-bool overlay_lower_file(const struct target_process *p, char *path, size_t size)
+bool overlay_lower_file(const struct target_process *p, const char *name, int copy, char *path,
+			size_t size)
 {
 	static const char deleted[] = " (deleted)";
-	char *line = NULL, layer[PATH_MAX], exe[PATH_MAX];
-	size_t len = strlen(p->exe), tail = sizeof(deleted) - 1;
+	char *line = NULL, layer[PATH_MAX], own[PATH_MAX];
+	size_t len = strlen(name), tail = sizeof(deleted) - 1;
 	size_t room = 0;
 	bool found = false;
 	struct stat st;
@@ -140,22 +141,22 @@ bool overlay_lower_file(const struct target_process *p, char *path, size_t size)
 	int fd = openat(p->proc_fd, "mountinfo", O_RDONLY | O_CLOEXEC);
 
 	f = fd >= 0 ? fdopen(fd, "r") : NULL;
-	if (!f || fstat(p->exe_fd, &st)) {
+	if (!f || fstat(copy, &st)) {
 		if (f)
 			fclose(f);
 		else if (fd >= 0)
 			close(fd);
 		return false;
 	}
-	if (len > tail && !strcmp(p->exe + len - tail, deleted))
+	if (len > tail && !strcmp(name + len - tail, deleted))
 		len -= tail;
-	snprintf(exe, sizeof(exe), "%.*s", (int)len, p->exe);
+	snprintf(own, sizeof(own), "%.*s", (int)len, name);
 	while (!found && getline(&line, &room, f) > 0) {
 		const char *options = overlay_options(line, st.st_dev);
 		size_t at = 0;
 
 		while (options && !found && overlay_next_layer(options, &at, layer, sizeof(layer)))
-			found = *layer && find_in(layer, exe, p->exe_fd, st.st_size, path, size);
+			found = *layer && find_in(layer, own, copy, st.st_size, path, size);
 	}
 	free(line);
 	fclose(f);

@@ -13,11 +13,12 @@
 #include "user/target/process.h"
 
 /*
- * Where the process's program is in a lower layer, as seen from here: false if it is on no overlay
- * filesystem, or its layers cannot be reached. The file has the program's size and beginning; that
- * the process runs it is for the caller to prove.
+ * Where file `copy`, which the process has mapped and calls `name`, is in a lower layer, as seen
+ * from here: false if it is on no overlay filesystem, or its layers cannot be reached. What is found
+ * has the size and beginning of the copy; that the process has it mapped is for the caller to prove.
  */
-bool overlay_lower_file(const struct target_process *p, char *path, size_t size);
+bool overlay_lower_file(const struct target_process *p, const char *name, int copy, char *path,
+			size_t size);
 
 /*
  * The next lower layer in the options of an overlay mount, as /proc/PID/mountinfo has them, from

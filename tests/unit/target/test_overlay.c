@@ -57,9 +57,9 @@ static void finds_nothing_elsewhere(void)
 	struct error e = {0};
 
 	CU_ASSERT_EQUAL_FATAL(target_process_open(getpid(), &p, &e), 0);
-	CU_ASSERT_FALSE(overlay_lower_file(p, path, 1));
-	snprintf(p->exe, sizeof(p->exe), "no slash");
-	CU_ASSERT_FALSE(overlay_lower_file(p, path, sizeof(path)));
+	CU_ASSERT_FALSE(overlay_lower_file(p, p->exe, p->exe_fd, path, 1));
+	CU_ASSERT_FALSE(overlay_lower_file(p, "no slash", p->exe_fd, path, sizeof(path)));
+	CU_ASSERT_FALSE(overlay_lower_file(p, p->exe, -1, path, sizeof(path)));
 	target_process_close(p);
 }
 
