@@ -67,8 +67,8 @@ enum probe_reading {
 /* What is where when a probe is hit; user/target/sites.h, enum site_place, has the details. */
 enum probe_place {
 	PLACE_CALL, /* AX, BX, CX are arguments */
-	PLACE_BEHIND_SWAP, /* a register has gp, and counts only if ZF is clear */
-	PLACE_AT_SWAP, /* a register has gp, and counts only if its status is the old one */
+	PLACE_SWAP_BRANCH, /* a register has gp; counts only if ZF is clear */
+	PLACE_SWAP_RESULT, /* a register has gp; counts only if ZF is set */
 	PLACE_REGISTER, /* a register has what is otherwise in the one of an argument */
 };
 

@@ -83,20 +83,16 @@ static __noinline __u64 named_register(struct pt_regs *ctx, __u64 cookie)
 	return v;
 }
 
-/* What hit_begin() does for a change of status. False, too, if the change has yet to be tried. */
+/* What hit_begin() does for a change of status. False, too, if it failed, and is tried again. */
 static __always_inline bool hit_change(struct hit *h, struct pt_regs *ctx, __u64 cookie)
 {
 	__u32 place = cookie_place(cookie);
 
 	if (place == PLACE_CALL)
 		return hit_begin(h, ctx, cookie, ctx->ax);
-	if (place == PLACE_BEHIND_SWAP && ctx->flags & FLAGS_ZF)
+	if (!(ctx->flags & FLAGS_ZF) != (place == PLACE_SWAP_BRANCH))
 		return false;
-	if (!hit_begin(h, ctx, cookie, named_register(ctx, cookie)))
-		return false;
-	/* one whose scan bit is set is not changed */
-	return place != PLACE_AT_SWAP ||
-	       (__u32)g_word(&h->g, h->cfg->g_status) == cookie_old(cookie);
+	return hit_begin(h, ctx, cookie, named_register(ctx, cookie));
 }
 
 /* The status gp had. After hit_change(), as the next one. */

@@ -100,8 +100,8 @@ static const uint8_t register_words[FLOW_REGS] = {10, 11, 12, 5, 19, 4, 13, 14,
 
 static const enum probe_place places[] = {
 	[SITE_AT_CALL] = PLACE_CALL,
-	[SITE_BEHIND_SWAP] = PLACE_BEHIND_SWAP,
-	[SITE_AT_SWAP] = PLACE_AT_SWAP,
+	[SITE_SWAP_BRANCH] = PLACE_SWAP_BRANCH,
+	[SITE_SWAP_RESULT] = PLACE_SWAP_RESULT,
 	[SITE_REGISTER] = PLACE_REGISTER,
 };
 

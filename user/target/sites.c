@@ -267,7 +267,6 @@ static int compare_sites(const void *a, const void *b)
 static int make_plan(struct plan *p, struct error *e)
 {
 	struct pcln_func func;
-	struct elf_symbol sym;
 	uint64_t lo, hi;
 	int err;
 
@@ -275,7 +274,8 @@ static int make_plan(struct plan *p, struct error *e)
 		if (pclntab_find(p->pcln, site_callee_names[c], &func))
 			p->callee[c] = func.entry - p->bias;
 	}
-	if (elf_symbol(p->f, "x_cgo_init", &sym))
+	/* how C calls Go: runtime/cgo/asm_amd64.s */
+	if (pclntab_find(p->pcln, "crosscall2", &func))
 		p->has |= RULE_CGO;
 	if (p->b->go_minor >= 23 && pclntab_find(p->pcln, "runtime.coroswitch_m", &func))
 		p->has |= RULE_CORO;

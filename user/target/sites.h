@@ -56,12 +56,12 @@ enum site_place {
 	 * changed from old_status to new_status, or whatever it is now if that is unknown; if ZF
 	 * is set it has not, and is going to be tried again.
 	 */
-	SITE_BEHIND_SWAP,
+	SITE_SWAP_BRANCH,
 	/*
-	 * The compare-and-swap of an inlined casgstatus, which the kernel has to single-step: `reg`
-	 * = gp. It is about to succeed if gp's status is old_status.
+	 * The same right behind the compare-and-swap of an inlined casgstatus, before its outcome
+	 * went from ZF into a register and back: here ZF is set if the status has changed.
 	 */
-	SITE_AT_SWAP,
+	SITE_SWAP_RESULT,
 	SITE_REGISTER, /* `reg` has what the kind says is in another register */
 };
 

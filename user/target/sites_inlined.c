@@ -27,7 +27,8 @@
 /* A compare-and-swap whose branch is looked for. */
 struct swap {
 	const struct site_rule *rule; /* NULL: none is looked for */
-	struct site site; /* at the instruction itself */
+	struct site site; /* at the instruction behind it */
+	bool cheap; /* the kernel emulates that */
 	int gp; /* register that has gp */
 	int result; /* register that has the outcome, -1 not yet */
 	bool tested; /* the flags have the outcome */
@@ -97,9 +98,8 @@ static void swap_begin(struct plan *p, struct swap *w, const struct pcln_func *f
 		.result = -1,
 		.site =
 			{
-				.vaddr = insn->address,
 				.kind = r->kind,
-				.place = SITE_AT_SWAP,
+				.place = SITE_SWAP_RESULT,
 				.func = whose,
 				.must_hit = r->flags & RULE_MUST,
 				.skip_slot = whose == func->name &&
@@ -113,17 +113,22 @@ static void swap_begin(struct plan *p, struct swap *w, const struct pcln_func *f
 	};
 }
 
-/* No branch was found: the instruction itself is a site, but one the kernel must single-step. */
+/*
+ * The branch is not where it is expected: the instruction right behind the compare-and-swap will
+ * do, though the kernel may have to single-step it. The compare-and-swap itself cannot be probed:
+ * instructions with a LOCK prefix are refused (arch/x86/kernel/uprobes.c, is_prefix_bad).
+ */
 static void swap_give_up(struct plan *p, struct swap *w)
 {
-	if (w->site.new_status == SITE_STATUS_UNKNOWN) {
-		plan_warn(p, "%.100s has no place to probe in what was casgstatus: %s",
-			  w->site.func, w->rule->without);
+	if (!w->n) {
+		plan_warn(p, "%.100s has no place to probe: %s", w->site.func, w->rule->without);
 	} else {
-		plan_warn(p,
-			  "%.100s can only be probed at an instruction that costs the program 10 "
-			  "to 20 times as much as others: tracing will slow it down",
-			  w->site.func);
+		if (!w->cheap)
+			plan_warn(p,
+				  "%.100s can only be probed at an instruction that costs the "
+				  "program 10 to 20 times as much as others: tracing will slow it "
+				  "down",
+				  w->site.func);
 		plan_add(p, &w->site);
 	}
 	w->rule = NULL;
@@ -135,10 +140,14 @@ static void swap_follow(struct plan *p, struct swap *w, const cs_insn *insn)
 	const cs_x86_op *op = insn->detail->x86.operands;
 	uint32_t written = values_written(p->code, insn);
 
+	if (!w->n++) {
+		w->site.vaddr = insn->address;
+		w->cheap = code_is_branch(insn);
+	}
 	if (w->tested && (insn->id == X86_INS_JE || insn->id == X86_INS_JNE) &&
 	    code_is_branch(insn)) {
 		w->site.vaddr = insn->address;
-		w->site.place = SITE_BEHIND_SWAP;
+		w->site.place = SITE_SWAP_BRANCH;
 		plan_add(p, &w->site);
 		w->rule = NULL;
 	} else if (w->result < 0 && insn->id == X86_INS_SETE && op[0].type == X86_OP_REG) {
@@ -155,7 +164,7 @@ static void swap_follow(struct plan *p, struct swap *w, const cs_insn *insn)
 		swap_give_up(p, w);
 		return;
 	}
-	if (w->rule && (written & 1U << w->gp || ++w->n > MAX_BETWEEN))
+	if (w->rule && (written & 1U << w->gp || w->n > MAX_BETWEEN))
 		swap_give_up(p, w);
 }
 

@@ -113,7 +113,7 @@ static void cookies_say_where_gp_is(void)
 	const struct site call = {.kind = SITE_READY, .place = SITE_AT_CALL, .skip_slot = 0x40};
 	const struct site swap = {
 		.kind = SITE_READY,
-		.place = SITE_BEHIND_SWAP,
+		.place = SITE_SWAP_BRANCH,
 		.skip_slot = 0xc0,
 		.reg = 10,
 		.old_status = 4,
@@ -127,7 +127,7 @@ static void cookies_say_where_gp_is(void)
 	CU_ASSERT_EQUAL(cookie_kind(c), GO_READY);
 	CU_ASSERT_EQUAL(cookie_reading(c), READ_READY);
 	CU_ASSERT_EQUAL(cookie_slot(c), 0xc0);
-	CU_ASSERT_EQUAL(cookie_place(c), PLACE_BEHIND_SWAP);
+	CU_ASSERT_EQUAL(cookie_place(c), PLACE_SWAP_BRANCH);
 	CU_ASSERT_EQUAL(cookie_old(c), 4);
 	CU_ASSERT_EQUAL(cookie_new(c), COOKIE_NO_STATUS);
 }

@@ -41,10 +41,10 @@ static bool is_place(const uint8_t *code, const struct site *s)
 	switch (s->place) {
 	case SITE_AT_CALL:
 		return code[0] == (s->kind == SITE_SWITCH ? 0x55 : 0xe8);
-	case SITE_BEHIND_SWAP:
+	case SITE_SWAP_BRANCH:
 		return condition;
-	case SITE_AT_SWAP:
-		return code[0] == 0xf0; /* lock */
+	case SITE_SWAP_RESULT:
+		return (code[0] & 0xf0) == 0x40 || code[0] == 0x0f; /* sete %r8b */
 	case SITE_REGISTER:
 		return code[0] == 0xe8 || code[0] == 0xeb || code[0] == 0xe9 || condition;
 	}
@@ -172,7 +172,7 @@ static void check_inlined(const struct prog_file *f, const char *path)
 		const struct site *v = find_site(&s, hot[i].kind, hot[i].func);
 
 		CU_ASSERT_PTR_NOT_NULL_FATAL(v);
-		CU_ASSERT_EQUAL(v->place, SITE_BEHIND_SWAP);
+		CU_ASSERT_EQUAL(v->place, SITE_SWAP_BRANCH);
 		CU_ASSERT_EQUAL(v->old_status, hot[i].old_status);
 		CU_ASSERT_EQUAL(v->new_status, hot[i].new_status);
 	}
@@ -219,8 +219,8 @@ static bool open_patched(struct prog_file *copy, const struct prog_file *f, uint
 	return ok;
 }
 
-/* Without a branch that is understood the compare-and-swap itself is taken, and that is said. */
-static void takes_the_swap_itself(void)
+/* Without a branch that is understood another instruction is taken, and that it is dear is said. */
+static void takes_the_result(void)
 {
 	const char *path = prog_path("1.26", "pgo");
 	struct prog_file f, copy;
@@ -245,10 +245,13 @@ static void takes_the_swap_itself(void)
 		CU_ASSERT_EQUAL_FATAL(sites_plan(&s, copy.elf, &copy.build, copy.pcln, 0, &e), 0);
 		v = find_site(&s, SITE_PARK, "runtime.park_m");
 		CU_ASSERT_PTR_NOT_NULL_FATAL(v);
-		CU_ASSERT_EQUAL(v->place, SITE_AT_SWAP);
+		CU_ASSERT_EQUAL(v->place, SITE_SWAP_RESULT);
 		CU_ASSERT_EQUAL(v->old_status, 2);
 		CU_ASSERT_EQUAL(v->new_status, 4);
-		CU_ASSERT(v->file_off < off && v->file_off + 16 > off);
+		/* `sete %r8b` */
+		CU_ASSERT_EQUAL(v->file_off, off - 4);
+		CU_ASSERT_EQUAL(pread(copy.fd, test, 3, v->file_off + 1), 3);
+		CU_ASSERT_EQUAL(memcmp(test, "\x0f\x94", 2), 0);
 		CU_ASSERT_EQUAL_FATAL(s.nwarnings, 1);
 		CU_ASSERT_PTR_NOT_NULL(strstr(s.warnings[0].text, "runtime.park_m"));
 		CU_ASSERT_PTR_NOT_NULL(strstr(s.warnings[0].text, "slow it down"));
@@ -335,7 +338,7 @@ static CU_TestInfo tests[] = {
 	{"plans all kinds for every release", plans_every_release},
 	{"finds where ready keeps its skip count", finds_skip_slot},
 	{"plans all kinds where casgstatus was inlined", plans_inlined},
-	{"takes the compare-and-swap where its branch is not known", takes_the_swap_itself},
+	{"takes a dear instruction where the branch is not known", takes_the_result},
 	{"refuses by name what nothing replaces", refuses_by_name},
 	{"plans an unknown release like the newest", plans_the_unknown},
 	{"names missing sites and what follows", names_missing_sites},
