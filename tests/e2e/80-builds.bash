@@ -36,13 +36,13 @@ built() {
 	traced_exactly
 }
 
-variants=(plain trimpath pie cgo cgopie race carchive)
+variants=(plain trimpath pie cgo cgopie race pgo carchive)
 for release in "${releases[@]}"; do
 	for variant in "${variants[@]}"; do
 		[ "$release $variant" != '1.19 pgo' ] || continue # -pgo came with Go 1.20
 		rare=
 		case $variant in
-		trimpath | race | nl | plugin) # the standard library has to be compiled anew
+		trimpath | race | nl | pgo | plugin) # the standard library has to be compiled anew
 			case $release in "$oldest" | "$middle" | "$newest") ;; *) rare=-x ;; esac
 			;;
 		esac
