@@ -240,33 +240,62 @@ static int prove(const struct target *t, const int *errors, struct error *e)
 			 (int)t->process->pid, elf_file_name(t->elf));
 }
 
-/* By a path of its file. -ESTALE: it is not the file the process runs. */
-static int attach_file(struct links *l, const struct programs *p, const struct target *t,
-		       const char *path, uint32_t first_site, FILE *messages, struct error *e)
+/* The sites of one file, by a path of it; errors[i] as attach_batch() sets it. */
+static int attach_module(struct links *l, const struct programs *p, const struct target *t,
+			 size_t module, const char *path, uint32_t first_site, int *errors)
 {
 	const struct sites *s = &t->sites;
-	struct batch b = {.path = path, .pid = t->process->pid, .n = s->n};
-	int err = -ENOMEM, *errors = calloc(s->n + 1, sizeof(*errors));
+	struct batch b = {
+		.path = path,
+		.pid = t->process->pid,
+		.offsets = calloc(s->n + 1, sizeof(*b.offsets)),
+		.cookies = calloc(s->n + 1, sizeof(*b.cookies)),
+	};
+	size_t *numbers = calloc(s->n + 1, sizeof(*numbers));
+	int *refused = calloc(s->n + 1, sizeof(*refused)), err = -ENOMEM;
 
-	b.offsets = calloc(s->n + 1, sizeof(*b.offsets));
-	b.cookies = calloc(s->n + 1, sizeof(*b.cookies));
-	if (errors && b.offsets && b.cookies) {
+	if (b.offsets && b.cookies && numbers && refused) {
 		for (size_t i = 0; i < s->n; i++) {
-			b.offsets[i] = s->v[i].file_off;
-			b.cookies[i] = site_cookie(&s->v[i], first_site + (uint32_t)i);
+			if (s->v[i].module != module)
+				continue;
+			b.offsets[b.n] = s->v[i].file_off;
+			b.cookies[b.n] = site_cookie(&s->v[i], first_site + (uint32_t)i);
+			numbers[b.n++] = i;
 		}
-		err = attach_batch(l, p, &b, errors);
+		err = b.n ? attach_batch(l, p, &b, refused) : 0;
+		for (size_t i = 0; i < b.n; i++)
+			errors[numbers[i]] = refused[i];
+	}
+	free(refused);
+	free(numbers);
+	free(b.offsets);
+	free(b.cookies);
+	return err;
+}
+
+/*
+ * All files; `path` is that of the first, which has the runtime. -ESTALE: it is not the file the
+ * process runs.
+ */
+static int attach_files(struct links *l, const struct programs *p, const struct target *t,
+			const char *path, uint32_t first_site, FILE *messages, struct error *e)
+{
+	int *errors = calloc(t->sites.n + 1, sizeof(*errors)), err = errors ? 0 : -ENOMEM;
+
+	for (size_t i = 0; i < t->modules->n && !err; i++) {
+		char plugin[64];
+
+		snprintf(plugin, sizeof(plugin), "/proc/self/fd/%d", t->modules->v[i]->fd);
+		err = attach_module(l, p, t, i, i ? plugin : path, first_site, errors);
 	}
 	if (err)
-		error_set(e, EXIT_FAILED, err, "cannot attach probes to process %d: %s", (int)b.pid,
-			  strerror(-err));
+		error_set(e, EXIT_FAILED, err, "cannot attach probes to process %d: %s",
+			  (int)t->process->pid, strerror(-err));
 	else
 		err = report_refused(t, errors, messages, e);
 	if (!err)
 		err = prove(t, errors, e);
 	free(errors);
-	free(b.offsets);
-	free(b.cookies);
 	return err;
 }
 
@@ -280,13 +309,13 @@ int attach_probes(struct links *l, const struct programs *p, const struct target
 
 	/* whatever the mount namespace, and even if the file was replaced since */
 	snprintf(path, sizeof(path), "/proc/self/fd/%d", t->fd);
-	err = attach_file(l, p, t, path, first_site, messages, e);
+	err = attach_files(l, p, t, path, first_site, messages, e);
 	if (err != -ESTALE ||
 	    !overlay_lower_file(t->process, elf_file_name(t->elf), t->fd, path, sizeof(path)))
 		return err;
 	links_cut(l, before);
 	/* what it says of that file would only confuse */
-	if (!attach_file(l, p, t, path, first_site, messages, &below))
+	if (!attach_files(l, p, t, path, first_site, messages, &below))
 		return 0;
 	links_cut(l, before);
 	return err;

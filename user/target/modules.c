@@ -70,17 +70,13 @@ static int read_table(struct module *m, const struct target_process *p, unsigned
 		      struct error *e)
 {
 	int err = pclntab_open_live(&m->pcln, m->elf, p, go_minor, m->bias, e);
-
-	if (!err)
-		pclntab_text(m->pcln, &m->lo, &m->hi);
-	return err;
-}
-
-static bool has_runtime(const struct module *m)
-{
 	struct pcln_func func;
 
-	return pclntab_find(m->pcln, RUNTIME_FUNC, &func);
+	if (err)
+		return err;
+	pclntab_text(m->pcln, &m->lo, &m->hi);
+	m->runtime = pclntab_find(m->pcln, RUNTIME_FUNC, &func);
+	return 0;
 }
 
 /* Append; the module becomes that of `m` in any case. */
@@ -130,8 +126,8 @@ static bool is_known(const struct modules *m, const struct target_map *map)
 }
 
 /*
- * The module behind a mapping: -ENOEXEC if there is no Go in it. A file without build information
- * is a module if it belongs to a program that is Go's: go_minor is its release, or 0.
+ * The module behind a mapping: -ENOEXEC if there is no Go in it. A plugin of an older Go has no build
+ * information: go_minor is the release of the program that may have loaded it, or 0.
  */
 static int open_mapped(const struct target_process *p, const struct target_map *map,
 		       unsigned int go_minor, struct module **out, struct buildinfo *b,
@@ -180,7 +176,7 @@ static bool refresh(struct modules *m, struct error *e)
 
 		if (was_seen(m, map) || is_known(m, map))
 			continue;
-		if (open_mapped(m->process, map, 0, &v, &b, NULL))
+		if (open_mapped(m->process, map, m->go_minor, &v, &b, NULL))
 			continue;
 		buildinfo_free(&b);
 		if (keep(m, v, NULL))
@@ -218,7 +214,7 @@ static int find_library(struct modules *m, unsigned int go_minor, struct buildin
 		}
 		if (err)
 			continue;
-		if (!has_runtime(v)) {
+		if (!v->runtime) {
 			buildinfo_free(&of);
 			module_close(v);
 			continue;
@@ -264,7 +260,7 @@ static int find_runtime(struct modules *m, struct buildinfo *b, struct error *e)
 	if (err)
 		return err;
 	err = read_executable(exe, p, b, e);
-	if (!err && has_runtime(exe))
+	if (!err && exe->runtime)
 		return keep(m, exe, e);
 	if (err && err != -ENOEXEC) {
 		module_close(exe);
@@ -305,16 +301,20 @@ static bool same_runtime(const struct modules *m, const struct module *v)
 }
 
 /* A process can have several Go runtimes, which know nothing of each other. */
-static void warn_of_others(struct modules *m)
+static void find_strangers(struct modules *m)
 {
 	/* how the modules of a newer release are linked is not known */
-	for (size_t i = 1; i < m->n && !m->warning[0] && m->go_minor <= GO_MINOR_MAX; i++) {
-		if (has_runtime(m->v[i]) && !same_runtime(m, m->v[i]))
-			snprintf(
-				m->warning, sizeof(m->warning),
-				"%.100s has a Go runtime of its own: only the goroutines of %.100s "
-				"are traced",
-				elf_file_name(m->v[i]->elf), elf_file_name(m->v[0]->elf));
+	if (m->go_minor > GO_MINOR_MAX)
+		return;
+	for (size_t i = 1; i < m->n; i++) {
+		struct module *v = m->v[i];
+
+		v->stranger = !same_runtime(m, v);
+		if (v->stranger && v->runtime && !m->warning[0])
+			snprintf(m->warning, sizeof(m->warning),
+				 "%.100s has a Go runtime of its own: only the goroutines of "
+				 "%.100s are traced",
+				 elf_file_name(v->elf), elf_file_name(m->v[0]->elf));
 	}
 }
 
@@ -338,7 +338,7 @@ int modules_open(struct modules **out, const struct target_process *p, struct bu
 	}
 	m->go_minor = b->go_minor;
 	refresh(m, NULL);
-	warn_of_others(m);
+	find_strangers(m);
 	*out = m;
 	return 0;
 }

@@ -23,6 +23,12 @@ struct module {
 	uint64_t bias;
 	struct pclntab *pcln;
 	uint64_t lo, hi; /* its Go code: [lo, hi) */
+	/*
+	 * It has code of the runtime. That is a copy if the file is a plugin: its own code calls
+	 * it, and it works on the variables of the first module's runtime.
+	 */
+	bool runtime;
+	bool stranger; /* it is, or belongs to, another Go runtime in the same process */
 };
 
 /* An executable mapping that was looked at. */

@@ -71,6 +71,7 @@ struct site {
 	uint64_t vaddr;
 	uint64_t pc; /* vaddr + load bias: the runtime address */
 	uint64_t file_off; /* what uprobes are attached to */
+	uint16_t module; /* number of the file it is in, among the target's modules */
 	enum site_kind kind;
 	enum site_place place;
 	const char *func; /* whose code it is, inlined or not; lives as long as the pclntab */

@@ -44,6 +44,46 @@ static int read_tls_slot(struct target *t, struct error *e)
 	return 0;
 }
 
+/* Append the sites of a plugin, which are its own: file number `module`. */
+static int add_sites(struct sites *s, const struct sites *more, uint16_t module, struct error *e)
+{
+	struct site *bigger = realloc(s->v, (s->n + more->n) * sizeof(*s->v));
+
+	if (!bigger)
+		return error_set(e, EXIT_FAILED, -ENOMEM, "out of memory");
+	s->v = bigger;
+	for (size_t i = 0; i < more->n; i++) {
+		s->v[s->n] = more->v[i];
+		s->v[s->n].module = module;
+		s->v[s->n++].must_hit = false;
+	}
+	return 0;
+}
+
+/*
+ * The code of a plugin calls the copy of the runtime that is in its own file. What is missing there
+ * is not linked, so it is not called.
+ */
+static int plan_sites(struct target *t, struct error *e)
+{
+	const struct modules *m = t->modules;
+	int err = sites_plan(&t->sites, t->elf, &t->build, t->pcln, t->bias, e);
+
+	for (size_t i = 1; i < m->n && !err; i++) {
+		struct module *v = m->v[i];
+		struct sites more;
+
+		if (!v->runtime || v->stranger)
+			continue;
+		err = sites_plan(&more, v->elf, &t->build, v->pcln, v->bias, e);
+		if (!err) {
+			err = add_sites(&t->sites, &more, (uint16_t)i, e);
+			sites_free(&more);
+		}
+	}
+	return err;
+}
+
 /* What it is, once the process itself is open. */
 static int open_parts(struct target *t, pid_t pid, struct error *e)
 {
@@ -63,7 +103,7 @@ static int open_parts(struct target *t, pid_t pid, struct error *e)
 	if (!err)
 		err = globals_check(&t->globals, &t->layout, t->process, e);
 	if (!err)
-		err = sites_plan(&t->sites, t->elf, &t->build, t->pcln, t->bias, e);
+		err = plan_sites(t, e);
 	if (!err)
 		err = find_goidgen(t, e);
 	if (!err && !target_process_same(t->process))
