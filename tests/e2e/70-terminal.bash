@@ -22,3 +22,25 @@ terminal() {
 }
 add terminal terminal
 need "$newest" chans plain
+
+# verbose VARIANT LAYOUT VARIABLES: what it says of a program before it is traced
+verbose() {
+	local what
+
+	start_target target "$newest" chans "$1"
+	run_gscope record 0 record --verbose -p "${target[target]}" -d 1s -o capture.gscope
+	for what in "built with go$newest" 'function table: [0-9]+ functions' \
+		"layout of the runtime: from $2, 3[0-9] fields, 3[0-9] of them confirmed" \
+		"variables of the runtime: by $3" 'places to probe: 1 start, '; do
+		grep -Eq "^gscope: pid ${target[target]}: .*$what" record.err ||
+			fail "gscope record --verbose does not say '$what': $(head -c 1000 record.err)"
+	done
+	run_gscope dump 0 dump --events capture.gscope
+	grep -Eqi " layout=$2" dump.out || fail "the capture does not say where its layout is from"
+	work target
+	quit target
+}
+add verbose-plain verbose plain DWARF symbols
+need "$newest" chans plain
+add verbose-stripped verbose stripped 'table.[0-9.]+' code
+need "$newest" chans stripped

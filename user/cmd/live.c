@@ -15,6 +15,7 @@
 #include "user/capture/file.h"
 #include "user/capture/session.h"
 #include "user/cmd/cmd.h"
+#include "user/target/describe.h"
 #include "user/target/procfs.h"
 #include "user/target/target.h"
 
@@ -25,6 +26,7 @@ static const struct argp_option options[] = {
 	 "memory for events under way, all CPUs together: 64M, 1G (default: one second at 500,000 "
 	 "events/s)",
 	 0},
+	{"verbose", 'v', NULL, 0, "say first what was found out about each process, and how", 0},
 	{0},
 };
 
@@ -51,6 +53,9 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 	case 'd':
 		if (duration_parse(arg, &o->duration_ns, &e))
 			argp_error(state, "%s", e.text);
+		return 0;
+	case 'v':
+		o->verbose = true;
 		return 0;
 	case 'B':
 		if (size_parse(arg, &o->buffer_bytes, &e))
@@ -152,6 +157,8 @@ static int check_target(const struct live_options *o, const struct target *t, st
 		cmd_warn("pid %d: %s; recording its threads and system calls, no goroutines", pid,
 			 t->plain);
 	}
+	if (o->verbose && target_has_goroutines(t))
+		target_describe(t, stderr);
 	if (t->modules && t->modules->warning[0])
 		cmd_warn("pid %d: %s", pid, t->modules->warning);
 	for (size_t k = 0; k < t->sites.nwarnings; k++)

@@ -18,11 +18,12 @@ struct live_options {
 	size_t npids;
 	bool system_wide;
 	bool goroutines; /* a process without is refused */
+	bool verbose; /* say what was found out about the processes */
 	uint64_t duration_ns;
 	uint64_t buffer_bytes; /* 0: the default */
 };
 
-/* -p, -d and --buffer, to be a child of the command's own options; input: struct live_options. */
+/* -p, -d, --buffer and --verbose, to be a child of the command's own options; input: struct live_options. */
 extern const struct argp live_argp;
 
 /*

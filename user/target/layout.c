@@ -99,17 +99,14 @@ static unsigned int count_agreeing(const struct layout *a, const struct layout *
 	return n;
 }
 
-static bool same_layout(const struct layout *a, const struct layout *b)
+unsigned int layout_known(const struct layout *l)
 {
-	return count_agreeing(a, b) == count_agreeing(a, a) &&
-	       count_agreeing(a, a) == count_agreeing(b, b);
+	return count_agreeing(l, l);
 }
 
-/* A release, and not a development version between two of them. */
-static bool is_release(const struct buildinfo *b)
+static bool same_layout(const struct layout *a, const struct layout *b)
 {
-	return b->go_minor <= GO_MINOR_MAX && !strncmp(b->version, "go1.", 4) &&
-	       !strstr(b->version, "devel") && !strstr(b->version, "-");
+	return count_agreeing(a, b) == layout_known(a) && layout_known(a) == layout_known(b);
 }
 
 /*
@@ -120,7 +117,7 @@ static const struct layout *find_in_table(const struct buildinfo *b, const struc
 {
 	const struct layout *found = NULL;
 
-	for (size_t i = 0; is_release(b) && i < layout_nreleases; i++) {
+	for (size_t i = 0; b->known && i < layout_nreleases; i++) {
 		const struct layout_release *r = &layout_releases[i];
 
 		if (r->minor != b->go_minor || layout_disagree(&r->l, code))

@@ -62,4 +62,7 @@ struct layout {
 int layout_read(struct layout *l, struct elf_file *f, const struct buildinfo *b,
 		const struct pclntab *pcln, uint64_t bias, struct error *e);
 
+/* How many fields are known. */
+unsigned int layout_known(const struct layout *l);
+
 #endif

@@ -177,6 +177,7 @@ static void climbs_down(void)
 	if (!path || !prog_open(&f, path, 0))
 		return;
 	f.build.go_minor = GO_MINOR_MAX + 1;
+	f.build.known = false;
 	CU_ASSERT_EQUAL(layout_read(&l, f.elf, &f.build, f.pcln, 0, &e), 0);
 	CU_ASSERT_STRING_EQUAL(l.rung, "code");
 	CU_ASSERT_EQUAL(l.g.goid, 152);
