@@ -171,6 +171,9 @@ system_wide() {
 	run_gscope report 0 report --top 0 capture.gscope
 	[ "$(grep -Ec "^ +(${target[target]} +)?[0-9]+ .* program\$" report.out)" -ge 8 ] ||
 		fail 'its threads are not in both tables'
+	sed -n '/^What the threads slept in/,/^$/p' report.out >slept
+	shows slept ' futex$' 'time asleep for the futex'
+	! grep -q '(not known)' slept || fail 'what they slept in at the start is not known'
 }
 add -a nongo-all system_wide
 
@@ -239,3 +242,19 @@ headless() {
 	untraceable 'main thread has ended.*record -a' "${target[target]}"
 }
 add nongo-headless headless
+
+# A Go program whose runtime makes no sense: found out when everything is attached.
+senseless() {
+	start_target target "$newest" idle plain 10
+	"$tool" poke "${target[target]}" on || fail 'cannot change the target'
+	threads_only 'makes no sense' "${target[target]}"
+	is_intact target || fail 'probes were left in it'
+	"$tool" poke "${target[target]}" off || fail 'cannot repair the target'
+	run_gscope record 0 record -p "${target[target]}" -d 200ms -o capture.gscope
+	whole capture.gscope
+	shows whole.out '^[1-9][0-9]* goroutines seen' 'goroutine'
+	work target
+	quit target
+}
+add nongo-senseless senseless
+need "$newest" idle plain

@@ -44,7 +44,8 @@ struct capture_session {
 	struct record_sink own; /* the collector's own source of the merge */
 	struct drain *drain;
 	struct stage stage;
-	struct links trace_links, probe_links;
+	struct links trace_links;
+	struct links *probe_links; /* by target */
 	struct progress progress;
 	struct capture_result result;
 	uint32_t sites; /* of all targets */
@@ -88,6 +89,40 @@ static int fill_cfg(struct target_cfg *cfg, const struct target *t, struct error
 	return 0;
 }
 
+/*
+ * Goroutines of this target cannot be traced: 0 if its threads will do, else `err`, with what can be
+ * done instead.
+ */
+static int fall_back(struct capture_session *s, size_t i, int err, const struct error *why,
+		     struct error *e)
+{
+	struct target *t = s->opt.targets[i];
+	uint32_t tgid = (uint32_t)t->process->pid;
+
+	if (why->status != EXIT_TARGET || !target_process_same(t->process)) {
+		*e = *why;
+		return err;
+	}
+	if (!s->opt.threads_do)
+		return error_set(e, EXIT_TARGET, err,
+				 "%.400s; `gscope record -p %u` records its threads and system "
+				 "calls",
+				 why->text, tgid);
+	target_set_plain(t, why);
+	links_close(&s->probe_links[i]);
+	s->cfg[i] = (struct target_cfg){0};
+	if (s->programs && bpf_map_update_elem(bpf_map__fd(s->programs->skel->maps.targets), &tgid,
+					       &s->cfg[i], BPF_ANY))
+		return error_set(e, EXIT_FAILED, -errno, "cannot enter process %u: %s", tgid,
+				 strerror(errno));
+	if (s->opt.messages)
+		fprintf(s->opt.messages,
+			"gscope: pid %u: %s; recording its threads and system calls, no "
+			"goroutines\n",
+			tgid, t->plain);
+	return 0;
+}
+
 static int take_targets(struct capture_session *s, struct error *e)
 {
 	const struct capture_options *opt = &s->opt;
@@ -99,17 +134,21 @@ static int take_targets(struct capture_session *s, struct error *e)
 				 "at most %d processes can be traced at a time", MAX_TARGETS);
 	s->cfg = calloc(opt->ntargets + 1, sizeof(*s->cfg));
 	s->traced = calloc(opt->ntargets + 1, sizeof(*s->traced));
-	if (!s->cfg || !s->traced)
+	s->probe_links = calloc(opt->ntargets + 1, sizeof(*s->probe_links));
+	if (!s->cfg || !s->traced || !s->probe_links)
 		return out_of_memory(e);
 	for (size_t i = 0; i < opt->ntargets; i++) {
 		struct target *t = opt->targets[i];
-		int err = target_has_goroutines(t) ? fill_cfg(&s->cfg[i], t, e) : 0;
+		struct error why;
+		int err = target_has_goroutines(t) ? fill_cfg(&s->cfg[i], t, &why) : 0;
 
+		if (err)
+			err = fall_back(s, i, err, &why, e);
 		if (err)
 			return err;
 		s->traced[i] = (struct traced){
 			.t = t, .tgid = (uint32_t)t->process->pid, .first_site = s->sites};
-		if (!opt->no_probes)
+		if (!opt->no_probes && target_has_goroutines(t))
 			s->sites += (uint32_t)t->sites.n;
 	}
 	if (s->sites > UINT16_MAX)
@@ -153,7 +192,8 @@ static void detach(struct capture_session *s)
 	for (size_t i = 0; s->programs && i < s->opt.ntargets; i++)
 		bpf_map_delete_elem(bpf_map__fd(s->programs->skel->maps.targets),
 				    &s->traced[i].tgid);
-	links_close(&s->probe_links);
+	for (size_t i = 0; s->probe_links && i < s->opt.ntargets; i++)
+		links_close(&s->probe_links[i]);
 	links_close(&s->trace_links);
 }
 
@@ -196,7 +236,7 @@ void capture_session_close(struct capture_session *s)
 	if (!s)
 		return;
 	progress_clear(&s->progress);
-	if (s->probe_links.n || s->trace_links.n)
+	if (s->trace_links.n)
 		detach(s);
 	if (s->count_fd >= 0)
 		close(s->count_fd);
@@ -206,6 +246,7 @@ void capture_session_close(struct capture_session *s)
 	merge_free(s->merge);
 	programs_close(s->programs);
 	stage_free(&s->stage);
+	free(s->probe_links);
 	free(s->traced);
 	free(s->cfg);
 	free(s);
@@ -292,49 +333,17 @@ static size_t probes_of(const struct capture_session *s, const struct traced *t)
 	return s->opt.no_probes || !target_has_goroutines(t->t) ? 0 : t->t->sites.n;
 }
 
-/* The kernel takes no probes for this process: let its threads be traced. */
-static int make_plain(struct capture_session *s, size_t i, const struct error *why, struct error *e)
-{
-	struct target *t = s->opt.targets[i];
-	int fd = bpf_map__fd(s->programs->skel->maps.targets);
-
-	target_set_plain(t, why);
-	s->cfg[i] = (struct target_cfg){0};
-	if (bpf_map_update_elem(fd, &s->traced[i].tgid, &s->cfg[i], BPF_ANY))
-		return error_set(e, EXIT_FAILED, -errno, "cannot enter process %u: %s",
-				 s->traced[i].tgid, strerror(errno));
-	if (s->opt.messages)
-		fprintf(s->opt.messages,
-			"gscope: pid %u: %s; recording its threads and system calls, no "
-			"goroutines\n",
-			s->traced[i].tgid, t->plain);
-	return 0;
-}
-
 static int attach_target(struct capture_session *s, size_t i, struct error *e)
 {
 	const struct traced *t = &s->traced[i];
-	size_t before = s->probe_links.n;
 	struct error why;
 	int err;
 
 	if (!probes_of(s, t))
 		return 0;
-	err = attach_probes(&s->probe_links, s->programs, t->t, t->first_site, s->opt.messages,
+	err = attach_probes(&s->probe_links[i], s->programs, t->t, t->first_site, s->opt.messages,
 			    &why);
-	if (!err)
-		return 0;
-	if (why.status != EXIT_TARGET || !target_process_same(t->t->process)) {
-		*e = why;
-		return err;
-	}
-	if (!s->opt.threads_do)
-		return error_set(e, EXIT_TARGET, err,
-				 "%.400s; `gscope record -p %u` records its threads and system "
-				 "calls",
-				 why.text, t->tgid);
-	links_cut(&s->probe_links, before);
-	return make_plain(s, i, &why, e);
+	return err ? fall_back(s, i, err, &why, e) : 0;
 }
 
 static int attach_all(struct capture_session *s, struct error *e)
@@ -425,6 +434,37 @@ static int note_dead(struct capture_session *s, struct traced *t, struct error *
 	return t->gone ? 0 : record_add(&s->own, &ev.h, e);
 }
 
+/* The target and its probes; one that turns out to be without goroutines instead. */
+static int record_identity(struct capture_session *s, size_t i, uint64_t since, struct error *e)
+{
+	const struct traced *t = &s->traced[i];
+	struct error why;
+	int err = record_target(&s->own, t->t, since, &why);
+
+	if (err) {
+		err = fall_back(s, i, err, &why, e);
+		if (!err)
+			err = record_target(&s->own, t->t, since, e);
+	}
+	return err ? err : record_sites(s, t, since, e);
+}
+
+/* Its goroutines, as they are now. */
+static int record_goroutines(struct capture_session *s, size_t i, struct error *e)
+{
+	const struct traced *t = &s->traced[i];
+	struct error why;
+	int err;
+
+	if (!target_has_goroutines(t->t))
+		return 0;
+	err = record_snapshot(&s->own, t->t, &why);
+	if (!err)
+		return 0;
+	err = fall_back(s, i, err, &why, e);
+	return err ? err : record_target(&s->own, t->t, now_ns(), e);
+}
+
 /*
  * All that is to be known of the targets. `since`: before any record of theirs. The rings are
  * emptied between the targets; nothing is handed on yet, as what is read here has its place
@@ -434,17 +474,21 @@ static int record_beginning(struct capture_session *s, uint64_t since, struct er
 {
 	int err = 0;
 
-	for (size_t i = 0; i < s->opt.ntargets && !err; i++) {
-		err = record_target(&s->own, s->traced[i].t, since, e);
-		if (!err)
-			err = record_sites(s, &s->traced[i], since, e);
+	for (size_t i = 0; i < s->opt.ntargets && !err; i++)
+		err = record_identity(s, i, since, e);
+	/* more is told of their threads than of all others, so they come first */
+	for (size_t i = 0; i < s->opt.ntargets && !err && s->opt.system_wide; i++) {
+		if (!target_has_goroutines(s->traced[i].t))
+			err = record_threads(&s->own, s->traced[i].t, e);
+		if (err == -ESRCH)
+			err = 0;
 	}
 	if (!err && s->opt.system_wide)
 		err = record_all_threads(&s->own, e);
 	for (size_t i = 0; i < s->opt.ntargets && !err; i++) {
 		err = s->opt.system_wide ? 0 : record_threads(&s->own, s->traced[i].t, e);
-		if (!err && target_has_goroutines(s->traced[i].t))
-			err = record_snapshot(&s->own, s->traced[i].t, e);
+		if (!err)
+			err = record_goroutines(s, i, e);
 		if (!err)
 			err = record_ready(s, s->traced[i].tgid, e);
 		else if (err == -ESRCH && s->opt.ntargets > 1)

@@ -109,7 +109,7 @@ int cmd_trace(int argc, char **argv)
 		.output = "trace.out",
 	};
 	struct outfile *out = NULL;
-	bool interrupted = false;
+	bool interrupted = false, captured = false;
 	struct error e;
 	int fd, err;
 
@@ -125,12 +125,13 @@ int cmd_trace(int argc, char **argv)
 		err = live_capture(&o.live, fd, &interrupted, &e);
 		if (!err && lseek(fd, 0, SEEK_SET) < 0)
 			err = error_set(&e, EXIT_FAILED, -errno, "cannot read the capture back");
-		if (!err)
+		captured = !err;
+		if (captured)
 			err = finish(&o, fd, out, &e);
 		close(fd);
 	}
-	/* A trace that had to end early, -EPROTO, is a valid one. */
-	if (err && err != -EPROTO)
+	/* A trace that had to end early, -EPROTO of the exporter, is a valid one. */
+	if (err && !(captured && err == -EPROTO))
 		outfile_discard(out);
 	else if (outfile_commit(out, err ? NULL : &e) && !err)
 		err = -EIO;

@@ -28,6 +28,7 @@ var commands = map[string]func(args []string) error{
 	"contain":   contain,
 	"contained": contained,
 	"memfd":     memfd,
+	"poke":      poke,
 	"seize":     seize,
 	"damage":    damage,
 	"ports":     ports,
@@ -61,6 +62,7 @@ const usage = `Usage: tool COMMAND [ARGS]
                         run it as in a container whose image has nothing but it; its PID goes to
                         standard error
   memfd PROGRAM [ARGS]  become a copy of it that is in no directory
+  poke PID on|off       make the list of its runtime's threads endless
   seize PID             trace it as a debugger does, and let it run, until killed
   replace FILE OUT OLD NEW
                           copy with all OLD replaced by NEW, of the same length
