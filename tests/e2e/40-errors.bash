@@ -77,18 +77,6 @@ thread() {
 add thread thread
 need "$newest" idle plain
 
-stripped() {
-	start_target target "$1" chans stripped
-	threads_only 'DWARF|debug|strip|-w' "${target[target]}"
-	is_intact target
-	work target
-	quit target
-}
-for release in "$oldest" "$newest"; do
-	add "stripped-$release" stripped "$release"
-	need "$release" chans stripped
-done
-
 # what it says of itself is wrong; start_claiming is in 80-builds.bash
 version() {
 	start_claiming plain "go$1.4"

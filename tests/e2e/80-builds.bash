@@ -36,7 +36,7 @@ built() {
 	traced_exactly
 }
 
-variants=(plain trimpath pie cgo cgopie race pgo carchive)
+mapfile -t variants < <(tests/targets/build --variants | cut -d ' ' -f 1)
 for release in "${releases[@]}"; do
 	for variant in "${variants[@]}"; do
 		[ "$release $variant" != '1.19 pgo' ] || continue # -pgo came with Go 1.20
@@ -76,8 +76,10 @@ claims() {
 		"$(sed -n 's/^rung //p' facts)" >>facts
 	remember facts
 }
-add version-next claims plain go1.28.4
-need "$newest" mix plain
+for variant in plain stripped; do
+	add version-next-$variant claims $variant go1.28.4
+	need "$newest" mix $variant
+done
 vendors() {
 	claims plain "go$newest X"
 }

@@ -79,7 +79,7 @@ not_right() {
 	done
 }
 
-claims() {
+list_claims() {
 	local i
 
 	for i in "${!outcome[@]}"; do
@@ -148,7 +148,7 @@ write_compatibility() {
 		fi
 		echo '## What a file says of its release'
 		echo
-		claims
+		list_claims
 		echo
 		echo '## Services'
 		echo
