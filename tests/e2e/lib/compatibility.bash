@@ -112,6 +112,7 @@ missing_releases() {
 }
 
 write_compatibility() {
+	mkdir -p "$found"
 	{
 		cat <<-EOF
 			# Compatibility
@@ -162,6 +163,6 @@ write_compatibility() {
 
 		EOF
 		details
-	} >docs/compatibility.md.new
-	mv docs/compatibility.md.new docs/compatibility.md
+	} >build/compat/page.md
+	mv build/compat/page.md docs/compatibility.md
 }
