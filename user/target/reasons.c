@@ -2,11 +2,14 @@
 #include "user/target/reasons.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #define MAX_STRINGS 1024
 #define MAX_STRING_LEN 256
+/* More than any release has reasons: Go 1.27 has 47. */
+#define NUMBERED 128
 
 static int out_of_memory(struct error *e)
 {
@@ -65,6 +68,25 @@ static int read_strings(const struct target *t, uint64_t addr, size_t n, const c
 	return err;
 }
 
+/* Names are not guessed: numbers, then. */
+static int number_reasons(struct target_strings *out, struct error *e)
+{
+	char text[32];
+
+	out->v = calloc(NUMBERED, sizeof(*out->v));
+	if (!out->v)
+		return out_of_memory(e);
+	for (; out->n < NUMBERED; out->n++) {
+		snprintf(text, sizeof(text), out->n ? "reason %zu" : "", out->n);
+		out->v[out->n] = strdup(text);
+		if (!out->v[out->n]) {
+			target_strings_free(out);
+			return out_of_memory(e);
+		}
+	}
+	return 0;
+}
+
 int target_wait_reasons(const struct target *t, struct target_strings *out, struct error *e)
 {
 	static const char name[] = "waitReasonStrings";
@@ -72,7 +94,7 @@ int target_wait_reasons(const struct target *t, struct target_strings *out, stru
 
 	memset(out, 0, sizeof(*out));
 	if (!t->globals.wait_reasons)
-		return 0;
+		return number_reasons(out, e);
 	err = read_strings(t, t->globals.wait_reasons, t->globals.nwait_reasons, name, out, e);
 	/* so in all of Go 1.19 to 1.27 */
 	if (!err && (out->n < 3 || *out->v[0] || strcmp(out->v[2], "IO wait") != 0)) {

@@ -15,7 +15,8 @@ struct target_strings {
 };
 
 /*
- * Names of g.waitreason, from the target, and of m.waitTraceBlockReason, as Go's tracer writes
+ * Names of g.waitreason, from the target ("reason 37" if they are not found there), and of
+ * m.waitTraceBlockReason, as Go's tracer writes
  * them, from the target where it has them. Free with target_strings_free().
  */
 int target_wait_reasons(const struct target *t, struct target_strings *out, struct error *e);

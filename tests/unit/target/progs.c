@@ -17,6 +17,18 @@ const char *const prog_all_releases[] = {"1.19", "1.21", "1.22", "1.23", "1.24",
 const char *const prog_releases[] = {"1.21", "1.22", "1.23", "1.24", "1.25", "1.26", "1.27", NULL};
 const char *const prog_modes[] = {"plain", "pie", "cgo", "cgopie", NULL};
 
+const char *const prog_how[] = {"plain", "pie", "cgo", "cgopie", "pgo", "race", "nl", NULL};
+
+bool prog_worth_it(const char *release, const char *how)
+{
+	if (!strcmp(how, "pgo"))
+		return strcmp(release, "1.19") != 0;
+	if (!strcmp(how, "race") || !strcmp(how, "nl"))
+		return !strcmp(release, "1.19") || !strcmp(release, "1.24") ||
+		       !strcmp(release, "1.27");
+	return true;
+}
+
 /* Whether prog/build was run in this process, and what it said, by release and mode. */
 struct built {
 	char path[64];

@@ -18,6 +18,14 @@ extern const char *const prog_all_releases[];
 extern const char *const prog_releases[];
 /* "plain", "pie", "cgo", "cgopie", then NULL. */
 extern const char *const prog_modes[];
+/* All ways to compile it: these, "pgo", "race", "nl", then NULL. */
+extern const char *const prog_how[];
+
+/*
+ * Is there this way in this release (-pgo came with Go 1.20), and is it worth the minutes it takes
+ * to compile the standard library anew ("race", "nl": three releases)?
+ */
+bool prog_worth_it(const char *release, const char *how);
 
 /*
  * Path of the program, valid until the next call; built if need be. Without the toolchain it is

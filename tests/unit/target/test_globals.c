@@ -39,11 +39,9 @@ static void compare(const char *path)
 
 static void code_equals_symbols(void)
 {
-	static const char *const modes[] = {"plain", "pie", "cgo", "cgopie"};
-
 	for (const char *const *r = prog_all_releases; *r; r++) {
-		for (size_t i = 0; i < sizeof(modes) / sizeof(modes[0]); i++) {
-			const char *path = prog_path(*r, modes[i]);
+		for (const char *const *how = prog_how; *how; how++) {
+			const char *path = prog_worth_it(*r, *how) ? prog_path(*r, *how) : NULL;
 
 			if (path)
 				compare(path);
