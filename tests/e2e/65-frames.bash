@@ -39,13 +39,23 @@ c_names() {
 	events_of trace.out >parsed
 	has_line parsed '^	(clock_)?nanosleep @ '
 }
-for release in "${releases[@]}"; do
-	for variant in plain pie cgo cgopie; do
-		add "frames-$release-$variant" frames "$release" "$variant"
-		need "$release" frames "$variant"
+# frames_of RELEASE VARIANT...
+frames_of() {
+	local variant
+
+	for variant in "${@:2}"; do
+		add "frames-$1-$variant" frames "$1" "$variant"
+		need "$1" frames "$variant"
 	done
-done
-for release in "$oldest" "$middle" "$newest"; do
-	add "frames-$release-c-names" c_names "$release"
-	need "$release" cgo cgo
+}
+
+for release in "${releases[@]}"; do
+	frames_of "$release" plain stripped pie cgo
+	case $release in
+	"$oldest" | "$middle" | "$newest")
+		frames_of "$release" piestripped cgopie trimpath race
+		add "frames-$release-c-names" c_names "$release"
+		need "$release" cgo cgo
+		;;
+	esac
 done

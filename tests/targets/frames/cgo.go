@@ -52,11 +52,17 @@ func (w *deepReader) wait() {
 // calledBack blocks in Go that C called.
 type calledBack struct{ which C.int }
 
-var calledBacks []chan int
+// The first ones are in use while others are made: it must not move.
+var (
+	calledBacks [100]chan int
+	nCalledBack C.int
+)
 
 func newCalledBack() *calledBack {
-	calledBacks = append(calledBacks, make(chan int))
-	return &calledBack{C.int(len(calledBacks) - 1)}
+	w := &calledBack{nCalledBack}
+	calledBacks[w.which] = make(chan int)
+	nCalledBack++
+	return w
 }
 
 //export fromC
