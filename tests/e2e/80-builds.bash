@@ -14,9 +14,9 @@ named_enough() {
 
 # traced_exactly: the target, which runs mix and is ready, is traced while it works
 traced_exactly() {
-	start_gscope record record -p "${target[target]}" -d 10m -o capture.gscope
+	start_gscope record record --verbose -p "${target[target]}" -d 10m -o capture.gscope
 	await_tracing record capture.gscope
-	[ "$(text_bytes target)" -gt 0 ] || fail "nothing is probed: $(head -n 1 record.err)"
+	[ "$(text_bytes target)" -gt 0 ] || fail "nothing is probed: $(tail -n 1 record.err)"
 	work target
 	stop_gscope record
 	await_intact target
@@ -27,7 +27,14 @@ traced_exactly() {
 	same_counts target capture.gscope
 	"$tool" syscalls target.json <dump.out 2>wrong || fail "$(head -c 1000 wrong)"
 	named_enough
-	echo "numbers $("$tool" numbers target.json)" >>facts
+	{
+		echo "numbers $("$tool" numbers target.json)"
+		# what gscope said of it: where the table is, how many offsets two sources agree on
+		sed -nE 's/^.*: function table: .*, found (in section )?([^,]*), .*/table \2/p
+			s/^.*: layout of the runtime: .*, ([0-9]+) fields, ([0-9]+) of .*/checked \2 of \1/p
+			s/^.*: layout of the runtime: from its code, ([0-9]+) fields$/checked by code/p' record.err
+	} >>facts
+	grep -q '^table ' facts || fail "it is not said where the function table is: $(cat record.err)"
 	remember facts
 }
 

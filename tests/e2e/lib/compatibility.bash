@@ -51,15 +51,16 @@ details() {
 	local variant release name
 
 	cat <<-EOF
-		| build | Go | offsets | function table in | probes on | numbers | frames | named |
-		|---|---|---|---|---|---|---|---|
+		| build | Go | offsets | checked | function table | probes on | numbers | frames | named |
+		|---|---|---|---|---|---|---|---|---|
 	EOF
 	for variant in "${variants[@]}"; do
 		for release in "${releases[@]}"; do
 			name=builds-$release-$variant
 			[ "$(result_of "$name")" = ok ] || continue
-			printf '| %s | %s | %s | %s | %s | %s | %s | %s %% |\n' "$variant" \
-				"$(value "$name" release)" "$(value "$name" rung)" "$(value "$name" table)" \
+			printf '| %s | %s | %s | %s | %s | %s | %s | %s | %s %% |\n' "$variant" \
+				"$(value "$name" release)" "$(value "$name" rung)" \
+				"$(value "$name" checked)" "$(value "$name" table)" \
 				"$(value "$name" sites)" "$(value "$name" numbers)" "$(value "$name" frames)" \
 				"$(awk '/^frames/ { f = $2 } /^named/ { n = $2 }
 					END { print int(1000 * n / f) / 10 }' "$found/$name")"
@@ -158,8 +159,10 @@ write_compatibility() {
 		cat <<-EOF
 			## Every build
 
-			Numbers: so many were compared, and were equal. Frames: those of all different stacks.
-			Probes on: the instructions that carry a breakpoint while a program is traced.
+			Offsets: where they came from. Checked: how many of them the runtime's own code confirmed.
+			Function table: where it was found. Probes on: the instructions that carry a breakpoint
+			while the program is traced. Numbers: so many were compared, and were right. Frames: those
+			of all different stacks.
 
 		EOF
 		details

@@ -4,8 +4,6 @@ package main
 
 import (
 	"bufio"
-	"debug/elf"
-	"encoding/binary"
 	"errors"
 	"fmt"
 	"os"
@@ -35,7 +33,6 @@ func about(args []string) error {
 		return err
 	}
 	defer memory.Close()
-	var pc uint64
 	var release, rung string
 	frames, named, probed := 0, 0, map[string]int{}
 	lines := bufio.NewScanner(dump)
@@ -44,7 +41,8 @@ func about(args []string) error {
 		if m := targetLine.FindStringSubmatch(lines.Text()); m != nil {
 			release, rung = m[1], m[2]
 		} else if m := siteLine.FindStringSubmatch(lines.Text()); m != nil {
-			if pc, err = strconv.ParseUint(m[1], 16, 64); err != nil {
+			pc, err := strconv.ParseUint(m[1], 16, 64)
+			if err != nil {
 				return err
 			}
 			var code [2]byte
@@ -67,16 +65,12 @@ func about(args []string) error {
 	if release == "" || len(probed) == 0 || frames == 0 {
 		return errors.New(args[1] + " has no target, sites or stacks")
 	}
-	table, err := tableSection(args[0], pc)
-	if err != nil {
-		return err
-	}
 	var sites []string
 	for _, name := range sorted(probed) {
 		sites = append(sites, fmt.Sprintf("%d %s", probed[name], name))
 	}
-	fmt.Printf("release %s\nrung %s\ntable %s\nsites %s\nframes %d\nnamed %d\n", release, rung,
-		table, strings.Join(sites, ", "), frames, named)
+	fmt.Printf("release %s\nrung %s\nsites %s\nframes %d\nnamed %d\n", release, rung,
+		strings.Join(sites, ", "), frames, named)
 	return nil
 }
 
@@ -95,60 +89,4 @@ func instruction(code [2]byte) string {
 		return "nop"
 	}
 	return "other"
-}
-
-// tableSection names the section that the function table is in, of the file that has the code
-// at pc.
-func tableSection(pid string, pc uint64) (string, error) {
-	mappings, err := executable("/proc/" + pid)
-	if err != nil {
-		return "", err
-	}
-	for _, m := range mappings {
-		if pc < m.start || pc >= m.start+m.size {
-			continue
-		}
-		content, err := os.ReadFile(m.link)
-		if err != nil {
-			return "", err
-		}
-		file, err := elf.Open(m.link)
-		if err != nil {
-			return "", err
-		}
-		defer file.Close()
-		at := findTable(content)
-		if at < 0 {
-			return "", errors.New(m.link + " has no function table")
-		}
-		for _, s := range file.Sections {
-			if s.Type == elf.SHT_PROGBITS && s.Offset <= uint64(at) && uint64(at) < s.Offset+s.Size {
-				return s.Name, nil
-			}
-		}
-		return "none", nil
-	}
-	return "", fmt.Errorf("no file has the code at %#x", pc)
-}
-
-// findTable returns the offset of a runtime.pcHeader (runtime/symtab.go, Go 1.18 to 1.27) whose
-// parts follow each other.
-func findTable(content []byte) int {
-	for at := 0; at+72 <= len(content); at += 8 {
-		magic := binary.LittleEndian.Uint32(content[at:])
-		if magic != 0xfffffff0 && magic != 0xfffffff1 ||
-			binary.LittleEndian.Uint32(content[at+4:]) != 0x08010000 {
-			continue
-		}
-		previous, ascend := uint64(71), true
-		for part := at + 32; part < at+72; part += 8 {
-			offset := binary.LittleEndian.Uint64(content[part:])
-			ascend = ascend && offset > previous
-			previous = offset
-		}
-		if ascend {
-			return at
-		}
-	}
-	return -1
 }

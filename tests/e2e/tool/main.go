@@ -48,8 +48,8 @@ const usage = `Usage: tool COMMAND [ARGS]
   frames JSON DUMP        compare stacks with what the program frames printed of its own; DUMP is
                           of gscope dump --events --verbose
   about PID DUMP          what gscope dump --events --verbose says of the process, as KEY VALUE:
-                          the release, the offsets' source, the section with the function table,
-                          the probed instructions, frames of stacks and those with a name
+                          the release, the offsets' source, the probed instructions, frames of
+                          stacks and those with a name
   text PID                how many bytes of its code, libraries too, differ from the files
   load ADDRESS N          N connections make HTTP requests until killed
   get ADDRESS             one HTTP request
