@@ -57,6 +57,10 @@ $(O)/unit: $(UNIT_OBJS) $(O)/libgscope.a
 	$(call quiet,LINK)$(LINK) -o $@ $^ $(LIB_LDLIBS) -lcunit
 
 ifdef FUZZ
+# damaged binaries are good ones with few changes, and nothing in them is to be guessed from what
+# it is compared with: faster without
+$(O)/user/target/%.o: SANITIZE += -fno-sanitize-coverage=trace-cmp
+
 $(addprefix $(O)/,$(FUZZERS)): $(O)/%: $(O)/tests/fuzz/%.o $(O)/libgscope.a
 	$(call quiet,LINK)$(LINK) -fsanitize=fuzzer -o $@ $(filter %.o,$^) $(filter %.a,$^) $(LIB_LDLIBS)
 
