@@ -95,6 +95,10 @@ func nats(args []string) error {
 	select {}
 }
 
+// natsPause is between two messages of a connection: as fast as they can, there is too much to read
+// in the traces.
+const natsPause = 10 * time.Millisecond
+
 // natsOne publishes messages and reads them again: docs.nats.io/reference/nats-protocol
 func natsOne(address, subject string, messages int) error {
 	conn, err := net.DialTimeout("tcp", address, 30*time.Second)
@@ -111,6 +115,7 @@ func natsOne(address, subject string, messages int) error {
 	}
 	fmt.Fprintf(conn, "CONNECT {\"verbose\":false}\r\nSUB %s 1\r\n", subject)
 	for i := 0; i < messages; i++ {
+		time.Sleep(natsPause)
 		want := fmt.Sprint("message ", i)
 		if _, err := fmt.Fprintf(conn, "PUB %s %d\r\n%s\r\n", subject, len(want), want); err != nil {
 			return err
