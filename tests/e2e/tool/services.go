@@ -151,7 +151,7 @@ func namedFrames(args []string) error {
 	lines.Buffer(nil, 1<<20)
 	for lines.Scan() {
 		m := frameLine.FindStringSubmatch(lines.Text())
-		if m == nil {
+		if m == nil || strings.HasPrefix(m[1], "gscope.") { // not of the program
 			continue
 		}
 		all++
