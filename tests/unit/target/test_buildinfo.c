@@ -180,6 +180,41 @@ static void judges_versions(void)
 	}
 }
 
+/* Without it, the runtime's own variable tells, where there are symbols. */
+static void reads_variable(void)
+{
+	static const char *const modes[] = {"plain", "pie", "plain-strip", NULL};
+
+	for (const char *const *m = modes; *m; m++) {
+		const char *path = prog_path("1.26", *m);
+		struct elf_file *elf;
+		struct error e = {0};
+		struct buildinfo b;
+		char *bytes, *at;
+		size_t size;
+		int fd, err;
+
+		if (!path)
+			continue;
+		fd = copy_of(path, &bytes, &size);
+		while ((at = memmem(bytes, size, "\xff Go buildinf:", 14)))
+			at[1] = 'x';
+		CU_ASSERT_EQUAL(write(fd, bytes, size), (ssize_t)size);
+		free(bytes);
+		CU_ASSERT_EQUAL_FATAL(elf_file_open(&elf, fd, "prog", &e), 0);
+		err = buildinfo_read(&b, elf, &e);
+		CU_ASSERT_EQUAL(err, strstr(*m, "strip") ? -ENOEXEC : 0);
+		if (!err) {
+			CU_ASSERT_FALSE(strncmp(b.version, "go1.26", 6));
+			CU_ASSERT_EQUAL(b.go_minor, 26);
+			CU_ASSERT_STRING_EQUAL(b.settings, "");
+			buildinfo_free(&b);
+		}
+		elf_file_close(elf);
+		close(fd);
+	}
+}
+
 /* Without section headers: the same as with them. */
 static void needs_no_sections(void)
 {
@@ -226,6 +261,7 @@ static CU_TestInfo tests[] = {
 	{"reads programs of every release", reads_programs},
 	{"tells known versions from others", judges_versions},
 	{"needs no section headers", needs_no_sections},
+	{"reads the version from the runtime", reads_variable},
 	{"refuses what is not Go", refuses_what_is_not_go},
 	CU_TEST_INFO_NULL,
 };

@@ -391,6 +391,38 @@ static void tells_what_was_inlined(void)
 	prog_close(&f);
 }
 
+/* A release that is not known: what its number would tell is found in the table itself. */
+static void unknown_release(void)
+{
+	for (const char *const *r = prog_all_releases; *r; r++) {
+		const char *path = prog_path(*r, "pie");
+		struct pcln_frame x[MAX], y[MAX];
+		size_t inlined = 0, wrong = 0;
+		struct error e = {0};
+		struct pcln_func func;
+		struct pclntab *t;
+		struct prog_file f;
+
+		if (!path || !prog_open(&f, path, 0))
+			continue;
+		CU_ASSERT_EQUAL_FATAL(pclntab_open(&t, f.elf, GO_MINOR_MAX + 1, 0, &e), 0);
+		same_tables(f.pcln, t, 0);
+		for (size_t i = 0; pclntab_at(f.pcln, i, &func); i++) {
+			uint64_t pc = func.entry + (func.end - func.entry) / 2;
+			int n = pclntab_frames(f.pcln, pc, x, MAX);
+
+			wrong += n != pclntab_frames(t, pc, y, MAX);
+			for (int k = 0; k < n; k++)
+				wrong += x[k].pc != y[k].pc || x[k].line != y[k].line;
+			inlined += n > 1;
+		}
+		CU_ASSERT(inlined > 100);
+		CU_ASSERT_EQUAL(wrong, 0);
+		pclntab_close(t);
+		prog_close(&f);
+	}
+}
+
 static CU_TestInfo tests[] = {
 	{"prints names as Go does", function_names},
 	{"finds functions, not their wrappers", finds_functions},
@@ -399,6 +431,7 @@ static CU_TestInfo tests[] = {
 	{"needs no symbols and no sections", without_symbols},
 	{"reads other builds, too", other_builds},
 	{"reads the memory of running programs", from_memory},
+	{"reads a release that is not known", unknown_release},
 	CU_TEST_INFO_NULL,
 };
 UNIT_SUITE("target/pclntab", tests);
