@@ -13,7 +13,10 @@ frames() {
 	await_intact target
 	whole capture.gscope
 	run_gscope dump 0 dump --events --verbose capture.gscope
-	"$tool" frames target.json dump.out >compared 2>wrong || fail "$(cat compared) $(head -c 1500 wrong)"
+	run_gscope export 0 export -f go -o trace.out capture.gscope
+	accept trace.out
+	events_of trace.out >parsed
+	"$tool" frames target.json dump.out <parsed >compared 2>wrong || fail "$(cat compared) $(head -c 1500 wrong)"
 	cat compared
 	if [ "$2" = cgo ]; then
 		has_line compared '^[1-9][0-9]* system calls in read_here<read_one<_cgo_Cfunc_read_one<'

@@ -37,6 +37,7 @@ type transition struct {
 	gid              uint64
 	from, to, reason string
 	stack            []string
+	frames           []string // the same with places: FUNCTION(FILE:LINE)
 }
 
 var transitionLine = regexp.MustCompile(
@@ -74,6 +75,9 @@ func eachTransition(in io.Reader, do func(transition)) error {
 		case inStack && t != nil && !strings.HasPrefix(line, "\t\t"):
 			name, _, _ := strings.Cut(strings.TrimSpace(line), " @ ")
 			t.stack = append(t.stack, name)
+		case inStack && t != nil && len(t.stack) > 0:
+			place := strings.TrimPrefix(line, "\t\t")
+			t.frames = append(t.frames, t.stack[len(t.stack)-1]+"("+place+")")
 		}
 	}
 	flush()

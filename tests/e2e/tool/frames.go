@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"os"
 	"regexp"
+	"strconv"
 	"strings"
 )
 
@@ -16,9 +17,10 @@ import (
 const mostFrames = 128
 
 // What a line of gscope dump --events --verbose begins with when the stack at its end is that of
-// the goroutine it names: a snapshot, a goroutine that parks, one that makes a system call.
+// the goroutine it names: a snapshot, a goroutine that parks, one that makes a system call of its own
+// (all of which read); with others the runtime enters and leaves those, at other places.
 var ownStack = regexp.MustCompile(
-	`^> \S+ T\d+ (snap_g|go park|sys_enter \S+) G(\d+)\S* (.*?)(?: stack=(.*))?$`)
+	`^> \S+ T\d+ (snap_g|go park|sys_enter read) G(\d+)\S* (.*?)(?: stack=(.*))?$`)
 
 // wanted is the line of JSON that the program frames prints.
 type wanted struct {
@@ -43,77 +45,126 @@ func (w *wanted) expected(goid string, got []string) []string {
 	return stack
 }
 
+// comparison is what comes out of comparing.
+type comparison struct {
+	wanted
+	compared   int // frames
+	mismatches []string
+	inC        map[string]int            // system calls by the functions of C that made them
+	found      map[string]map[string]int // stacks by kind and goroutine
+}
+
 // frames compares every stack of a goroutine of the program frames with what the runtime said.
 func frames(args []string) error {
 	if err := wantArgs(args, 2); err != nil {
 		return err
 	}
-	var want wanted
+	c := comparison{
+		inC: map[string]int{},
+		found: map[string]map[string]int{
+			"snap_g": {}, "event": {}, "transition": {},
+		},
+	}
 	text, err := os.ReadFile(args[0])
 	if err == nil {
-		err = json.Unmarshal(text, &want)
+		err = json.Unmarshal(text, &c.wanted)
+	}
+	if err == nil {
+		err = c.readDump(args[1])
+	}
+	if err == nil {
+		err = eachTransition(os.Stdin, c.transition)
 	}
 	if err != nil {
 		return err
 	}
-	dump, err := os.Open(args[1])
+	if c.Inlined == 0 || len(c.Stacks) < 100 {
+		return errors.New("the program did not do what it is for")
+	}
+	c.missing()
+	fmt.Printf("%d goroutines, %d frames, %d mismatches\n", len(c.Stacks), c.compared, len(c.mismatches))
+	for _, names := range sorted(c.inC) {
+		fmt.Printf("%d system calls in %s\n", c.inC[names], names)
+	}
+	if len(c.mismatches) > 5 {
+		c.mismatches = append(c.mismatches[:5], "...")
+	}
+	return report(c.mismatches)
+}
+
+func (c *comparison) complain(format string, a ...any) {
+	c.mismatches = append(c.mismatches, fmt.Sprintf(format, a...))
+}
+
+func (c *comparison) readDump(path string) error {
+	dump, err := os.Open(path)
 	if err != nil {
 		return err
 	}
 	defer dump.Close()
-
-	compared, mismatches := 0, []string{}
-	inC := map[string]int{}                                       // system calls by the functions of C that made them
-	found := map[string]map[string]int{"snap_g": {}, "event": {}} // stacks by goroutine
 	lines := bufio.NewScanner(dump)
 	lines.Buffer(nil, 1<<20)
 	for lines.Scan() {
 		m := ownStack.FindStringSubmatch(lines.Text())
-		// with futex the runtime enters and leaves other calls, at other places
-		if m == nil || want.Stacks[m[2]] == nil || m[1] == "sys_enter futex" {
+		if m != nil && c.Stacks[m[2]] != nil {
+			c.record(m[1], m[2], m[3], split(m[4]))
+		}
+	}
+	return lines.Err()
+}
+
+func (c *comparison) record(what, goid, state string, stack []string) {
+	call := strings.HasPrefix(what, "sys_enter")
+	if len(stack) == 0 && mayLackStack(what, state) {
+		return
+	}
+	if own := ofC(stack); call && len(own) > 0 {
+		c.inC[functions(own)]++
+	}
+	n, wrong := difference(c.expected(goid, stack), stack, call)
+	c.compared += n
+	if wrong != "" {
+		c.complain("G%s %s: %s", goid, what, wrong)
+	}
+	if what != "snap_g" {
+		what = "event"
+	}
+	c.found[what][goid]++
+}
+
+// transition compares a stack of the Go trace, which lacks what the runtime's own tracer hides:
+// frames at the beginning.
+func (c *comparison) transition(t transition) {
+	goid := strconv.FormatUint(t.gid, 10)
+	if c.Stacks[goid] == nil || t.to != "Waiting" || t.from != "Running" {
+		return
+	}
+	want := c.expected(goid, t.frames)
+	for skip := 0; skip < len(want); skip++ {
+		if skip+len(t.frames) < min(len(want), mostFrames) {
 			continue
 		}
-		what, goid, stack := m[1], m[2], split(m[4])
-		call := strings.HasPrefix(what, "sys_enter")
-		if len(stack) == 0 && mayLackStack(what, m[3]) {
-			continue
+		if n, wrong := difference(want[skip:min(len(want), skip+len(t.frames))], t.frames, false); wrong == "" && n > 0 {
+			c.compared += n
+			c.found["transition"][goid]++
+			return
 		}
-		if c := ofC(stack); call && len(c) > 0 {
-			inC[functions(c)]++
-		}
-		n, wrong := difference(want.expected(goid, stack), stack, call)
-		compared += n
-		if wrong != "" {
-			mismatches = append(mismatches, fmt.Sprintf("G%s %s: %s", goid, what, wrong))
-		}
-		if what != "snap_g" {
-			what = "event"
-		}
-		found[what][goid]++
 	}
-	if err := lines.Err(); err != nil {
-		return err
-	}
-	for goid, stack := range want.Stacks {
+	c.complain("G%s in the Go trace: %q", goid, t.frames)
+}
+
+// missing complains of goroutines of which there is no stack.
+func (c *comparison) missing() {
+	for goid, stack := range c.Stacks {
 		// what sleeps wakes up by itself, perhaps when it was looked at
 		sleeps := strings.HasPrefix(stack[1], "time.Sleep(")
-		for what, n := range found {
-			if n[goid] == 0 && !(sleeps && what == "snap_g") {
-				mismatches = append(mismatches, "no "+what+" with a stack of G"+goid)
+		parks := strings.HasPrefix(stack[0], "runtime.gopark(")
+		for what, n := range c.found {
+			if n[goid] == 0 && !(sleeps && what == "snap_g") && (parks || what != "transition") {
+				c.complain("no %s with a stack of G%s", what, goid)
 			}
 		}
 	}
-	if want.Inlined == 0 || len(want.Stacks) < 100 {
-		return errors.New("the program did not do what it is for")
-	}
-	fmt.Printf("%d goroutines, %d frames, %d mismatches\n", len(want.Stacks), compared, len(mismatches))
-	for _, c := range sorted(inC) {
-		fmt.Printf("%d system calls in %s\n", inC[c], c)
-	}
-	if len(mismatches) > 5 {
-		mismatches = append(mismatches[:5], "...")
-	}
-	return report(mismatches)
 }
 
 // mayLackStack tells goroutines that are on their way, and what Go itself takes for no system call.

@@ -45,7 +45,8 @@ const usage = `Usage: tool COMMAND [ARGS]
   numbers JSON            how many numbers those are
   waiting FUNCTION DUMP <PARSED
                           how many goroutines started with it wait at the beginning
-  frames JSON DUMP        compare stacks with what the program frames printed of its own; DUMP is
+  frames JSON DUMP <PARSED
+                          compare stacks with what the program frames printed of its own; DUMP is
                           of gscope dump --events --verbose
   about PID DUMP          what gscope dump --events --verbose says of the process, as KEY VALUE:
                           the release, the offsets' source, the probed instructions, frames of
