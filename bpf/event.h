@@ -316,8 +316,8 @@ _Static_assert(sizeof(struct ev_loss) == 40, "ev_loss");
 
 /* One logical frame; frames of one PC follow each other, innermost inlined call first. */
 struct ev_frame {
-	__u64 pc; /* distinct for every logical frame, see facts on inline expansion */
-	__u32 line;
+	__u64 pc; /* distinct for every logical frame */
+	__u32 line; /* 0: not Go's; func is then C's, or "OBJECT+0xADDRESS", and file the object */
 	__u16 func_len;
 	__u16 file_len;
 	/* func, then file, then zeros up to a multiple of 8 */

@@ -221,8 +221,8 @@ func numbers(args []string) error {
 	return err
 }
 
-// ends says whether the stack of a goroutine that started with fn is whole. Below a call from C
-// there are no frame pointers to follow.
+// ends says whether the stack of a goroutine that started with fn is whole. Before Go 1.21 there are
+// no frame pointers to follow below a call from C.
 func ends(stack []string, fn string) bool {
 	if len(stack) == 0 {
 		return false
