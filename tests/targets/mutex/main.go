@@ -58,20 +58,20 @@ func main() {
 			for i := 0; i < workers; i++ {
 				go locker()
 			}
-			harness.UntilParked(workers, "main.locker", "sync.Mutex.Lock")
+			harness.UntilParked(workers, "main.locker", "sync.Mutex.Lock", "semacquire")
 			mu.Unlock()
 
 			rw.Lock()
 			for i := 0; i < workers; i++ {
 				go rwReader()
 			}
-			harness.UntilParked(workers, "main.rwReader", "sync.RWMutex.RLock")
+			harness.UntilParked(workers, "main.rwReader", "sync.RWMutex.RLock", "semacquire")
 			rw.Unlock()
 
 			// one at a time: a second would wait for the first, not for the reader
 			rw.RLock()
 			go rwWriter()
-			harness.UntilParked(1, "main.rwWriter", "sync.RWMutex.Lock")
+			harness.UntilParked(1, "main.rwWriter", "sync.RWMutex.Lock", "semacquire")
 			rw.RUnlock()
 
 			for i := 0; i < workers; i++ {
