@@ -49,6 +49,10 @@ void plan_add(struct plan *p, const struct site *site)
 
 	if (s->n == MAX_SITES || !elf_file_offset(p->f, site->vaddr, &off))
 		return;
+	/* functions overlap in a damaged table only */
+	for (size_t i = 0; i < s->n; i++)
+		if (s->v[i].vaddr == site->vaddr)
+			return;
 	v = realloc(s->v, (s->n + 1) * sizeof(*v));
 	if (!v) {
 		p->failed = true;
@@ -118,7 +122,7 @@ static void plan_call(struct plan *p, const struct pcln_func *func, uint64_t vad
 		return;
 	site.kind = r->kind;
 	site.must_hit = r->flags & RULE_MUST;
-	if (site.func == func->name && !strcmp(site.func, "runtime.ready"))
+	if (!strcmp(site.func, "runtime.ready") && !strcmp(site.func, func->name))
 		site.skip_slot = v->rbx_slot;
 	plan_add(p, &site);
 }

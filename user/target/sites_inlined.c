@@ -70,6 +70,22 @@ static int small_status(int rule, int seen)
 	return status >= 0 && status < SITE_STATUS_UNKNOWN ? status : SITE_STATUS_UNKNOWN;
 }
 
+/* What is known of the site of a compare-and-swap, but where it is. */
+static struct site site_of(const struct site_rule *r, const struct site_call *call,
+			   const char *whose, int gp)
+{
+	return (struct site){
+		.kind = r->kind,
+		.place = SITE_SWAP_RESULT,
+		.func = whose,
+		.must_hit = r->flags & RULE_MUST,
+		.skip_slot = -1,
+		.reg = (uint8_t)gp,
+		.old_status = small_status(r->old_status, call->old_status),
+		.new_status = small_status(r->new_status, call->new_status),
+	};
+}
+
 /* Is it the callee's, inlined? Then begin to look for its branch. */
 static void swap_begin(struct plan *p, struct swap *w, const struct pcln_func *func,
 		       enum callee callee, const cs_insn *insn, const struct values *v)
@@ -92,25 +108,10 @@ static void swap_begin(struct plan *p, struct swap *w, const struct pcln_func *f
 	r = plan_rule(p, &call, &whose);
 	if (!r)
 		return;
-	*w = (struct swap){
-		.rule = r,
-		.gp = code_reg_number(op[0].mem.base),
-		.result = -1,
-		.site =
-			{
-				.kind = r->kind,
-				.place = SITE_SWAP_RESULT,
-				.func = whose,
-				.must_hit = r->flags & RULE_MUST,
-				.skip_slot = whose == func->name &&
-							     !strcmp(whose, "runtime.ready") ?
-						     v->rbx_slot :
-						     -1,
-				.reg = code_reg_number(op[0].mem.base),
-				.old_status = small_status(r->old_status, call.old_status),
-				.new_status = small_status(r->new_status, call.new_status),
-			},
-	};
+	*w = (struct swap){.rule = r, .gp = code_reg_number(op[0].mem.base), .result = -1};
+	w->site = site_of(r, &call, whose, w->gp);
+	if (!strcmp(whose, "runtime.ready") && !strcmp(whose, func->name))
+		w->site.skip_slot = v->rbx_slot;
 }
 
 /*

@@ -34,17 +34,27 @@ static int loaded(const cs_insn *insn)
 	return STATUS_UNKNOWN;
 }
 
+/* Is the operand the word at SP + disp, for any disp >= 0? -1 if not. */
+static int stack_slot(const cs_x86_op *op)
+{
+	if (op->type != X86_OP_MEM || op->mem.base != X86_REG_RSP ||
+	    op->mem.index != X86_REG_INVALID || op->mem.disp < 0 || op->mem.disp > INT16_MAX)
+		return -1;
+	return (int)op->mem.disp;
+}
+
 void values_follow(struct values *v, struct code *c, const cs_insn *insn)
 {
 	const cs_x86 *x = &insn->detail->x86;
 	uint32_t written = values_written(c, insn);
+	int slot = x->op_count ? stack_slot(&x->operands[0]) : -1;
 
-	if (insn->id == X86_INS_MOV && v->rbx_argument && x->operands[0].type == X86_OP_MEM &&
-	    x->operands[0].mem.base == X86_REG_RSP && x->operands[0].mem.index == X86_REG_INVALID &&
+	if (insn->id == X86_INS_MOV && v->rbx_argument && slot >= 0 &&
 	    x->operands[1].type == X86_OP_REG && x->operands[1].reg == X86_REG_RBX)
-		v->rbx_slot = (int)x->operands[0].mem.disp;
-	else if (written & 1U << FLOW_SP)
-		v->rbx_slot = -1;
+		v->rbx_slot = slot;
+	else if (written & 1U << FLOW_SP ||
+		 (insn->id == X86_INS_MOV && slot >= 0 && slot == v->rbx_slot))
+		v->rbx_slot = -1; /* Go uses the place of what is no longer needed for more */
 	if (written & 1U << FLOW_BX)
 		v->rbx_argument = false;
 	for (int i = 0; i < FLOW_REGS; i++)
