@@ -154,7 +154,7 @@ static bool merge_value(struct flow *fl, flow_id *to, flow_id from, uint32_t at,
 
 static int64_t slot_number(const struct flow_slot *s)
 {
-	return KEPT_ON_STACK + ((int64_t)s->off << 8 | (s->size & 0xff));
+	return KEPT_ON_STACK + ((int64_t)s->off * 256 | (s->size & 0xff));
 }
 
 /* A slot that the other path has not: what is there may have been written before, or not at all. */

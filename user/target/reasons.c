@@ -77,7 +77,9 @@ static int number_reasons(struct target_strings *out, struct error *e)
 	if (!out->v)
 		return out_of_memory(e);
 	for (; out->n < NUMBERED; out->n++) {
-		snprintf(text, sizeof(text), out->n ? "reason %zu" : "", out->n);
+		text[0] = 0; /* the reason that is none */
+		if (out->n)
+			snprintf(text, sizeof(text), "reason %zu", out->n);
 		out->v[out->n] = strdup(text);
 		if (!out->v[out->n]) {
 			target_strings_free(out);
