@@ -224,7 +224,7 @@ struct ev_target {
 	__u16 go_patch;
 	__u64 start_time; /* field 22 of /proc/PID/stat, clock ticks since boot */
 	char go_version[40]; /* as the binary has it */
-	char layout[16]; /* rung of the offset ladder: "dwarf" */
+	char layout[16]; /* rung of the offset ladder: "dwarf", "table 1.24.4", "code" */
 	char build_id[104]; /* Go build id, cut */
 	char comm[EVENT_COMM_LEN];
 	char exe[256]; /* cut */

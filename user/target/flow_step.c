@@ -4,13 +4,6 @@
 
 #include "user/target/flow_value.h"
 
-/* Where a memory operand is. */
-struct place {
-	enum { IN_MEMORY, ON_STACK, IN_TLS } where;
-	flow_id base;
-	int64_t disp; /* ON_STACK: from SP at the entry */
-};
-
 static flow_id reg_value(const struct flow_state *st, x86_reg reg)
 {
 	int n = code_reg_number(reg);
@@ -18,17 +11,17 @@ static flow_id reg_value(const struct flow_state *st, x86_reg reg)
 	return n >= 0 && n < FLOW_REGS ? st->reg[n] : 0;
 }
 
-static struct place make_place(struct flow *fl, flow_id address)
+struct flow_place flow_make_place(struct flow *fl, flow_id address)
 {
 	struct flow_value x = flow_value(fl, address);
 
 	switch (x.kind) {
 	case FLOW_STACK:
-		return (struct place){ON_STACK, 0, x.v};
+		return (struct flow_place){FLOW_ON_STACK, 0, x.v};
 	case FLOW_SUM:
-		return (struct place){IN_MEMORY, x.of, x.v};
+		return (struct flow_place){FLOW_IN_MEMORY, x.of, x.v};
 	default:
-		return (struct place){IN_MEMORY, address, 0};
+		return (struct flow_place){FLOW_IN_MEMORY, address, 0};
 	}
 }
 
@@ -59,18 +52,18 @@ static flow_id address_of(struct flow *fl, const struct flow_insn *insn, const x
 					     indexed(fl, base, reg_value(st, m->index), m->scale);
 }
 
-static struct place place_of(struct flow *fl, const struct flow_insn *insn, const cs_x86_op *op,
-			     const struct flow_state *st)
+static struct flow_place place_of(struct flow *fl, const struct flow_insn *insn,
+				  const cs_x86_op *op, const struct flow_state *st)
 {
-	struct place p = make_place(fl, address_of(fl, insn, &op->mem, st));
+	struct flow_place p = flow_make_place(fl, address_of(fl, insn, &op->mem, st));
 
 	if (op->mem.segment == X86_REG_FS)
-		p.where = IN_TLS;
+		p.where = FLOW_IN_TLS;
 	return p;
 }
 
-static void tell(struct flow *fl, enum flow_event_kind kind, const struct place *p,
-		 unsigned int size, flow_id value)
+void flow_tell(struct flow *fl, enum flow_event_kind kind, const struct flow_place *p,
+	       unsigned int size, flow_id value)
 {
 	struct flow_event ev = {
 		.kind = kind, .base = p->base, .disp = p->disp, .size = size, .value = value};
@@ -79,32 +72,33 @@ static void tell(struct flow *fl, enum flow_event_kind kind, const struct place 
 		fl->visit(fl->ctx, fl, &ev);
 }
 
-static flow_id load(struct flow *fl, const struct flow_state *st, const struct place *p,
-		    unsigned int size)
+flow_id flow_load(struct flow *fl, const struct flow_state *st, const struct flow_place *p,
+		  unsigned int size)
 {
-	if (p->where == ON_STACK)
+	if (p->where == FLOW_ON_STACK)
 		return flow_slot_read(fl, st, p->disp, size);
 	/* the only thing Go code reads from there is g */
-	if (p->where == IN_TLS)
+	if (p->where == FLOW_IN_TLS)
 		return flow_intern(fl, FLOW_ENTRY, 0, FLOW_R14);
-	tell(fl, FLOW_READ, p, size, 0);
+	flow_tell(fl, FLOW_READ, p, size, 0);
 	return p->base ? flow_intern(fl, FLOW_LOAD, p->base, p->disp) : 0;
 }
 
-static void store(struct flow *fl, struct flow_state *st, const struct place *p, unsigned int size,
-		  flow_id value)
+static void store(struct flow *fl, struct flow_state *st, const struct flow_place *p,
+		  unsigned int size, flow_id value)
 {
-	if (p->where == ON_STACK)
+	if (p->where == FLOW_ON_STACK)
 		flow_slot_write(st, p->disp, size, value);
 	else
-		tell(fl, p->where == IN_TLS ? FLOW_TLS_WRITE : FLOW_WRITE, p, size, value);
+		flow_tell(fl, p->where == FLOW_IN_TLS ? FLOW_TLS_WRITE : FLOW_WRITE, p, size,
+			  value);
 }
 
 static flow_id operand(struct flow *fl, const struct flow_insn *insn, int i,
 		       const struct flow_state *st)
 {
 	const cs_x86_op *op = &insn->op[i];
-	struct place p;
+	struct flow_place p;
 
 	switch (op->type) {
 	case X86_OP_REG:
@@ -113,7 +107,7 @@ static flow_id operand(struct flow *fl, const struct flow_insn *insn, int i,
 		return flow_intern(fl, FLOW_CONST, 0, op->imm);
 	case X86_OP_MEM:
 		p = place_of(fl, insn, op, st);
-		return load(fl, st, &p, op->size);
+		return flow_load(fl, st, &p, op->size);
 	default:
 		return 0;
 	}
@@ -123,7 +117,7 @@ static void set_operand(struct flow *fl, const struct flow_insn *insn, int i, st
 			flow_id value)
 {
 	const cs_x86_op *op = &insn->op[i];
-	struct place p;
+	struct flow_place p;
 
 	if (op->type == X86_OP_REG) {
 		int n = code_reg_number(op->reg);
@@ -160,7 +154,7 @@ static void do_xmm(struct flow *fl, const struct flow_insn *insn, struct flow_st
 {
 	const cs_x86_op *to = &insn->op[0], *from = &insn->op[1];
 	flow_id v[2] = {0, 0};
-	struct place p;
+	struct flow_place p;
 
 	if (from->type == X86_OP_REG) {
 		int n = code_reg_number(from->reg) - FLOW_REGS;
@@ -171,7 +165,7 @@ static void do_xmm(struct flow *fl, const struct flow_insn *insn, struct flow_st
 	} else if (from->type == X86_OP_MEM) {
 		p = place_of(fl, insn, from, st);
 		for (int i = 0; i < 2; i++, p.disp += 8)
-			v[i] = load(fl, st, &p, 8);
+			v[i] = flow_load(fl, st, &p, 8);
 	}
 	if (to->type == X86_OP_REG) {
 		int n = code_reg_number(to->reg) - FLOW_REGS;
@@ -190,7 +184,7 @@ static void do_atomic(struct flow *fl, const struct flow_insn *insn, struct flow
 {
 	int mem = insn->op[0].type == X86_OP_MEM ? 0 : 1, reg = 1 - mem;
 	flow_id old;
-	struct place p;
+	struct flow_place p;
 
 	if (insn->op[mem].type != X86_OP_MEM) {
 		flow_id a = operand(fl, insn, 0, st), b = operand(fl, insn, 1, st);
@@ -200,9 +194,9 @@ static void do_atomic(struct flow *fl, const struct flow_insn *insn, struct flow
 		return;
 	}
 	p = place_of(fl, insn, &insn->op[mem], st);
-	old = load(fl, st, &p, insn->op[mem].size);
-	if (p.where == IN_MEMORY)
-		tell(fl, FLOW_ATOMIC, &p, insn->op[mem].size, operand(fl, insn, reg, st));
+	old = flow_load(fl, st, &p, insn->op[mem].size);
+	if (p.where == FLOW_IN_MEMORY)
+		flow_tell(fl, FLOW_ATOMIC, &p, insn->op[mem].size, operand(fl, insn, reg, st));
 	else
 		store(fl, st, &p, insn->op[mem].size, 0);
 	if (insn->id == X86_INS_CMPXCHG)
@@ -227,115 +221,22 @@ static void do_compare(struct flow *fl, const struct flow_insn *insn, struct flo
 static void do_push(struct flow *fl, const struct flow_insn *insn, struct flow_state *st)
 {
 	flow_id value = operand(fl, insn, 0, st);
-	struct place p;
+	struct flow_place p;
 
 	st->reg[FLOW_SP] = flow_sum(fl, st->reg[FLOW_SP], -8);
-	p = make_place(fl, st->reg[FLOW_SP]);
-	if (p.where == ON_STACK)
+	p = flow_make_place(fl, st->reg[FLOW_SP]);
+	if (p.where == FLOW_ON_STACK)
 		store(fl, st, &p, 8, value);
 }
 
 static void do_pop(struct flow *fl, const struct flow_insn *insn, struct flow_state *st)
 {
-	struct place p = make_place(fl, st->reg[FLOW_SP]);
-	flow_id value = p.where == ON_STACK ? load(fl, st, &p, 8) : 0;
+	struct flow_place p = flow_make_place(fl, st->reg[FLOW_SP]);
+	flow_id value = p.where == FLOW_ON_STACK ? flow_load(fl, st, &p, 8) : 0;
 
 	st->reg[FLOW_SP] = flow_sum(fl, st->reg[FLOW_SP], 8);
 	set_operand(fl, insn, 0, st, value);
 }
-
-/* --- calls -------------------------------------------------------------------------------- */
-
-static bool starts_with(const char *s, const char *prefix)
-{
-	return !strncmp(s, prefix, strlen(prefix));
-}
-
-/* Functions that do not come back; morestack begins the function anew. */
-static bool never_returns(const char *name)
-{
-	static const char *const prefixes[] = {"runtime.throw",   "runtime.fatal",
-					       "runtime.panic",   "runtime.goPanic",
-					       "runtime.gopanic", "runtime.morestack"};
-
-	for (size_t i = 0; i < sizeof(prefixes) / sizeof(prefixes[0]); i++) {
-		if (starts_with(name, prefixes[i]))
-			return true;
-	}
-	return false;
-}
-
-/*
- * Methods of one instruction that are called in a program whose compiler did not inline: tell what
- * they do as if they had been. Returns the value of AX after the call, 0 if it is none of these.
- */
-static flow_id do_method(struct flow *fl, const char *name, const struct flow_state *st)
-{
-	flow_id self = st->reg[FLOW_AX], arg = st->reg[FLOW_BX];
-	struct place p = make_place(fl, self);
-	unsigned int size = strstr(name, "32)") ? 4 : strstr(name, "8)") ? 1 : 8;
-	const char *method = strrchr(name, '.');
-
-	if (!strcmp(name, "runtime.guintptr.ptr") || !strcmp(name, "runtime.puintptr.ptr") ||
-	    !strcmp(name, "runtime.muintptr.ptr"))
-		return self;
-	if (!method || p.where != IN_MEMORY)
-		return 0;
-	if (strstr(name, "uintptr).set") || !strcmp(name, "runtime.setGNoWB") ||
-	    !strcmp(name, "runtime.setMNoWB")) {
-		tell(fl, FLOW_WRITE, &p, 8, arg);
-	} else if (strstr(name, "uintptr).cas")) {
-		tell(fl, FLOW_ATOMIC, &p, 8, st->reg[FLOW_CX]);
-	} else if (!strcmp(name, "runtime.atomicstorep")) {
-		tell(fl, FLOW_ATOMIC, &p, 8, arg);
-	} else if (strstr(name, "/atomic.(*")) {
-		if (starts_with(method, ".Load"))
-			return load(fl, st, &p, size);
-		tell(fl, starts_with(method, ".Store") ? FLOW_WRITE : FLOW_ATOMIC, &p, size,
-		     starts_with(method, ".CompareAndSwap") ? st->reg[FLOW_CX] : arg);
-	}
-	return 0;
-}
-
-static bool do_call(struct flow *fl, const struct flow_insn *insn, struct flow_state *st)
-{
-	struct flow_event ev = {.kind = FLOW_CALL, .args = st->reg};
-	struct pcln_func func = {.name = NULL};
-	flow_id callee = 0, ax = 0, sp = st->reg[FLOW_SP];
-
-	if (insn->op[0].type == X86_OP_IMM &&
-	    pclntab_func(fl->pcln, (uint64_t)insn->op[0].imm + fl->bias, &func)) {
-		callee = flow_intern(fl, FLOW_GLOBAL, 0, insn->op[0].imm);
-		ev.callee = func.name;
-		ax = do_method(fl, func.name, st);
-	}
-	if (fl->visit)
-		fl->visit(fl->ctx, fl, &ev);
-	if (func.name && never_returns(func.name))
-		return false;
-	/* they keep all registers but R11, which is where to put pointers from Go 1.21 on */
-	if (func.name && starts_with(func.name, "runtime.gcWriteBarrier")) {
-		st->reg[FLOW_R11] = 0;
-		return true;
-	}
-	for (int r = 0; r < FLOW_REGS; r++) {
-		st->xmm[r][0] = st->xmm[r][1] = 0;
-		if (r == FLOW_SP || r == FLOW_BP || r == FLOW_R14)
-			continue;
-		st->reg[r] = callee ? flow_intern(fl, FLOW_RESULT, callee,
-						  (int64_t)(insn->vaddr << 5 | (unsigned int)r)) :
-				      0;
-	}
-	if (ax)
-		st->reg[FLOW_AX] = ax;
-	if (callee && flow_value(fl, sp).kind == FLOW_STACK)
-		flow_slot_write(st, flow_value(fl, sp).v, 8,
-				flow_intern(fl, FLOW_RESULT, callee,
-					    (int64_t)(insn->vaddr << 5 | FLOW_STACK_RESULT)));
-	return true;
-}
-
-/* --- all ---------------------------------------------------------------------------------- */
 
 /* What it writes is not known. */
 static void do_other(struct flow *fl, const struct flow_insn *insn, struct flow_state *st)
@@ -345,10 +246,10 @@ static void do_other(struct flow *fl, const struct flow_insn *insn, struct flow_
 		int n = op->type == X86_OP_REG ? code_reg_number(op->reg) : -1;
 
 		if (op->type == X86_OP_MEM) {
-			struct place p = place_of(fl, insn, op, st);
+			struct flow_place p = place_of(fl, insn, op, st);
 
 			if (op->access & CS_AC_READ)
-				load(fl, st, &p, op->size);
+				flow_load(fl, st, &p, op->size);
 			if (op->access & CS_AC_WRITE)
 				store(fl, st, &p, op->size, 0);
 		} else if (n >= FLOW_REGS && n < 2 * FLOW_REGS && (op->access & CS_AC_WRITE)) {
@@ -411,7 +312,7 @@ static bool step(struct flow *fl, const struct flow_insn *insn, struct flow_stat
 		do_pop(fl, insn, st);
 		return true;
 	case X86_INS_CALL:
-		return do_call(fl, insn, st);
+		return flow_call(fl, insn, st);
 	case X86_INS_RET:
 		if (fl->visit)
 			fl->visit(fl->ctx, fl, &ret);

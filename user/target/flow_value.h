@@ -72,7 +72,27 @@ flow_id flow_slot_read(struct flow *fl, const struct flow_state *st, int64_t off
 		       unsigned int size);
 void flow_slot_write(struct flow_state *st, int64_t off, unsigned int size, flow_id value);
 
+/* Where a memory operand is. */
+struct flow_place {
+	enum { FLOW_IN_MEMORY, FLOW_ON_STACK, FLOW_IN_TLS } where;
+	flow_id base;
+	int64_t disp; /* ON_STACK: from SP at the entry */
+};
+
+struct flow_place flow_make_place(struct flow *fl, flow_id address);
+
+/* Tell the visitor, if there is one. */
+void flow_tell(struct flow *fl, enum flow_event_kind kind, const struct flow_place *p,
+	       unsigned int size, flow_id value);
+
+/* What is at a place, which is told to be read. */
+flow_id flow_load(struct flow *fl, const struct flow_state *st, const struct flow_place *p,
+		  unsigned int size);
+
 /* Do one instruction; false: what follows is not reached from here. */
 bool flow_step(struct flow *fl, const struct flow_insn *insn, struct flow_state *st);
+
+/* Do a call instruction; false: it does not come back. */
+bool flow_call(struct flow *fl, const struct flow_insn *insn, struct flow_state *st);
 
 #endif

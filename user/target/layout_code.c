@@ -8,33 +8,9 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "user/target/flow.h"
-#include "user/target/layout_rungs.h"
+#include "user/target/layout_code.h"
 
-#define CONTRADICTED (-2)
-
-#define MAX_WRITES 128
-#define MAX_CANDIDATES 16
-
-/* A write of 8 bytes, to be understood when all of the function was seen. */
-struct write {
-	flow_id base, value;
-	int64_t off;
-};
-
-struct derive {
-	struct layout *l;
-	struct write writes[MAX_WRITES];
-	size_t nwrites;
-	flow_id compared[MAX_WRITES][2];
-	size_t ncompared;
-	/* offsets one function speaks of, of which another one picks one */
-	int64_t candidates[MAX_CANDIDATES];
-	size_t ncandidates;
-	uint64_t tls_slot; /* a vaddr */
-};
-
-static void put(int32_t *field, int64_t off)
+void derive_put(int32_t *field, int64_t off)
 {
 	if (off < 0 || off > INT16_MAX || *field == CONTRADICTED)
 		return;
@@ -62,22 +38,20 @@ static bool is_candidate(const struct derive *d, int64_t off)
 	return false;
 }
 
-/* --- what values are ---------------------------------------------------------------------- */
-
-static bool is_g(const struct flow *fl, flow_id id)
+bool derive_is_g(const struct flow *fl, flow_id id)
 {
 	return flow_is_entry(fl, id, FLOW_R14);
 }
 
 /* The thread's m: g.m, also as acquirem() returns it. */
-static bool is_m(const struct derive *d, const struct flow *fl, flow_id id)
+bool derive_is_m(const struct derive *d, const struct flow *fl, flow_id id)
 {
 	flow_id of;
 	int64_t off;
 
 	if (flow_is_result(fl, id, "runtime.acquirem", FLOW_AX))
 		return true;
-	return flow_is_load(fl, id, &of, &off) && is_g(fl, of) && off == d->l->g.m;
+	return flow_is_load(fl, id, &of, &off) && derive_is_g(fl, of) && off == d->l->g.m;
 }
 
 /* Is it what `m` has at some offset? */
@@ -85,7 +59,7 @@ static bool is_load_of_m(const struct derive *d, const struct flow *fl, flow_id 
 {
 	flow_id of;
 
-	return flow_is_load(fl, id, &of, off) && is_m(d, fl, of);
+	return flow_is_load(fl, id, &of, off) && derive_is_m(d, fl, of);
 }
 
 static bool is_caller(const struct flow *fl, flow_id id, int64_t off)
@@ -112,17 +86,17 @@ static void note_mcall(void *ctx, const struct flow *fl, const struct flow_event
 	flow_id m, g;
 	int64_t g0, at;
 
-	if (ev->kind == FLOW_WRITE && is_g(fl, ev->base) && ev->size == 8) {
+	if (ev->kind == FLOW_WRITE && derive_is_g(fl, ev->base) && ev->size == 8) {
 		if (is_caller(fl, ev->value, 0))
-			put(&d->l->g.sched_pc, ev->disp);
+			derive_put(&d->l->g.sched_pc, ev->disp);
 		else if (is_stack(fl, ev->value, 8))
-			put(&d->l->g.sched_sp, ev->disp);
+			derive_put(&d->l->g.sched_sp, ev->disp);
 		else if (flow_is_entry(fl, ev->value, FLOW_BP))
-			put(&d->l->g.sched_bp, ev->disp);
+			derive_put(&d->l->g.sched_bp, ev->disp);
 	} else if (ev->kind == FLOW_TLS_WRITE && flow_is_load(fl, ev->value, &m, &g0) &&
-		   flow_is_load(fl, m, &g, &at) && is_g(fl, g)) {
-		put(&d->l->g.m, at);
-		put(&d->l->m.g0, g0);
+		   flow_is_load(fl, m, &g, &at) && derive_is_g(fl, g)) {
+		derive_put(&d->l->g.m, at);
+		derive_put(&d->l->m.g0, g0);
 		if (base.kind == FLOW_CONST)
 			d->l->tls_g = (int32_t)(base.v + ev->disp);
 		else if (!ev->disp)
@@ -137,7 +111,7 @@ static void note_casgstatus(void *ctx, const struct flow *fl, const struct flow_
 
 	if (ev->kind == FLOW_ATOMIC && ev->size == 4 && flow_is_entry(fl, ev->base, FLOW_AX) &&
 	    flow_is_entry(fl, ev->value, FLOW_CX))
-		put(&d->l->g.atomicstatus, ev->disp);
+		derive_put(&d->l->g.atomicstatus, ev->disp);
 }
 
 /* gopark(unlockf, lock, reason, traceReason, traceskip): mp.curg.waitreason = reason, ... */
@@ -150,13 +124,13 @@ static void note_gopark(void *ctx, const struct flow *fl, const struct flow_even
 		return;
 	if (ev->size == 1 && flow_is_entry(fl, ev->value, FLOW_CX) &&
 	    is_load_of_m(d, fl, ev->base, &curg)) {
-		put(&d->l->g.waitreason, ev->disp);
-		put(&d->l->m.curg, curg);
-	} else if (is_m(d, fl, ev->base)) {
+		derive_put(&d->l->g.waitreason, ev->disp);
+		derive_put(&d->l->m.curg, curg);
+	} else if (derive_is_m(d, fl, ev->base)) {
 		if (ev->size == 1 && flow_is_entry(fl, ev->value, FLOW_DI))
-			put(&d->l->m.wait_block_reason, ev->disp);
+			derive_put(&d->l->m.wait_block_reason, ev->disp);
 		else if (ev->size == 8 && flow_is_entry(fl, ev->value, FLOW_SI))
-			put(&d->l->m.wait_skip, ev->disp);
+			derive_put(&d->l->m.wait_skip, ev->disp);
 	}
 }
 
@@ -170,8 +144,8 @@ static void note_execute(void *ctx, const struct flow *fl, const struct flow_eve
 
 	if (ev->kind != FLOW_WRITE || ev->size != 8)
 		return;
-	if (is_m(d, fl, ev->base) && flow_is_entry(fl, ev->value, FLOW_AX))
-		put(&d->l->m.curg, ev->disp);
+	if (derive_is_m(d, fl, ev->base) && flow_is_entry(fl, ev->value, FLOW_AX))
+		derive_put(&d->l->m.curg, ev->disp);
 	else if (flow_is_entry(fl, ev->base, FLOW_AX) && flow_is_const(fl, ev->value, 0))
 		add_candidate(d, ev->disp);
 }
@@ -182,7 +156,7 @@ static void note_goroutineheader(void *ctx, const struct flow *fl, const struct 
 
 	if (ev->kind == FLOW_READ && ev->size == 8 && flow_is_entry(fl, ev->base, FLOW_AX) &&
 	    is_candidate(d, ev->disp))
-		put(&d->l->g.waitsince, ev->disp);
+		derive_put(&d->l->g.waitsince, ev->disp);
 }
 
 /* wirep(pp), acquirep(pp): m.p = pp; pp.m = m; pp.status = _Prunning */
@@ -192,13 +166,14 @@ static void note_wirep(void *ctx, const struct flow *fl, const struct flow_event
 
 	if (ev->kind != FLOW_WRITE)
 		return;
-	if (ev->size == 8 && is_m(d, fl, ev->base) && flow_is_entry(fl, ev->value, FLOW_AX))
-		put(&d->l->m.p, ev->disp);
-	else if (ev->size == 8 && flow_is_entry(fl, ev->base, FLOW_AX) && is_m(d, fl, ev->value))
-		put(&d->l->p.m, ev->disp);
+	if (ev->size == 8 && derive_is_m(d, fl, ev->base) && flow_is_entry(fl, ev->value, FLOW_AX))
+		derive_put(&d->l->m.p, ev->disp);
+	else if (ev->size == 8 && flow_is_entry(fl, ev->base, FLOW_AX) &&
+		 derive_is_m(d, fl, ev->value))
+		derive_put(&d->l->p.m, ev->disp);
 	else if (ev->size == 4 && flow_is_entry(fl, ev->base, FLOW_AX) &&
 		 flow_is_const(fl, ev->value, 1))
-		put(&d->l->p.status, ev->disp);
+		derive_put(&d->l->p.status, ev->disp);
 }
 
 /* (*p).init(pp, id): pp.id = id, and others; of these, pidleput(pp) marks pp.id as idle. */
@@ -217,7 +192,7 @@ static void note_pidleput(void *ctx, const struct flow *fl, const struct flow_ev
 
 	if (ev->kind == FLOW_READ && ev->size == 4 && flow_is_entry(fl, ev->base, FLOW_AX) &&
 	    is_candidate(d, ev->disp))
-		put(&d->l->p.id, ev->disp);
+		derive_put(&d->l->p.id, ev->disp);
 }
 
 /*
@@ -230,17 +205,17 @@ static void note_syscall(struct derive *d, const struct flow *fl, const struct f
 	struct layout *l = d->l;
 	int64_t off;
 
-	if (is_m(d, fl, ev->base) && is_load_of_m(d, fl, ev->value, &off) && off == l->m.p &&
+	if (derive_is_m(d, fl, ev->base) && is_load_of_m(d, fl, ev->value, &off) && off == l->m.p &&
 	    ev->disp != l->m.p)
-		put(&l->m.oldp, ev->disp);
-	if (!is_g(fl, ev->base))
+		derive_put(&l->m.oldp, ev->disp);
+	if (!derive_is_g(fl, ev->base))
 		return;
 	if (pc && ev->disp != l->g.sched_pc)
-		put(&l->g.syscallpc, ev->disp);
+		derive_put(&l->g.syscallpc, ev->disp);
 	else if (sp && ev->disp != l->g.sched_sp)
-		put(&l->g.syscallsp, ev->disp);
+		derive_put(&l->g.syscallsp, ev->disp);
 	else if (bp && ev->disp != l->g.sched_bp)
-		put(&l->g.syscallbp, ev->disp);
+		derive_put(&l->g.syscallbp, ev->disp);
 }
 
 static void note_reentersyscall(void *ctx, const struct flow *fl, const struct flow_event *ev)
@@ -265,7 +240,7 @@ static void note_entersyscallblock(void *ctx, const struct flow *fl, const struc
 	int64_t off;
 
 	if (ev->kind == FLOW_WRITE && ev->size == 8 && flow_is_load(fl, ev->value, &of, &off) &&
-	    is_g(fl, of))
+	    derive_is_g(fl, of))
 		note_syscall(ctx, fl, ev, off == l->g.sched_pc, off == l->g.sched_sp,
 			     off == l->g.sched_bp);
 }
@@ -275,126 +250,9 @@ static void note_minit(void *ctx, const struct flow *fl, const struct flow_event
 {
 	struct derive *d = ctx;
 
-	if (ev->kind == FLOW_WRITE && ev->size == 8 && is_m(d, fl, ev->base) &&
+	if (ev->kind == FLOW_WRITE && ev->size == 8 && derive_is_m(d, fl, ev->base) &&
 	    flow_is_result(fl, ev->value, "runtime.gettid", FLOW_STACK_RESULT))
-		put(&d->l->m.procid, ev->disp);
-}
-
-/* mpreinit(mp), maybe inlined into mcommoninit(mp): mp.gsignal = malg(...) */
-static void note_mpreinit(void *ctx, const struct flow *fl, const struct flow_event *ev)
-{
-	struct derive *d = ctx;
-
-	if (ev->kind == FLOW_WRITE && ev->size == 8 && flow_is_entry(fl, ev->base, FLOW_AX) &&
-	    flow_is_result(fl, ev->value, "runtime.malg", FLOW_AX))
-		put(&d->l->m.gsignal, ev->disp);
-}
-
-static void keep_write(struct derive *d, const struct flow_event *ev)
-{
-	if (d->nwrites < MAX_WRITES)
-		d->writes[d->nwrites++] = (struct write){ev->base, ev->value, ev->disp};
-}
-
-/* mcommoninit(mp, id): mp.id = id; mp.alllink = allm; atomicstorep(&allm, mp) */
-static void note_mcommoninit(void *ctx, const struct flow *fl, const struct flow_event *ev)
-{
-	struct flow_value base = flow_value(fl, ev->base);
-	struct derive *d = ctx;
-	uint64_t variable;
-
-	note_mpreinit(ctx, fl, ev);
-	if (ev->kind == FLOW_WRITE && ev->size == 8 && flow_is_entry(fl, ev->base, FLOW_AX)) {
-		keep_write(d, ev);
-		if (flow_is_entry(fl, ev->value, FLOW_BX) ||
-		    flow_is_result(fl, ev->value, "runtime.mReserveID", FLOW_AX))
-			put(&d->l->m.id, ev->disp);
-	}
-	if (ev->kind != FLOW_ATOMIC || base.kind != FLOW_GLOBAL ||
-	    !flow_is_entry(fl, ev->value, FLOW_AX))
-		return;
-	for (size_t i = 0; i < d->nwrites; i++) {
-		if (flow_is_global_load(fl, d->writes[i].value, &variable) &&
-		    variable == (uint64_t)base.v)
-			put(&d->l->m.alllink, d->writes[i].off);
-	}
-}
-
-/* newproc1(fn, callergp, callerpc) */
-static void note_newproc1(void *ctx, const struct flow *fl, const struct flow_event *ev)
-{
-	struct derive *d = ctx;
-
-	(void)fl;
-	if (ev->kind == FLOW_WRITE && ev->size == 8) {
-		keep_write(d, ev);
-	} else if (ev->kind == FLOW_COMPARE && d->ncompared < MAX_WRITES) {
-		d->compared[d->ncompared][0] = ev->base;
-		d->compared[d->ncompared++][1] = ev->value;
-	}
-}
-
-/* Is it a counter, one more than it was? */
-static bool is_increment(const struct flow *fl, const struct write *w)
-{
-	struct flow_value sum = flow_value(fl, w->value);
-	flow_id of;
-	int64_t off;
-
-	return sum.kind == FLOW_SUM && sum.v == 1 && flow_is_load(fl, sum.of, &of, &off) &&
-	       of == w->base && off == w->off;
-}
-
-/* newg.goid = pp.goidcache; pp.goidcache++, after comparing it with pp.goidcacheend */
-static void derive_goid(struct derive *d, const struct flow *fl, const struct write *counter)
-{
-	flow_id p, of, cache = 0;
-	int64_t off;
-
-	for (size_t i = 0; i < d->nwrites; i++) {
-		const struct write *w = &d->writes[i];
-
-		if (!flow_is_load(fl, w->value, &p, &off) || p != counter->base ||
-		    off != counter->off || w->base == p)
-			continue;
-		cache = w->value;
-		put(&d->l->g.goid, w->off);
-		put(&d->l->p.goidcache, off);
-	}
-	for (size_t i = 0; cache && i < d->ncompared; i++) {
-		for (int k = 0; k < 2; k++) {
-			if (d->compared[i][k] == cache &&
-			    flow_is_load(fl, d->compared[i][1 - k], &of, &off) &&
-			    of == counter->base)
-				put(&d->l->p.goidcacheend, off);
-		}
-	}
-}
-
-/* newg.gopc = callerpc; newg.startpc = fn.fn; newg.parentGoid = callergp.goid */
-static void derive_newg(struct derive *d, const struct flow *fl)
-{
-	struct layout *l = d->l;
-	flow_id of;
-	int64_t off;
-
-	for (size_t i = 0; i < d->nwrites; i++) {
-		if (is_increment(fl, &d->writes[i]))
-			derive_goid(d, fl, &d->writes[i]);
-	}
-	for (size_t i = 0; i < d->nwrites; i++) {
-		const struct write *w = &d->writes[i];
-
-		if (flow_is_entry(fl, w->value, FLOW_CX))
-			put(&l->g.gopc, w->off);
-		if (!flow_is_load(fl, w->value, &of, &off))
-			continue;
-		/* the same value may also go to newg.sched.pc (gostartcallfn) */
-		if (flow_is_entry(fl, of, FLOW_AX) && !off && w->off != l->g.sched_pc)
-			put(&l->g.startpc, w->off);
-		else if (flow_is_entry(fl, of, FLOW_BX) && off == l->g.goid && w->off != off)
-			put(&l->g.parent_goid, w->off);
-	}
+		derive_put(&d->l->m.procid, ev->disp);
 }
 
 /* stackfree(gp.stack) */
@@ -407,8 +265,8 @@ static void note_stackfree(void *ctx, const struct flow *fl, const struct flow_e
 	if (ev->kind == FLOW_CALL && ev->callee && !strcmp(ev->callee, "runtime.stackfree") &&
 	    flow_is_load(fl, ev->args[FLOW_AX], &a, &lo) &&
 	    flow_is_load(fl, ev->args[FLOW_BX], &b, &hi) && a == b && hi == lo + 8) {
-		put(&d->l->g.stack_lo, lo);
-		put(&d->l->g.stack_hi, hi);
+		derive_put(&d->l->g.stack_lo, lo);
+		derive_put(&d->l->g.stack_hi, hi);
 	}
 }
 
@@ -421,11 +279,11 @@ static void note_coroswitch(void *ctx, const struct flow *fl, const struct flow_
 
 	if (ev->kind == FLOW_ATOMIC && ev->size == 8 && flow_is_load(fl, ev->base, &of, &off) &&
 	    flow_is_entry(fl, of, FLOW_AX)) {
-		put(&d->l->g.coroarg, off);
-		put(&d->l->coro.gp, ev->disp);
+		derive_put(&d->l->g.coroarg, off);
+		derive_put(&d->l->coro.gp, ev->disp);
 	} else if (ev->kind == FLOW_WRITE && ev->size == 1 && flow_is_const(fl, ev->value, 0) &&
 		   flow_is_entry(fl, ev->base, FLOW_AX)) {
-		put(&d->l->g.coroexit, ev->disp);
+		derive_put(&d->l->g.coroexit, ev->disp);
 	}
 }
 
@@ -434,9 +292,9 @@ static void note_cgocall(void *ctx, const struct flow *fl, const struct flow_eve
 {
 	struct derive *d = ctx;
 
-	if (ev->kind == FLOW_WRITE && ev->size == 1 && is_m(d, fl, ev->base) &&
+	if (ev->kind == FLOW_WRITE && ev->size == 1 && derive_is_m(d, fl, ev->base) &&
 	    flow_is_const(fl, ev->value, 1))
-		put(&d->l->m.incgo, ev->disp);
+		derive_put(&d->l->m.incgo, ev->disp);
 }
 
 int layout_code(struct layout *l, struct elf_file *f, const struct pclntab *pcln, uint64_t bias,
