@@ -378,7 +378,7 @@ need "$newest" chans plain
 ends_at_once() {
 	local after
 
-	for after in 0 0.01 0.02 0.03 0.05 0.08 0.1 0.13 0.16 0.2 0.3; do
+	for after in 0 0.01 0.02 0.03 0.05 0.08 0.1 0.13 0.16 0.2 0.3 0.5 0.8; do
 		start_target target "$newest" chans plain
 		start_gscope record record -p "${target[target]}" -d 10m -o capture.gscope
 		sleep $after

@@ -99,7 +99,12 @@ static int fall_back(struct capture_session *s, size_t i, int err, const struct 
 	struct target *t = s->opt.targets[i];
 	uint32_t tgid = (uint32_t)t->process->pid;
 
-	if (why->status != EXIT_TARGET || !target_process_same(t->process)) {
+	if (!target_process_same(t->process))
+		return error_set(e, EXIT_TARGET, -ESRCH,
+				 "process %u ended, or started another program, while gscope "
+				 "attached to it",
+				 tgid);
+	if (why->status != EXIT_TARGET) {
 		*e = *why;
 		return err;
 	}

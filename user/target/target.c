@@ -85,7 +85,7 @@ static int plan_sites(struct target *t, struct error *e)
 }
 
 /* What it is, once the process itself is open. */
-static int open_parts(struct target *t, pid_t pid, struct error *e)
+static int open_parts(struct target *t, struct error *e)
 {
 	int err = modules_open(&t->modules, t->process, &t->build, e);
 
@@ -106,11 +106,6 @@ static int open_parts(struct target *t, pid_t pid, struct error *e)
 		err = plan_sites(t, e);
 	if (!err)
 		err = find_goidgen(t, e);
-	if (!err && !target_process_same(t->process))
-		err = error_set(e, EXIT_TARGET, -ESRCH,
-				"pid %d ended, or started another program, while gscope looked at "
-				"it",
-				(int)pid);
 	return err;
 }
 
@@ -164,7 +159,13 @@ static int open_target(pid_t pid, bool any, struct target **out, struct error *e
 		return error_set(e, EXIT_FAILED, -ENOMEM, "out of memory");
 	err = target_process_open(pid, &t->process, e);
 	if (!err) {
-		err = open_parts(t, pid, e);
+		err = open_parts(t, e);
+		/* then whatever else failed, failed for that */
+		if (!target_process_same(t->process))
+			err = error_set(e, EXIT_TARGET, -ESRCH,
+					"pid %d ended, or started another program, while gscope "
+					"looked at it",
+					(int)pid);
 		if (err && any && make_plain(t, e))
 			err = 0;
 	}

@@ -98,6 +98,7 @@ start() {
 	shift
 	rm -f "$name.in"
 	mkfifo "$name.in"
+	: >"$name.out" # of one that had this name before
 	"$@" <"$name.in" >"$name.out" 2>"$name.err" &
 	target[$name]=$!
 	started+=($!)
