@@ -118,8 +118,9 @@ write_compatibility() {
 		cat <<-EOF
 			# Compatibility
 
-			Written by \`tests/e2e/run --write\` (needs root and the toolchains of
-			\`tools/go-toolchains\`), from what happened in that run. Linux $(uname -r), $(uname -m),
+			Written by \`make compat\` (\`tests/e2e/run --write\`, which needs root and the toolchains
+			of \`tools/go-toolchains\`), from what happened in that run; \`make test\` runs the larger
+			part of it, too. Linux $(uname -r), $(uname -m),
 			$(nproc) CPUs; Go $(cut -d ' ' -f 2 build/go/versions | paste -sd ' ' | sed 's/ /, /g').
 
 			## Releases and builds
@@ -154,6 +155,12 @@ write_compatibility() {
 		echo
 		echo '## Services'
 		echo
+		cat <<-EOF
+			As Debian builds them, each traced twice under load (\`tests/e2e/run service-\`). Valid:
+			\`go tool trace\` reads the traces. Healthy: it answered its clients before, meanwhile and
+			afterwards, and its log has no complaint.
+
+		EOF
 		services
 		echo
 		cat <<-EOF
@@ -161,8 +168,10 @@ write_compatibility() {
 
 			Offsets: where they came from. Checked: how many of them the runtime's own code confirmed.
 			Function table: where it was found. Probes on: the instructions that carry a breakpoint
-			while the program is traced. Numbers: so many were compared, and were right. Frames: those
-			of all different stacks.
+			while the program is traced; a \`call\` is one of casgstatus or its like, a \`jcc\` or
+			\`jmp\` follows the compare-and-swap of one that was inlined, a \`push\` is the first
+			instruction of a function. Numbers: so many were compared, and were right. Frames: those of
+			all different stacks.
 
 		EOF
 		details
