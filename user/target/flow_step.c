@@ -31,7 +31,7 @@ static flow_id indexed(struct flow *fl, flow_id base, flow_id index, int scale)
 	struct flow_value x = flow_value(fl, index);
 
 	if (x.kind == FLOW_CONST)
-		return flow_sum(fl, base, x.v * scale);
+		return flow_sum(fl, base, (int64_t)((uint64_t)x.v * (unsigned int)scale));
 	if (!base && scale == 1)
 		base = index;
 	return base ? flow_intern(fl, FLOW_ELEMENT, base, 0) : 0;
@@ -143,7 +143,9 @@ static void do_sum(struct flow *fl, const struct flow_insn *insn, struct flow_st
 	x = flow_value(fl, b);
 	if (x.kind == FLOW_CONST)
 		sum = flow_sum(fl, a,
-			       insn->id == X86_INS_SUB || insn->id == X86_INS_DEC ? -x.v : x.v);
+			       insn->id == X86_INS_SUB || insn->id == X86_INS_DEC ?
+				       (int64_t)(0 - (uint64_t)x.v) :
+				       x.v);
 	else if (insn->id == X86_INS_ADD && flow_value(fl, a).kind == FLOW_CONST)
 		sum = flow_sum(fl, b, flow_value(fl, a).v);
 	set_operand(fl, insn, 0, st, sum);
@@ -164,7 +166,7 @@ static void do_xmm(struct flow *fl, const struct flow_insn *insn, struct flow_st
 			v[i] = n == 15 ? flow_intern(fl, FLOW_CONST, 0, 0) : st->xmm[n][i];
 	} else if (from->type == X86_OP_MEM) {
 		p = place_of(fl, insn, from, st);
-		for (int i = 0; i < 2; i++, p.disp += 8)
+		for (int i = 0; i < 2; i++, p.disp = (int64_t)((uint64_t)p.disp + 8))
 			v[i] = flow_load(fl, st, &p, 8);
 	}
 	if (to->type == X86_OP_REG) {
@@ -174,7 +176,7 @@ static void do_xmm(struct flow *fl, const struct flow_insn *insn, struct flow_st
 			memcpy(st->xmm[n], v, sizeof(v));
 	} else if (to->type == X86_OP_MEM) {
 		p = place_of(fl, insn, to, st);
-		for (int i = 0; i < 2; i++, p.disp += 8)
+		for (int i = 0; i < 2; i++, p.disp = (int64_t)((uint64_t)p.disp + 8))
 			store(fl, st, &p, 8, v[i]);
 	}
 }

@@ -7,6 +7,8 @@
 #define MAX_VALUES (1U << 15)
 #define BUCKETS (2 * MAX_VALUES)
 
+#define MAX_FRAME (1 << 28)
+
 static size_t hash_value(enum flow_kind kind, flow_id of, int64_t v)
 {
 	uint64_t h = ((uint64_t)kind << 32 | of) * 0x9e3779b97f4a7c15ULL ^ (uint64_t)v;
@@ -77,6 +79,8 @@ flow_id flow_sum(struct flow *fl, flow_id a, int64_t v)
 	case FLOW_UNKNOWN:
 		return 0;
 	case FLOW_STACK:
+		/* far from any stack frame it is no address that is followed */
+		return v > -MAX_FRAME && v < MAX_FRAME ? flow_intern(fl, FLOW_STACK, 0, v) : 0;
 	case FLOW_CONST:
 	case FLOW_GLOBAL:
 		return flow_intern(fl, x.kind, 0, v);

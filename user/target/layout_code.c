@@ -97,8 +97,8 @@ static void note_mcall(void *ctx, const struct flow *fl, const struct flow_event
 		   flow_is_load(fl, m, &g, &at) && derive_is_g(fl, g)) {
 		derive_put(&d->l->g.m, at);
 		derive_put(&d->l->m.g0, g0);
-		if (base.kind == FLOW_CONST)
-			d->l->tls_g = (int32_t)(base.v + ev->disp);
+		if (base.kind == FLOW_CONST && !ev->disp && base.v == (int32_t)base.v)
+			d->l->tls_g = (int32_t)base.v;
 		else if (!ev->disp)
 			flow_is_global_load(fl, ev->base, &d->tls_slot);
 	}

@@ -23,9 +23,9 @@ struct field {
 	enum root root;
 	uint16_t at; /* in struct layout */
 	const char *path[2];
+	const char *was; /* what path[0] was called before; NULL: nothing else */
 	uint8_t size; /* in bytes, what readers of it rely on */
 	uint8_t since; /* first Go 1.x that has it */
-	uint8_t until; /* last Go 1.x that has it, 0: all later ones */
 };
 
 #define FIELD(root_, member, size_, since_, ...)                                             \
@@ -33,10 +33,10 @@ struct field {
 		.root = root_, .at = offsetof(struct layout, member), .path = {__VA_ARGS__}, \
 		.size = size_, .since = since_                                               \
 	}
-#define OLD_FIELD(member, size_, name)                                                 \
-	{                                                                              \
-		.root = ROOT_M, .at = offsetof(struct layout, member), .path = {name}, \
-		.size = size_, .since = 19, .until = 20                                \
+#define RENAMED(member, size_, name, old)                                                          \
+	{                                                                                          \
+		.root = ROOT_M, .at = offsetof(struct layout, member), .path = {name}, .was = old, \
+		.size = size_, .since = 19                                                         \
 	}
 
 static const struct field fields[] = {
@@ -66,10 +66,8 @@ static const struct field fields[] = {
 	FIELD(ROOT_M, m.oldp, 8, 19, "oldp"),
 	FIELD(ROOT_M, m.id, 8, 19, "id"),
 	FIELD(ROOT_M, m.alllink, 8, 19, "alllink"),
-	FIELD(ROOT_M, m.wait_block_reason, 1, 21, "waitTraceBlockReason"),
-	FIELD(ROOT_M, m.wait_skip, 8, 21, "waitTraceSkip"),
-	OLD_FIELD(m.wait_block_reason, 1, "waittraceev"),
-	OLD_FIELD(m.wait_skip, 8, "waittraceskip"),
+	RENAMED(m.wait_block_reason, 1, "waitTraceBlockReason", "waittraceev"),
+	RENAMED(m.wait_skip, 8, "waitTraceSkip", "waittraceskip"),
 	FIELD(ROOT_M, m.incgo, 1, 19, "incgo"),
 	FIELD(ROOT_P, p.id, 4, 19, "id"),
 	FIELD(ROOT_P, p.status, 4, 19, "status"),
@@ -119,7 +117,8 @@ static int find_offset(Dwarf_Die *root, const struct field *f, int32_t *out)
 	Dwarf_Word offset, sum = 0, size;
 
 	for (size_t i = 0; i < 2 && f->path[i]; i++) {
-		if (!find_member(&type, f->path[i], &member))
+		if (!find_member(&type, f->path[i], &member) &&
+		    !(f->was && find_member(&type, f->was, &member)))
 			return -ENOENT;
 		if (!unsigned_attr(&member, DW_AT_data_member_location, &offset) ||
 		    !type_of(&member, &type))
@@ -223,7 +222,7 @@ static int read_dwarf(struct layout *l, Dwarf *dw, const char *file, const struc
 		const struct field *f = &fields[i];
 		int err;
 
-		if (b->go_minor < f->since || (f->until && b->go_minor > f->until))
+		if (b->go_minor < f->since)
 			continue;
 		err = find_offset(&roots[f->root], f, offset_of(l, f));
 		if (!err && *offset_of(l, f) + f->size > sizes[f->root])
