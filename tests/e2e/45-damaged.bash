@@ -29,7 +29,7 @@ limited() {
 	expect_status "$1" 0 3
 }
 
-damaged() {
+damaged_file() {
 	local kind cpu_limit memory_limit traced=0 refused=0
 
 	start target "$tool" leave
@@ -58,4 +58,4 @@ damaged() {
 	[ $traced -gt 1 ] && [ $refused -gt 0 ]
 }
 
-add damaged-file damaged
+add damaged-file damaged_file

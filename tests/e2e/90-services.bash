@@ -169,22 +169,22 @@ percent() {
 	awk -v a="$1" -v b="$2" 'BEGIN { printf "%.2f", b ? int(10000 * a / b) / 100 : 0 }'
 }
 
-# row SERVICE VALUE...: in place of the one before
+# row SERVICE [VALUE...]: in place of the one before
 row() {
-	local file=$top/build/compat/services.tsv
+	local compat=$top/build/compat
 
-	mkdir -p "${file%/*}"
+	mkdir -p "$compat"
 	(
 		flock 8
 		{
 			printf 'service\tpackage\tversion\tgo\tbuild\tevents\tlost\trepairs\tframes\tnamed %%\tvalid\thealthy\n'
 			{
-				grep -v "^$1	\|^service	" "$file" 2>/dev/null || :
-				(IFS=$'\t' && echo "$*")
+				sed "/^$1\t/d; /^service\t/d" "$compat/services.tsv" 2>/dev/null || :
+				[ $# = 1 ] || (IFS=$'\t' && echo "$*")
 			} | sort
-		} >"$file.new"
-		mv "$file.new" "$file"
-	) 8>"$top/build/compat/.lock"
+		} >"$compat/services.tsv.new"
+		mv "$compat/services.tsv.new" "$compat/services.tsv"
+	) 8>"$compat/.services.lock"
 }
 
 # settings PROGRAM: how it was built, in a few words
@@ -202,6 +202,7 @@ service() {
 	local service=$1 kind=$2 address errors port before
 	local events=0 lost=0 repairs=0 frames=0 named=0
 
+	row "$service" # what is said of it comes from this run
 	"${kind}_start"
 	await "$service to answer" "${kind}_answers"
 	"${kind}_load"
