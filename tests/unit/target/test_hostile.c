@@ -123,7 +123,7 @@ static void many_segments(struct image *im)
 	Elf64_Phdr load = {.p_type = PT_LOAD, .p_flags = PF_R | PF_W, .p_vaddr = 1 << 20};
 
 	load.p_filesz = load.p_memsz = im->size;
-	header(im)->e_phoff = im->size / 2;
+	header(im)->e_phoff = im->size / 2 & ~7ULL;
 	header(im)->e_phnum = 60000;
 	if (im->size / 2 < 60000 * sizeof(load))
 		header(im)->e_phnum = im->size / 2 / sizeof(load);
