@@ -110,26 +110,28 @@ static bool same_layout(const struct layout *a, const struct layout *b)
 }
 
 /*
- * The table's layout for this program, one the code agrees with: that of its very release, else
- * that of a release of the same minor version, if all of those are the same. NULL: there is none.
+ * The table's layout for this program: that of its very release, else one of the same minor version
+ * that the code agrees with, if all of those are the same. NULL: there is none.
  */
 static const struct layout *find_in_table(const struct buildinfo *b, const struct layout *code)
 {
 	const struct layout *found = NULL;
+	bool several = false;
 
 	for (size_t i = 0; b->known && i < layout_nreleases; i++) {
 		const struct layout_release *r = &layout_releases[i];
 
-		if (r->minor != b->go_minor || layout_disagree(&r->l, code))
+		if (r->minor != b->go_minor)
 			continue;
 		if (r->patch == b->go_patch)
 			return &r->l;
-		if (found && !same_layout(found, &r->l))
-			return NULL;
+		if (layout_disagree(&r->l, code))
+			continue;
+		several |= found && !same_layout(found, &r->l);
 		if (!found)
 			found = &r->l;
 	}
-	return found;
+	return several ? NULL : found;
 }
 
 /* The first field without which nothing can be traced and that is not known. */
@@ -145,11 +147,15 @@ static const char *missing(const struct layout *l)
 static int disagree(struct error *e, const char *file, const struct layout *l,
 		    const struct layout *code, const struct layout_field *f)
 {
-	return error_set(
-		e, EXIT_TARGET, -EPROTO,
-		"%s: its DWARF has runtime.%s at %d, its code at %d; the DWARF is not that "
-		"of this program, and gscope does not guess: rebuild it",
-		file, f->name, offset_in(l, f), offset_in(code, f));
+	bool dwarf = !strcmp(l->rung, "dwarf");
+
+	return error_set(e, EXIT_TARGET, -EPROTO,
+			 "%s: its %s has runtime.%s at %d, its code at %d; %s, and gscope does not "
+			 "guess: rebuild it",
+			 file, dwarf ? "DWARF" : l->rung, f->name, offset_in(l, f),
+			 offset_in(code, f),
+			 dwarf ? "the DWARF is not that of this program" :
+				 "its runtime is not that of the release it claims to be");
 }
 
 static int unknown(struct error *e, const char *file, const struct buildinfo *b, const char *field)
@@ -192,16 +198,15 @@ int layout_read(struct layout *l, struct elf_file *f, const struct buildinfo *b,
 		err = -ENODATA;
 	if (err && err != -ENODATA)
 		return err;
-	if (!err) {
-		field = layout_disagree(l, &code);
-		if (field)
-			return disagree(e, file, l, &code, field);
-	} else {
+	if (err) {
 		table = find_in_table(b, &code);
 		*l = table ? *table : code;
 		if (missing(l))
 			return unknown(e, file, b, missing(l));
 	}
+	field = layout_disagree(l, &code);
+	if (field)
+		return disagree(e, file, l, &code, field);
 	l->checked = count_agreeing(l, &code);
 	l->tls_g = code.tls_g;
 	l->tls_slot = code.tls_slot;

@@ -149,7 +149,10 @@ static void takes_the_table(void)
 	}
 }
 
-/* A layout of the right release that the code contradicts is not used, but the code itself. */
+/*
+ * The table's layout of the very release that the code contradicts is an error, that of another
+ * patch of it is passed over for the code itself.
+ */
 static void table_must_agree(void)
 {
 	const char *path = prog_path("1.26", "stripped");
@@ -159,9 +162,13 @@ static void table_must_agree(void)
 
 	if (!path || !prog_open(&f, path, 0))
 		return;
-	/* 1.25 has most fields elsewhere */
+	/* 1.25 has some fields elsewhere */
 	f.build.go_minor = 25;
 	f.build.go_patch = 12;
+	CU_ASSERT_EQUAL(layout_read(&l, f.elf, &f.build, f.pcln, 0, &e), -EPROTO);
+	CU_ASSERT_PTR_NOT_NULL(
+		strstr(e.text, "table 1.25.12 has runtime.g.parent_goid at 272, its code at 280"));
+	f.build.go_patch = 99;
 	CU_ASSERT_EQUAL(layout_read(&l, f.elf, &f.build, f.pcln, 0, &e), 0);
 	CU_ASSERT_STRING_EQUAL(l.rung, "code");
 	CU_ASSERT_EQUAL(l.m.p, 208);
