@@ -43,7 +43,7 @@ UNIT_OBJS := $(patsubst %.c,$(O)/%.o,$(filter-out %/prog/c/host.c,$(call find,te
 PROGRAM   := $(if $(MAIN_OBJ),$(O)/gscope)
 MAN       := $(wildcard docs/*.[1-9])
 FUZZ_OBJS := $(patsubst %.c,$(O)/%.o,$(wildcard tests/fuzz/*.c) tests/unit/capture/records.c)
-FUZZERS   := capture report elf buildinfo pclntab layout sites native
+FUZZERS   := capture report elf buildinfo pclntab layout sites native globals
 C_FILES   := $(call find,bpf user tests tools,*.[ch])
 
 quiet = $(if $(V),,@printf '  %-8s %s\n' $(1) $(or $(2),$@);)

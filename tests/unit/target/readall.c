@@ -1,13 +1,18 @@
 // SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only
 #include "tests/unit/target/readall.h"
 
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 #include "tests/unit/target/progs.h"
 #include "tests/unit/unit.h"
+#include "user/target/globals.h"
 #include "user/target/layout.h"
+#include "user/target/native_elf.h"
 #include "user/target/sites.h"
 
 #define MAX_FRAMES 32
@@ -49,12 +54,34 @@ static size_t use_table(struct pclntab *t)
 	return known;
 }
 
+static int read_fd(void *ctx, uint64_t off, void *buf, size_t len)
+{
+	return pread(*(int *)ctx, buf, len, (off_t)off) == (ssize_t)len ? 0 : -EIO;
+}
+
+/* As an object with C functions in it; what it may be refused for is nobody's fault. */
+static void read_native(int fd)
+{
+	struct native_image image = {.read = read_fd, .ctx = &fd};
+	struct native_object o;
+	struct stat st;
+
+	CU_ASSERT_EQUAL_FATAL(fstat(fd, &st), 0);
+	image.size = (uint64_t)st.st_size;
+	if (native_object_read(&o, &image))
+		return;
+	for (size_t i = 0; i < o.n; i += 31)
+		native_object_func(&o, o.v[i].begin);
+	native_object_free(&o);
+}
+
 bool read_all(int fd)
 {
 	struct elf_file *elf = NULL;
 	struct pclntab *t = NULL;
 	struct buildinfo b = {0};
 	struct error e = {0};
+	struct globals g;
 	struct layout l;
 	struct sites s;
 	int err = elf_file_open(&elf, fd, "prog", &e);
@@ -68,6 +95,8 @@ bool read_all(int fd)
 		err = layout_read(&l, elf, &b, t, 0, &e);
 	}
 	if (!err)
+		err = globals_find(&g, elf, t, 0, &e);
+	if (!err)
 		err = sites_plan(&s, elf, &b, t, 0, &e);
 	if (!err) {
 		sites_free(&s);
@@ -79,6 +108,7 @@ bool read_all(int fd)
 	pclntab_close(t);
 	buildinfo_free(&b);
 	elf_file_close(elf);
+	read_native(fd);
 	return !err;
 }
 
