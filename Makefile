@@ -141,7 +141,7 @@ bench: toolchains
 	@$(MAKE) --no-print-directory $(JOBS) all
 	@tools/bench/run
 
-compat: toolchains
+compat: services
 	@$(MAKE) --no-print-directory $(JOBS) all
 	@tests/e2e/run --write
 
