@@ -42,23 +42,26 @@ c_names() {
 	events_of trace.out >parsed
 	has_line parsed '^	(clock_)?nanosleep @ '
 }
-# frames_of RELEASE VARIANT...
+# frames_of [-x] RELEASE VARIANT...
 frames_of() {
-	local variant
+	local variant rare=()
 
+	[ "$1" != -x ] || { rare=(-x) && shift; }
 	for variant in "${@:2}"; do
-		add "frames-$1-$variant" frames "$1" "$variant"
+		add "${rare[@]}" "frames-$1-$variant" frames "$1" "$variant"
 		need "$1" frames "$variant"
 	done
 }
 
 for release in "${releases[@]}"; do
-	frames_of "$release" plain stripped pie cgo
+	frames_of "$release" plain
 	case $release in
 	"$oldest" | "$middle" | "$newest")
-		frames_of "$release" piestripped cgopie trimpath race
+		frames_of "$release" stripped pie cgo
+		frames_of -x "$release" piestripped cgopie trimpath race
 		add "frames-$release-c-names" c_names "$release"
 		need "$release" cgo cgo
 		;;
+	*) frames_of -x "$release" stripped pie cgo ;;
 	esac
 done

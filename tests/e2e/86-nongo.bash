@@ -67,7 +67,7 @@ add nongo-static native_program static
 add nongo-pie native_program pie
 
 # Interpreters: what is traced is the interpreter, and it is named.
-script() {
+shell_script() {
 	cat >script <<-'END'
 		#!/bin/bash
 		echo "ready $$"
@@ -95,7 +95,7 @@ script() {
 	shows report.out ' (clone|clone3|vfork)$' 'start of a child'
 	shows report.out ' wait4$' 'wait for a child'
 }
-add nongo-script script
+add nongo-script shell_script
 
 # a program whose code is made while it runs, and one that interprets
 jit() {

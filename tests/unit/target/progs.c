@@ -21,12 +21,14 @@ const char *const prog_how[] = {"plain", "pie", "cgo", "cgopie", "pgo", "race", 
 
 bool prog_worth_it(const char *release, const char *how)
 {
-	if (!strcmp(how, "pgo"))
-		return strcmp(release, "1.19") != 0;
-	if (!strcmp(how, "race") || !strcmp(how, "nl"))
-		return !strcmp(release, "1.19") || !strcmp(release, "1.24") ||
-		       !strcmp(release, "1.27");
-	return true;
+	static const char *const all[] = {"plain", "pie", "cgo", "cgopie", NULL};
+
+	for (const char *const *m = all; *m; m++)
+		if (!strcmp(how, *m))
+			return true;
+	/* profiles are used from 1.21 on */
+	return !strcmp(release, strcmp(how, "pgo") ? "1.19" : "1.22") || !strcmp(release, "1.24") ||
+	       !strcmp(release, "1.27");
 }
 
 /* Whether prog/build was run in this process, and what it said, by release and mode. */

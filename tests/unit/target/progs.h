@@ -22,8 +22,8 @@ extern const char *const prog_modes[];
 extern const char *const prog_how[];
 
 /*
- * Is there this way in this release (-pgo came with Go 1.20), and is it worth the minutes it takes
- * to compile the standard library anew ("race", "nl": three releases)?
+ * Is there this way in this release, and is it worth the minute it takes to compile the standard
+ * library anew? Other ways than those of prog_modes are built with three releases.
  */
 bool prog_worth_it(const char *release, const char *how);
 

@@ -296,10 +296,7 @@ static void other_builds(void)
 
 	for (const char *const *r = prog_all_releases; *r; r++) {
 		for (const char *const *m = modes; *m; m++) {
-			/* profiles are used from 1.21 on */
-			const char *path = !strcmp(*m, "pgo") && !strcmp(*r, "1.19") ?
-						   NULL :
-						   prog_path(*r, *m);
+			const char *path = prog_worth_it(*r, *m) ? prog_path(*r, *m) : NULL;
 			struct prog_file f;
 
 			if (!path || !prog_open(&f, path, 0))

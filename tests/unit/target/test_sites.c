@@ -165,7 +165,7 @@ static void plans_other_builds(void)
 
 	for (const char *const *r = prog_all_releases; *r; r++) {
 		for (const char *const *m = modes; *m; m++) {
-			const char *path = prog_path(*r, *m);
+			const char *path = prog_worth_it(*r, *m) ? prog_path(*r, *m) : NULL;
 			struct prog_file f;
 
 			if (path && prog_open(&f, path, BIAS)) {
@@ -217,7 +217,7 @@ static void check_inlined(const struct prog_file *f, const char *path)
 static void plans_inlined(void)
 {
 	for (const char *const *r = prog_releases; *r; r++) {
-		const char *path = prog_path(*r, "pgo");
+		const char *path = prog_worth_it(*r, "pgo") ? prog_path(*r, "pgo") : NULL;
 		struct prog_file f;
 
 		if (path && prog_open(&f, path, BIAS)) {
