@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only
+#include "user/target/settle.h"
 #include "user/target/snapshot.h"
 
 #include <errno.h>
@@ -221,6 +222,9 @@ static void snapshot_parked(const char *path)
 		err = target_block_reasons(t, &blocks, &e);
 	if (!err)
 		err = target_process_threads(t->process, &threads, &nthreads, &e);
+	/* one that has just begun does not know its id yet (minit) */
+	if (!err)
+		err = target_settle(t->process, &e);
 	if (!err)
 		err = snapshot_take(&s, t, &e);
 	CU_ASSERT_EQUAL(err, 0);
