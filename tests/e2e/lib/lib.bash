@@ -170,6 +170,11 @@ await_intact() {
 
 # --- gscope ----------------------------------------------------------------------------------
 
+# is_itself PID: no shell any more, nor env
+is_itself() {
+	case $(readlink "/proc/$1/exe") in */bash | */env) return 1 ;; esac
+}
+
 # start_gscope NAME ARGS...: in the background
 start_gscope() {
 	local name=$1
@@ -179,6 +184,7 @@ start_gscope() {
 	env --default-signal=INT "$GSCOPE" "$@" >"$name.out" 2>"$name.err" </dev/null &
 	gscope[$name]=$!
 	started+=($!)
+	await "gscope $name to start" is_itself "${gscope[$name]}"
 }
 
 # await_gscope NAME STATUS...: until it ends, with one of these
