@@ -49,7 +49,8 @@ for release in "${releases[@]}"; do
 		[ "$release $variant" != '1.19 pgo' ] || continue # -pgo came with Go 1.20
 		rare=
 		case $variant in
-		trimpath | race | nl | pgo | plugin) # the standard library has to be compiled anew
+		# the first ones compile the standard library anew, others are much like these
+		trimpath | race | nl | pgo | plugin | stripall | noshdr | piestripped | carchive)
 			case $release in "$oldest" | "$middle" | "$newest") ;; *) rare=-x ;; esac
 			;;
 		esac
