@@ -40,7 +40,9 @@ struct target_cfg {
 	__u16 p_status;
 	__u16 p_goidcache, p_goidcacheend;
 	__u16 coro_gp; /* or NO_OFFSET */
-	__u16 pad[3];
+	__u16 p_worker_mode; /* p.gcMarkWorkerMode, or NO_OFFSET */
+	__u16 g_labels; /* or NO_OFFSET */
+	__u16 go_minor;
 };
 
 /* Of every CPU, the value of map `cpu_state`. */
@@ -62,6 +64,11 @@ enum probe_reading {
 	READ_CREATE_CORO,
 	READ_CREATE_RUNQPUT,
 	READ_SWITCH,
+	READ_WORKER, /* READ_READY, of a GC worker: p.gcMarkWorkerMode says what for */
+	READ_CGO_ENTER, /* `call entersyscall` or reentersyscall: R14 = gp, on its own stack */
+	READ_CGO_EXIT, /* `call exitsyscall`: the same */
+	READ_RUNTIME, /* kind: enum runtime_kind; its argument, if it has one, as PLACE_* says */
+	READ_USER, /* kind: enum user_kind; arguments in their registers, R14 = gp */
 };
 
 /* What is where when a probe is hit; user/target/sites.h, enum site_place, has the details. */

@@ -30,6 +30,9 @@ enum event_type {
 	EV_GO = 8, /* struct ev_go: a goroutine changes state */
 	EV_GO_CREATE = 9, /* struct ev_go_create */
 	EV_STACK = 10, /* struct ev_stack: sent once, before or after its first use */
+	EV_RUNTIME = 11, /* struct ev_runtime: what the runtime does besides */
+	EV_USER = 12, /* struct ev_user: the program annotates its trace, or sets pprof labels */
+	EV_SAMPLE = 13, /* struct ev_sample: who is on the CPU */
 
 	EV_USER_FIRST = 64,
 	EV_TARGET = 64, /* struct ev_target: a traced Go process; precedes everything about it */
@@ -46,8 +49,10 @@ enum event_type {
 	EV_COST = 75, /* struct ev_cost: measured cost of the probes */
 	EV_END = 76, /* struct ev_end: the capture ended in an orderly way */
 	EV_PROCESS = 77, /* struct ev_process: a traced process without goroutines */
+	EV_SNAP_GC = 78, /* struct ev_snap_gc: the garbage collector at attach */
+	EV_HEAP = 79, /* struct ev_heap: the size of the heap has changed */
 };
-#define EV_USER_END (EV_PROCESS + 1) /* behind the last one */
+#define EV_USER_END (EV_HEAP + 1) /* behind the last one */
 
 struct event_head {
 	__u64 time_ns;
@@ -164,6 +169,8 @@ enum go_kind {
 	GO_SWITCH = 14, /* coroswitch_m: gp stops, other runs; new_status dead: gp exits */
 	GO_NEEDM = 15, /* needm: a C thread enters Go: dead -> syscall */
 	GO_DROPM = 16, /* dropm: a C thread leaves Go: syscall -> dead */
+	GO_CGO_ENTER = 17, /* Go code ends for C's: running -> syscall, no kernel entry needed */
+	GO_CGO_EXIT = 18, /* and begins again: syscall -> running; p: the P it still has, or 0 */
 };
 
 struct ev_go {
@@ -180,7 +187,8 @@ struct ev_go {
 	__u8 old_status; /* as the runtime passed them, scan bit removed */
 	__u8 new_status;
 	__u8 wait_reason; /* gp.waitreason: number of a STRING_WAIT_REASON */
-	__u8 block_reason; /* m.waitTraceBlockReason: number of a STRING_BLOCK_REASON (>= 1.22) */
+	__u8 block_reason; /* m.waitTraceBlockReason: number of a STRING_BLOCK_REASON (>= 1.22);
+			      GO_READY of a GC worker: enum gc_worker */
 	__s8 skip; /* leaf frames, inlined ones counted, the runtime hides; -1: not known */
 };
 _Static_assert(sizeof(struct ev_go) == 72, "ev_go");
@@ -214,6 +222,94 @@ struct ev_stack {
 	__u64 pc[];
 };
 _Static_assert(sizeof(struct ev_stack) == 32, "ev_stack");
+
+/* What a GC worker is started for: runtime.gcMarkWorkerMode, the same in Go 1.19 to 1.27. */
+enum gc_worker { GC_WORKER_NONE, GC_WORKER_DEDICATED, GC_WORKER_FRACTIONAL, GC_WORKER_IDLE };
+
+/*
+ * What the runtime does besides, each at the place where its own tracer would tell it. One
+ * numbering with enum go_kind and enum user_kind, for struct ev_site.
+ */
+enum runtime_kind {
+	RT_STW_BEGIN = 32, /* arg[0]: number of the reason, or RT_NO_REASON */
+	RT_STW_END = 33,
+	RT_GC_BEGIN = 34,
+	RT_GC_END = 35,
+	RT_ASSIST_BEGIN = 36, /* gp starts to help marking; repeated while it goes on */
+	RT_ASSIST_END = 37, /* or passes there without having helped */
+	RT_SWEEP_BEGIN = 38, /* of p, at level full only, as the next one */
+	RT_SWEEP_END = 39, /* arg[0]: bytes swept, arg[1]: bytes reclaimed */
+	RT_PROC_START = 40, /* the thread gets P arg[0], which is not yet in its m.p */
+	RT_PROC_STOP = 41, /* the thread gives up P arg[0] */
+	RT_PROC_STEAL = 42, /* P arg[0] is taken from a thread in a system call */
+	RT_PROCS = 43, /* GOMAXPROCS becomes arg[0], while the world is stopped */
+};
+#define RT_NO_REASON (~0ULL)
+
+struct ev_runtime {
+	struct event_head h;
+	__u32 tgid;
+	__u32 cpu;
+	__u64 gp; /* m.curg, 0: none */
+	__u64 goid; /* gp's */
+	__u64 p; /* m.p */
+	__u64 stack; /* gp's, where the runtime's tracer gives one; 0: none */
+	__u64 arg[2];
+	__u16 site;
+	__u8 kind; /* enum runtime_kind */
+	__u8 pad[5];
+};
+_Static_assert(sizeof(struct ev_runtime) == 80, "ev_runtime");
+
+/* Calls of package runtime/trace, which reach the runtime although nobody traces it. */
+enum user_kind {
+	USER_TASK_BEGIN = 48, /* task, parent; text: type */
+	USER_TASK_END = 49, /* task */
+	USER_REGION_BEGIN = 50, /* task, text: type */
+	USER_REGION_END = 51, /* task, text: type */
+	USER_LOG = 52, /* task, text: category, then message */
+	/*
+	 * text: type. trace.StartRegion was called; if the program traces itself USER_REGION_BEGIN
+	 * follows, otherwise nobody can see where the region ends.
+	 */
+	USER_START_REGION = 53,
+	USER_LABELS = 54, /* text: pprof labels now in force, each "key\0value\0"; none: none */
+	USER_KINDS
+};
+
+#define USER_MAX_TEXT 1024 /* bytes of each text; what the trace format takes */
+#define USER_CUT 1U /* a text was longer, or could not be read whole */
+
+struct ev_user {
+	struct event_head h;
+	__u32 tgid;
+	__u32 cpu;
+	__u64 gp;
+	__u64 goid;
+	__u64 p;
+	__u64 stack;
+	__u64 task;
+	__u64 parent;
+	__u16 site;
+	__u8 kind; /* enum user_kind */
+	__u8 flags; /* USER_* */
+	__u16 len[2]; /* bytes of the two texts */
+	char text[]; /* one behind the other, no NULs but those of labels; zeros up to a multiple of 8 */
+};
+_Static_assert(sizeof(struct ev_user) == 80, "ev_user");
+
+#define SAMPLE_KERNEL 1U /* it was in the kernel; the stack is that of user space all the same */
+
+struct ev_sample {
+	struct event_head h;
+	__u32 tgid;
+	__u32 cpu;
+	struct ev_gctx ctx;
+	__u64 stack; /* of ctx.curg if the thread runs for it, else the thread's own; 0: none */
+	__u32 flags; /* SAMPLE_* */
+	__u32 pad;
+};
+_Static_assert(sizeof(struct ev_sample) == 64, "ev_sample");
 
 /* --- collector ---------------------------------------------------------------------------- */
 
@@ -301,7 +397,14 @@ struct ev_ready {
 };
 _Static_assert(sizeof(struct ev_ready) == 24, "ev_ready");
 
-enum loss_class { LOSS_SCHED = 0, LOSS_SYSCALL = 1, LOSS_GO = 2, LOSS_STACK = 3, LOSS_CLASSES };
+enum loss_class {
+	LOSS_SCHED = 0,
+	LOSS_SYSCALL = 1,
+	LOSS_GO = 2, /* also EV_RUNTIME and EV_USER */
+	LOSS_STACK = 3,
+	LOSS_SAMPLE = 4,
+	LOSS_CLASSES
+};
 
 #define LOSS_ANY_CPU 0xffffffffU /* the kernel did not run a program, and does not say where */
 
@@ -349,7 +452,7 @@ struct ev_site {
 	struct event_head h;
 	__u32 tgid;
 	__u16 site;
-	__u8 kind; /* enum go_kind */
+	__u8 kind; /* enum go_kind, runtime_kind or user_kind */
 	__u8 flags; /* SITE_* */
 	__u64 pc;
 	__u64 hits;
@@ -394,5 +497,23 @@ struct ev_process {
 	char why[384]; /* why there are no goroutines, for people to read */
 };
 _Static_assert(sizeof(struct ev_process) == 688, "ev_process");
+
+/* Read with the snapshot; absent if it cannot be found. */
+struct ev_snap_gc {
+	struct event_head h;
+	__u32 tgid;
+	__u32 marking; /* 1: a cycle is under way, marking */
+};
+_Static_assert(sizeof(struct ev_snap_gc) == 24, "ev_snap_gc");
+
+/* Sampled; only when something has changed. Bytes. */
+struct ev_heap {
+	struct event_head h;
+	__u32 tgid;
+	__u32 pad;
+	__u64 live; /* gcController.heapLive */
+	__u64 goal; /* gcController.heapGoal(); 0: none */
+};
+_Static_assert(sizeof(struct ev_heap) == 40, "ev_heap");
 
 #endif

@@ -67,7 +67,7 @@ int attach_tracepoints(struct links *l, const struct programs *p, struct error *
 
 /* What becomes of a site: the record it yields, how it is read, and what is missing without it. */
 struct site_use {
-	uint8_t kind; /* enum go_kind */
+	uint8_t kind; /* enum go_kind, runtime_kind or user_kind */
 	enum probe_reading reading;
 	const char *missing;
 };
@@ -91,6 +91,28 @@ static const struct site_use uses[SITE_KINDS] = {
 	[SITE_SWITCH] = {GO_SWITCH, READ_SWITCH, "switches between coroutines"},
 	[SITE_NEEDM] = {GO_NEEDM, READ_PLAIN, "C threads entering Go"},
 	[SITE_DROPM] = {GO_DROPM, READ_PLAIN, "C threads leaving Go"},
+	[SITE_READY_WORKER] = {GO_READY, READ_WORKER, "wake-ups of GC workers"},
+	[SITE_CGO_ENTER] = {GO_CGO_ENTER, READ_CGO_ENTER, "calls of C"},
+	[SITE_CGO_EXIT] = {GO_CGO_EXIT, READ_CGO_EXIT, "returns from C"},
+	[SITE_STW_BEGIN] = {RT_STW_BEGIN, READ_RUNTIME, "stops of the world"},
+	[SITE_STW_END] = {RT_STW_END, READ_RUNTIME, "ends of stops of the world"},
+	[SITE_GC_BEGIN] = {RT_GC_BEGIN, READ_RUNTIME, "GC cycles"},
+	[SITE_GC_END] = {RT_GC_END, READ_RUNTIME, "ends of GC cycles"},
+	[SITE_ASSIST_BEGIN] = {RT_ASSIST_BEGIN, READ_RUNTIME, "mark assists"},
+	[SITE_ASSIST_END] = {RT_ASSIST_END, READ_RUNTIME, "ends of mark assists"},
+	[SITE_SWEEP_BEGIN] = {RT_SWEEP_BEGIN, READ_RUNTIME, "sweeps"},
+	[SITE_SWEEP_SPAN] = {RT_SWEEP_BEGIN, READ_RUNTIME, "sweeps"},
+	[SITE_SWEEP_END] = {RT_SWEEP_END, READ_RUNTIME, "ends of sweeps"},
+	[SITE_PROC_START] = {RT_PROC_START, READ_RUNTIME, "threads getting a P"},
+	[SITE_PROC_STOP] = {RT_PROC_STOP, READ_RUNTIME, "threads giving up their P"},
+	[SITE_PROC_STEAL] = {RT_PROC_STEAL, READ_RUNTIME, "Ps taken from system calls"},
+	[SITE_PROCS] = {RT_PROCS, READ_RUNTIME, "changes of GOMAXPROCS"},
+	[SITE_TASK_BEGIN] = {USER_TASK_BEGIN, READ_USER, "user tasks"},
+	[SITE_TASK_END] = {USER_TASK_END, READ_USER, "ends of user tasks"},
+	[SITE_REGION] = {USER_REGION_BEGIN, READ_USER, "user regions"},
+	[SITE_LOG] = {USER_LOG, READ_USER, "user log messages"},
+	[SITE_START_REGION] = {USER_START_REGION, READ_USER, "calls of trace.StartRegion"},
+	[SITE_LABELS] = {USER_LABELS, READ_USER, "pprof labels"},
 };
 /* clang-format on */
 

@@ -48,7 +48,31 @@ static bool go_valid(const struct event_head *h)
 {
 	const struct ev_go *ev = (const void *)h;
 
-	return ev->kind >= GO_START && ev->kind <= GO_DROPM;
+	return ev->kind >= GO_START && ev->kind <= GO_CGO_EXIT;
+}
+
+static bool runtime_valid(const struct event_head *h)
+{
+	const struct ev_runtime *ev = (const void *)h;
+
+	return ev->kind >= RT_STW_BEGIN && ev->kind <= RT_PROCS;
+}
+
+/* Two texts and no more zeros than alignment asks for; labels come in pairs that NULs end. */
+static bool user_valid(const struct event_head *h)
+{
+	const struct ev_user *ev = (const void *)h;
+	size_t room = h->size - sizeof(*ev), len = (size_t)ev->len[0] + ev->len[1], ends = 0;
+
+	if (ev->kind < USER_TASK_BEGIN || ev->kind >= USER_KINDS || ev->len[0] > USER_MAX_TEXT ||
+	    ev->len[1] > USER_MAX_TEXT || ALIGN8(len) != room ||
+	    !all_zero(ev->text + len, room - len))
+		return false;
+	if (ev->kind != USER_LABELS)
+		return !memchr(ev->text, 0, len);
+	for (size_t i = 0; i < len; i++)
+		ends += !ev->text[i];
+	return !ev->len[1] && ends % 2 == 0 && (!len || !ev->text[len - 1]);
 }
 
 static bool stack_valid(const struct event_head *h)
@@ -131,7 +155,10 @@ static bool site_valid(const struct event_head *h)
 {
 	const struct ev_site *ev = (const void *)h;
 
-	return ev->kind >= GO_START && ev->kind <= GO_DROPM && IS_STRING(ev->func);
+	return ((ev->kind >= GO_START && ev->kind <= GO_CGO_EXIT) ||
+		(ev->kind >= RT_STW_BEGIN && ev->kind <= RT_PROCS) ||
+		(ev->kind >= USER_TASK_BEGIN && ev->kind < USER_KINDS)) &&
+	       IS_STRING(ev->func);
 }
 
 static bool end_valid(const struct event_head *h)
@@ -153,6 +180,9 @@ static const struct event_shape shapes[] = {
 	[EV_GO]        = {"go", sizeof(struct ev_go), false, go_valid},
 	[EV_GO_CREATE] = {"go_create", sizeof(struct ev_go_create), false, go_valid},
 	[EV_STACK]     = {"stack", sizeof(struct ev_stack), true, stack_valid},
+	[EV_RUNTIME]   = {"runtime", sizeof(struct ev_runtime), false, runtime_valid},
+	[EV_USER]      = {"user", sizeof(struct ev_user), true, user_valid},
+	[EV_SAMPLE]    = {"sample", sizeof(struct ev_sample), false, NULL},
 	[EV_TARGET]    = {"target", sizeof(struct ev_target), false, target_valid},
 	[EV_STRING]    = {"string", sizeof(struct ev_string), true, string_valid},
 	[EV_TASK]      = {"task", sizeof(struct ev_task_state), false, task_state_valid},
@@ -167,6 +197,8 @@ static const struct event_shape shapes[] = {
 	[EV_COST]      = {"cost", sizeof(struct ev_cost), false, NULL},
 	[EV_END]       = {"end", sizeof(struct ev_end), false, end_valid},
 	[EV_PROCESS]   = {"process", sizeof(struct ev_process), false, process_valid},
+	[EV_SNAP_GC]   = {"snap_gc", sizeof(struct ev_snap_gc), false, NULL},
+	[EV_HEAP]      = {"heap", sizeof(struct ev_heap), false, NULL},
 };
 /* clang-format on */
 

@@ -212,10 +212,8 @@ static int on_syscall(void *ctx, const struct syscall_span *s)
 static int on_loss(void *ctx, const struct ev_loss *l)
 {
 	static const char *const names[LOSS_CLASSES] = {
-		[LOSS_SCHED] = "sched",
-		[LOSS_SYSCALL] = "syscall",
-		[LOSS_GO] = "go",
-		[LOSS_STACK] = "stack",
+		[LOSS_SCHED] = "sched", [LOSS_SYSCALL] = "syscall", [LOSS_GO] = "go",
+		[LOSS_STACK] = "stack", [LOSS_SAMPLE] = "sample",
 	};
 	struct dump *d = ctx;
 

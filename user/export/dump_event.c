@@ -27,7 +27,7 @@ static const char *p_status_name(unsigned int status)
 	return status < ARRAY_SIZE(names) ? names[status] : "?";
 }
 
-static const char *kind_name(unsigned int kind)
+const char *dump_kind(unsigned int kind)
 {
 	static const char *const names[] = {
 		[GO_START] = "start",
@@ -46,6 +46,27 @@ static const char *kind_name(unsigned int kind)
 		[GO_SWITCH] = "switch",
 		[GO_NEEDM] = "needm",
 		[GO_DROPM] = "dropm",
+		[GO_CGO_ENTER] = "cgo-enter",
+		[GO_CGO_EXIT] = "cgo-exit",
+		[RT_STW_BEGIN] = "stw-begin",
+		[RT_STW_END] = "stw-end",
+		[RT_GC_BEGIN] = "gc-begin",
+		[RT_GC_END] = "gc-end",
+		[RT_ASSIST_BEGIN] = "assist-begin",
+		[RT_ASSIST_END] = "assist-end",
+		[RT_SWEEP_BEGIN] = "sweep-begin",
+		[RT_SWEEP_END] = "sweep-end",
+		[RT_PROC_START] = "proc-start",
+		[RT_PROC_STOP] = "proc-stop",
+		[RT_PROC_STEAL] = "proc-steal",
+		[RT_PROCS] = "procs",
+		[USER_TASK_BEGIN] = "task-begin",
+		[USER_TASK_END] = "task-end",
+		[USER_REGION_BEGIN] = "region-begin",
+		[USER_REGION_END] = "region-end",
+		[USER_LOG] = "log",
+		[USER_START_REGION] = "start-region",
+		[USER_LABELS] = "labels",
 	};
 
 	return kind < ARRAY_SIZE(names) && names[kind] ? names[kind] : "?";
@@ -69,7 +90,7 @@ static void print_state(struct dump *d, uint32_t state)
 	fprintf(d->out, " state=%s", state ? "?" : "R");
 }
 
-static void print_ctx(struct dump *d, uint32_t tgid, const struct ev_gctx *ctx)
+void dump_ctx(struct dump *d, uint32_t tgid, const struct ev_gctx *ctx)
 {
 	names_print(d, 'G', tgid, ctx->curg);
 	names_print(d, 'P', tgid, ctx->p);
@@ -98,7 +119,7 @@ static void print_switch(struct dump *d, const struct ev_switch *ev)
 	print_state(d, ev->prev_state);
 	if (ev->flags & SWITCH_PREEMPT)
 		fputs(" preempted", d->out);
-	print_ctx(d, ev->tgid, &ev->ctx);
+	dump_ctx(d, ev->tgid, &ev->ctx);
 	fputs(" next=", d->out);
 	print_comm(d, ev->next_comm, ev->next_tid);
 }
@@ -107,7 +128,7 @@ static void print_wakeup(struct dump *d, const struct ev_wakeup *ev)
 {
 	fprintf(d->out, " wakes=T%" PRIu32 " cpu=%" PRIu32 " target-cpu=%" PRIu32 "%s",
 		ev->wakee_tid, ev->cpu, ev->target_cpu, ev->flags & WAKEUP_NEW ? " new" : "");
-	print_ctx(d, ev->tgid, &ev->ctx);
+	dump_ctx(d, ev->tgid, &ev->ctx);
 	fputs(" by=", d->out);
 	print_comm(d, ev->comm, ev->h.tid);
 }
@@ -125,7 +146,7 @@ static void print_task(struct dump *d, const struct ev_task *ev)
 static void print_sys_enter(struct dump *d, const struct ev_sys_enter *ev)
 {
 	print_nr(d, ev->nr);
-	print_ctx(d, ev->tgid, &ev->ctx);
+	dump_ctx(d, ev->tgid, &ev->ctx);
 	if (ev->ctx.curg)
 		fprintf(d->out, " %s", status_name(ev->gstatus));
 	dump_stack(d, ev->tgid, ev->stack, 0);
@@ -135,7 +156,7 @@ static void print_sys_exit(struct dump *d, const struct ev_sys_exit *ev)
 {
 	print_nr(d, ev->nr);
 	fprintf(d->out, " ret=%" PRId64, (int64_t)ev->ret);
-	print_ctx(d, ev->tgid, &ev->ctx);
+	dump_ctx(d, ev->tgid, &ev->ctx);
 	if (ev->ctx.curg)
 		fprintf(d->out, " %s", status_name(ev->gstatus));
 	if (ev->oldp) {
@@ -158,7 +179,7 @@ static void print_reason(struct dump *d, uint32_t tgid, enum string_kind kind, u
 
 static void print_go(struct dump *d, const struct ev_go *ev)
 {
-	fprintf(d->out, " %s", kind_name(ev->kind));
+	fprintf(d->out, " %s", dump_kind(ev->kind));
 	names_print(d, 'G', ev->tgid, ev->gp);
 	names_print(d, 'P', ev->tgid, ev->p);
 	fprintf(d->out, " %s->%s", status_name(ev->old_status), status_name(ev->new_status));
@@ -278,7 +299,7 @@ static void print_loss(struct dump *d, const struct ev_loss *ev)
 
 static void print_site(struct dump *d, const struct ev_site *ev)
 {
-	fprintf(d->out, " %u %s in %.*s", ev->site, kind_name(ev->kind), (int)sizeof(ev->func),
+	fprintf(d->out, " %u %s in %.*s", ev->site, dump_kind(ev->kind), (int)sizeof(ev->func),
 		ev->func);
 	if (ev->flags & SITE_FINAL)
 		fprintf(d->out, " hits=%" PRIu64, (uint64_t)ev->hits);
@@ -379,6 +400,13 @@ static void print_record(struct dump *d, const struct event_head *ev)
 		break;
 	case EV_PROCESS:
 		print_process(d, p);
+		break;
+	case EV_RUNTIME:
+	case EV_USER:
+	case EV_SAMPLE:
+	case EV_SNAP_GC:
+	case EV_HEAP:
+		dump_runtime(d, ev);
 		break;
 	}
 }

@@ -46,6 +46,15 @@ void dump_stack(struct dump *d, uint32_t tgid, uint64_t stack, int skip);
 /* " key=function", nothing if pc is 0. */
 void dump_func(struct dump *d, const char *key, uint32_t tgid, uint64_t pc);
 
+/* Goroutine and P of a thread, and whether it was on its system stack. */
+void dump_ctx(struct dump *d, uint32_t tgid, const struct ev_gctx *ctx);
+
+/* Of enum go_kind, runtime_kind or user_kind. */
+const char *dump_kind(unsigned int kind);
+
+/* --- dump_runtime.c: records about the runtime, annotations and samples --- */
+void dump_runtime(struct dump *d, const struct event_head *ev);
+
 /* --- dump_names.c: learn from records, look up; out of memory means to forget --- */
 void names_learn(struct dump *d, const struct event_head *ev);
 void names_free(struct dump *d);

@@ -86,10 +86,9 @@ static void tell_procs(struct gotrace *t, struct wire_m *m, uint64_t time)
 static void tell_losses(struct gotrace *t, struct wire_m *m, uint64_t time)
 {
 	static const char *const what[LOSS_CLASSES] = {
-		[LOSS_SCHED] = "thread switches",
-		[LOSS_SYSCALL] = "system calls",
-		[LOSS_GO] = "goroutine events",
-		[LOSS_STACK] = "stacks",
+		[LOSS_SCHED] = "thread switches", [LOSS_SYSCALL] = "system calls",
+		[LOSS_GO] = "goroutine events",   [LOSS_STACK] = "stacks",
+		[LOSS_SAMPLE] = "CPU samples",
 	};
 	char text[200] = "lost:";
 	size_t len = strlen(text);

@@ -14,6 +14,7 @@
 enum change_flags {
 	CHANGE_INFERRED = 1, /* not seen itself, follows from the next thing seen */
 	CHANGE_REPAIR = 2, /* made to bring the model back to the evidence */
+	CHANGE_INITIAL = 4, /* it was so at the start */
 };
 
 /* Why a goroutine changed state; the pair of states is fixed by the cause, see g_cause_name(). */
@@ -85,6 +86,86 @@ struct syscall_span {
 	int64_t ret;
 };
 
+/* What the runtime does for a while. */
+enum range_kind {
+	RANGE_STW, /* by g, which runs: the world is stopped, or being stopped */
+	RANGE_GC, /* of the process: a cycle, from the decision to the end of marking */
+	RANGE_MARK_ASSIST, /* by g, which runs when it begins and ends */
+	RANGE_SWEEP, /* by p */
+};
+
+/* Begins and ends alternate, for the process, each g and each p; an end without g or p has none. */
+struct range_change {
+	uint64_t time;
+	uint64_t since; /* an end: when it began */
+	enum range_kind kind;
+	bool begin;
+	struct process *process;
+	struct goroutine *g; /* that does it; NULL only if CHANGE_INITIAL or CHANGE_REPAIR */
+	struct proc *p;
+	struct thread *m;
+	const char *
+		name; /* of RANGE_STW: why, as Go's tracer names it, without "stop-the-world"; "" */
+	uint64_t stack; /* of a begin; 0: none */
+	int skip;
+	uint64_t swept, reclaimed; /* bytes; of the end of RANGE_SWEEP */
+	unsigned int flags; /* enum change_flags */
+};
+
+/* GOMAXPROCS as it is from now on; told at the start, too. */
+struct procs_change {
+	uint64_t time;
+	struct process *process;
+	unsigned int n;
+	struct goroutine *g; /* that changes it, with p and m; NULL at the start */
+	struct proc *p;
+	struct thread *m;
+	uint64_t stack;
+	int skip;
+	unsigned int flags;
+};
+
+/* The program annotates its trace. Strings live until the next record. */
+struct user_change {
+	uint64_t time;
+	enum user_kind kind; /* all but USER_LABELS */
+	struct goroutine *g; /* runs on m with p */
+	struct proc *p;
+	struct thread *m;
+	uint64_t task, parent; /* 0: none */
+	const char *name; /* type of a task or region, category of a log message */
+	const char *text; /* log message */
+	uint64_t stack;
+	int skip;
+	unsigned int flags;
+};
+
+/* What a goroutine works on: a kind of GC worker, or pprof labels. */
+struct label_change {
+	uint64_t time;
+	struct goroutine *g; /* runs on m with p */
+	struct proc *p;
+	struct thread *m;
+	const char *label; /* "GC (dedicated)"; labels as "key=value, key=value", "" for none */
+	bool gc_worker;
+};
+
+struct heap_change {
+	uint64_t time;
+	struct process *process;
+	uint64_t live, goal; /* bytes; goal 0: none */
+};
+
+struct cpu_sample {
+	uint64_t time;
+	struct thread *t;
+	struct goroutine *g; /* for which the thread runs, or NULL */
+	struct proc *p; /* or NULL */
+	int cpu;
+	uint64_t stack; /* 0: none */
+	bool in_kernel;
+};
+
 struct repair {
 	uint64_t time;
 	struct process *process;
@@ -114,6 +195,12 @@ struct sink_ops {
 	int (*processor)(void *ctx, const struct p_change *c);
 	int (*thread)(void *ctx, const struct t_change *c);
 	int (*syscall)(void *ctx, const struct syscall_span *s);
+	int (*range)(void *ctx, const struct range_change *c);
+	int (*procs)(void *ctx, const struct procs_change *c);
+	int (*user)(void *ctx, const struct user_change *c);
+	int (*label)(void *ctx, const struct label_change *c);
+	int (*heap)(void *ctx, const struct heap_change *c);
+	int (*sample)(void *ctx, const struct cpu_sample *c);
 	int (*loss)(void *ctx, const struct ev_loss *l);
 	int (*repair)(void *ctx, const struct repair *r);
 	int (*site)(void *ctx, const struct ev_site *s);

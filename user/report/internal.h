@@ -35,12 +35,12 @@ struct report_repair {
 	uint64_t count;
 };
 
-#define GO_KINDS (GO_DROPM + 1)
+#define PROBE_KINDS USER_KINDS
 
 /* Hits of all probe sites of one target, by what they tell. */
 struct report_probes {
 	uint32_t tgid;
-	uint64_t hits[GO_KINDS];
+	uint64_t hits[PROBE_KINDS];
 };
 
 struct report {

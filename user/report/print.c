@@ -343,10 +343,9 @@ static const char *why_text(const struct replay_totals *t)
 static void print_losses(const struct report *r, FILE *out)
 {
 	static const char *const classes[LOSS_CLASSES] = {
-		[LOSS_SCHED] = "scheduling",
-		[LOSS_SYSCALL] = "system call",
-		[LOSS_GO] = "goroutine",
-		[LOSS_STACK] = "stack",
+		[LOSS_SCHED] = "scheduling", [LOSS_SYSCALL] = "system call",
+		[LOSS_GO] = "goroutine",     [LOSS_STACK] = "stack",
+		[LOSS_SAMPLE] = "sample",
 	};
 	const struct replay_totals *t = &r->totals;
 	const char *comma = "";
@@ -419,9 +418,9 @@ static bool should_have_hit(const struct report *r, const struct ev_site *site)
 	for (size_t i = 0; i < r->nprobes; i++)
 		if (r->probes[i].tgid == site->tgid)
 			hits = r->probes[i].hits;
-	if (!hits || site->kind >= GO_KINDS || hits[site->kind])
+	if (!hits || site->kind >= PROBE_KINDS || hits[site->kind])
 		return false;
-	for (unsigned int i = 0; i < GO_KINDS; i++)
+	for (unsigned int i = 0; i < PROBE_KINDS; i++)
 		all += hits[i];
 	HASH_FIND(hh, r->processes, &site->tgid, sizeof(site->tgid), rp);
 	if (!all || site->kind == GO_START)

@@ -142,7 +142,7 @@ static int count_hits(struct report *r, const struct ev_site *s)
 		p = &r->probes[r->nprobes++];
 		*p = (struct report_probes){.tgid = s->tgid};
 	}
-	if (s->kind < GO_KINDS)
+	if (s->kind < PROBE_KINDS)
 		p->hits[s->kind] += s->hits;
 	return 0;
 }

@@ -46,6 +46,34 @@ enum site_kind {
 	SITE_SWITCH, /* AX gp stops; g.coroarg -> coro.gp runs; g.coroexit: gp exits */
 	SITE_NEEDM, /* AX gp, EBX old, ECX new */
 	SITE_DROPM, /* AX gp, EBX old, ECX new */
+	SITE_READY_WORKER, /* as SITE_READY, of a GC worker: p.gcMarkWorkerMode says what for */
+	/* cgocall, cgocallbackg: `call entersyscall`, reentersyscall; R14 gp, on its own stack */
+	SITE_CGO_ENTER,
+	SITE_CGO_EXIT, /* the same, `call exitsyscall` */
+	/*
+	 * What the runtime does besides: R14 is gp or a g0. At SITE_REGISTER `reg` has the argument
+	 * struct ev_runtime asks for; at SITE_AT_CALL there is none.
+	 */
+	SITE_STW_BEGIN,
+	SITE_STW_END,
+	SITE_GC_BEGIN,
+	SITE_GC_END,
+	SITE_ASSIST_BEGIN,
+	SITE_ASSIST_END,
+	SITE_SWEEP_BEGIN, /* level full only, as the next two */
+	SITE_SWEEP_SPAN, /* `reg` = *mspan, about to be swept */
+	SITE_SWEEP_END,
+	SITE_PROC_START,
+	SITE_PROC_STOP,
+	SITE_PROC_STEAL,
+	SITE_PROCS,
+	/* Calls of package runtime/trace and pprof: arguments in their registers, R14 = gp. */
+	SITE_TASK_BEGIN, /* AX task, BX parent, CX type, DI its length */
+	SITE_TASK_END, /* AX task */
+	SITE_REGION, /* AX task, BX 0 begin 1 end, CX type, DI its length */
+	SITE_LOG, /* AX task, BX category, CX its length, DI message, SI its length */
+	SITE_START_REGION, /* AX, BX context, CX type, DI its length */
+	SITE_LABELS, /* AX labels, or nil */
 	SITE_KINDS
 };
 

@@ -51,6 +51,28 @@ static unsigned int make_symbol(struct ev_symbol *ev, unsigned int n, unsigned i
 	return (unsigned int)(p - (char *)ev);
 }
 
+/* Two texts, or labels: as many pairs, of one letter each. */
+static unsigned int make_user(struct ev_user *ev, unsigned int n, unsigned int seed)
+{
+	unsigned int len;
+
+	n = n > USER_MAX_TEXT / 4 ? USER_MAX_TEXT / 4 : n;
+	ev->kind = (__u8)(USER_TASK_BEGIN + seed % (USER_KINDS - USER_TASK_BEGIN));
+	ev->len[0] = (__u16)n;
+	ev->len[1] = (__u16)(n / 2);
+	if (ev->kind == USER_LABELS) {
+		ev->len[0] = (__u16)(4 * n);
+		ev->len[1] = 0;
+	}
+	len = (unsigned int)ev->len[0] + ev->len[1];
+	memset(ev->text, 0, align8(len));
+	fill(ev->text, len, seed);
+	if (ev->kind == USER_LABELS)
+		for (unsigned int i = 1; i < len; i += 2)
+			ev->text[i] = 0;
+	return (unsigned int)sizeof(*ev) + align8(len);
+}
+
 struct event_head *record_make(void *buf, unsigned int type, unsigned int tail, unsigned int seed)
 {
 	static const unsigned int sizes[] = {
@@ -75,6 +97,10 @@ struct event_head *record_make(void *buf, unsigned int type, unsigned int tail, 
 		[EV_SITE] = sizeof(struct ev_site),
 		[EV_COST] = sizeof(struct ev_cost),
 		[EV_END] = sizeof(struct ev_end),
+		[EV_RUNTIME] = sizeof(struct ev_runtime),
+		[EV_SAMPLE] = sizeof(struct ev_sample),
+		[EV_SNAP_GC] = sizeof(struct ev_snap_gc),
+		[EV_HEAP] = sizeof(struct ev_heap),
 	};
 	struct event_head *h = buf;
 	unsigned int size = type < sizeof(sizes) / sizeof(sizes[0]) ? sizes[type] : 0;
@@ -97,6 +123,13 @@ struct event_head *record_make(void *buf, unsigned int type, unsigned int tail, 
 	case EV_GO:
 	case EV_GO_CREATE:
 		((struct ev_go *)buf)->kind = (__u8)(GO_START + seed % GO_DROPM);
+		break;
+	case EV_RUNTIME:
+		((struct ev_runtime *)buf)->kind =
+			(__u8)(RT_STW_BEGIN + seed % (RT_PROCS - RT_STW_BEGIN + 1));
+		break;
+	case EV_USER:
+		size = make_user(buf, tail, seed);
 		break;
 	case EV_STACK:
 		size = make_stack(buf, tail);

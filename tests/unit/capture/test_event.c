@@ -31,12 +31,12 @@ static struct event_head *make(unsigned int type, unsigned int tail)
 
 static void every_type_has_a_name(void)
 {
-	static const unsigned int ends[] = {0, EV_STACK + 1, EV_USER_FIRST - 1, EV_USER_END, 65535};
+	static const unsigned int ends[] = {0, EV_SAMPLE + 1, EV_USER_FIRST - 1, EV_USER_END, 65535};
 	unsigned int names = 0;
 
 	for (unsigned int type = 0; type <= 65535; type++)
 		names += event_type_name(type) != NULL;
-	CU_ASSERT_EQUAL(names, EV_STACK + (EV_USER_END - EV_USER_FIRST));
+	CU_ASSERT_EQUAL(names, EV_SAMPLE + (EV_USER_END - EV_USER_FIRST));
 	for (size_t i = 0; i < sizeof(ends) / sizeof(ends[0]); i++)
 		CU_ASSERT_PTR_NULL(event_type_name(ends[i]));
 	CU_ASSERT_STRING_EQUAL(event_type_name(EV_SWITCH), "switch");
@@ -148,10 +148,10 @@ static void strings_and_indices_are_checked(void)
 	h = make(EV_GO, 0);
 	((struct ev_go *)h)->kind = 0;
 	CU_ASSERT_FALSE(valid_copy(h));
-	((struct ev_go *)h)->kind = GO_DROPM + 1;
+	((struct ev_go *)h)->kind = GO_CGO_EXIT + 1;
 	CU_ASSERT_FALSE(valid_copy(h));
 	h = make(EV_SITE, 0);
-	((struct ev_site *)h)->kind = GO_DROPM + 1;
+	((struct ev_site *)h)->kind = GO_CGO_EXIT + 1;
 	CU_ASSERT_FALSE(valid_copy(h));
 	h = make(EV_END, 0);
 	((struct ev_end *)h)->why = END_DISK_FULL + 1;

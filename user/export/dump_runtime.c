@@ -1,0 +1,115 @@
+/* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
+/* Records about the runtime itself, the program's annotations and CPU samples, as text. */
+#include <inttypes.h>
+#include <string.h>
+
+#include "user/export/dump_internal.h"
+
+static void print_runtime(struct dump *d, const struct ev_runtime *ev)
+{
+	fprintf(d->out, " %s", dump_kind(ev->kind));
+	names_print(d, 'G', ev->tgid, ev->gp);
+	names_print(d, 'P', ev->tgid, ev->p);
+	switch (ev->kind) {
+	case RT_STW_BEGIN:
+		if (ev->arg[0] != RT_NO_REASON)
+			fprintf(d->out, " reason=%" PRIu64, (uint64_t)ev->arg[0]);
+		break;
+	case RT_SWEEP_END:
+		fprintf(d->out, " swept=%" PRIu64 " reclaimed=%" PRIu64, (uint64_t)ev->arg[0],
+			(uint64_t)ev->arg[1]);
+		break;
+	case RT_PROC_START:
+	case RT_PROC_STOP:
+	case RT_PROC_STEAL:
+		fputs(" which", d->out);
+		names_print(d, 'P', ev->tgid, ev->arg[0]);
+		break;
+	case RT_PROCS:
+		fprintf(d->out, " n=%" PRIu64, (uint64_t)ev->arg[0]);
+		break;
+	}
+	fprintf(d->out, " cpu=%" PRIu32 " site=%u", ev->cpu, ev->site);
+	dump_stack(d, ev->tgid, ev->stack, 0);
+}
+
+static void print_text(struct dump *d, const char *text, unsigned int len)
+{
+	fputs(" \"", d->out);
+	for (unsigned int i = 0; i < len; i++) {
+		unsigned char c = (unsigned char)text[i];
+
+		if (c < ' ' || c == 0x7f || c == '"' || c == '\\')
+			fprintf(d->out, "\\x%02x", c);
+		else
+			fputc(c, d->out);
+	}
+	fputc('"', d->out);
+}
+
+static void print_labels(struct dump *d, const char *at, const char *end)
+{
+	while (at < end) {
+		unsigned int len = (unsigned int)strnlen(at, (size_t)(end - at));
+
+		print_text(d, at, len);
+		at += len + 1;
+	}
+}
+
+static void print_user(struct dump *d, const struct ev_user *ev)
+{
+	fprintf(d->out, " %s", dump_kind(ev->kind));
+	names_print(d, 'G', ev->tgid, ev->gp);
+	names_print(d, 'P', ev->tgid, ev->p);
+	if (ev->task || ev->parent)
+		fprintf(d->out, " task=%" PRIu64, (uint64_t)ev->task);
+	if (ev->parent)
+		fprintf(d->out, " parent=%" PRIu64, (uint64_t)ev->parent);
+	if (ev->kind == USER_LABELS) {
+		print_labels(d, ev->text, ev->text + ev->len[0]);
+	} else {
+		print_text(d, ev->text, ev->len[0]);
+		if (ev->kind == USER_LOG)
+			print_text(d, ev->text + ev->len[0], ev->len[1]);
+	}
+	if (ev->flags & USER_CUT)
+		fputs(" cut", d->out);
+	fprintf(d->out, " cpu=%" PRIu32 " site=%u", ev->cpu, ev->site);
+	dump_stack(d, ev->tgid, ev->stack, 0);
+}
+
+static void print_sample(struct dump *d, const struct ev_sample *ev)
+{
+	dump_ctx(d, ev->tgid, &ev->ctx);
+	fprintf(d->out, " cpu=%" PRIu32 "%s", ev->cpu, ev->flags & SAMPLE_KERNEL ? " kernel" : "");
+	dump_stack(d, ev->tgid, ev->stack, 0);
+}
+
+static void print_heap(struct dump *d, const struct ev_heap *ev)
+{
+	fprintf(d->out, " live=%" PRIu64 " goal=%" PRIu64, (uint64_t)ev->live, (uint64_t)ev->goal);
+}
+
+void dump_runtime(struct dump *d, const struct event_head *ev)
+{
+	const void *p = ev;
+
+	switch (ev->type) {
+	case EV_RUNTIME:
+		print_runtime(d, p);
+		break;
+	case EV_USER:
+		print_user(d, p);
+		break;
+	case EV_SAMPLE:
+		print_sample(d, p);
+		break;
+	case EV_SNAP_GC:
+		fputs(((const struct ev_snap_gc *)p)->marking ? " marking" : " off", d->out);
+		break;
+	case EV_HEAP:
+		print_heap(d, p);
+		break;
+	}
+}
