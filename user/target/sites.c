@@ -121,7 +121,7 @@ static void plan_call(struct plan *p, const struct pcln_func *func, uint64_t vad
 	if (!r)
 		return;
 	site.kind = r->kind;
-	site.must_hit = r->flags & RULE_MUST;
+	site.must_hit = r->flags & RULE_BUSY;
 	if (!strcmp(site.func, "runtime.ready") && !strcmp(site.func, func->name))
 		site.skip_slot = v->rbx_slot;
 	plan_add(p, &site);

@@ -78,7 +78,7 @@ static struct site site_of(const struct site_rule *r, const struct site_call *ca
 		.kind = r->kind,
 		.place = SITE_SWAP_RESULT,
 		.func = whose,
-		.must_hit = r->flags & RULE_MUST,
+		.must_hit = r->flags & RULE_BUSY,
 		.skip_slot = -1,
 		.reg = (uint8_t)gp,
 		.old_status = small_status(r->old_status, call->old_status),

@@ -24,6 +24,7 @@ const char *const site_callee_names[CALLEES] = {
 #define ALIVE (-3) /* runnable, or waiting: newproc1 has it in a variable */
 
 #define MUST RULE_MUST
+#define BUSY (RULE_MUST | RULE_BUSY)
 #define CGO RULE_CGO
 #define CORO RULE_CORO
 
@@ -32,11 +33,11 @@ const char *const site_callee_names[CALLEES] = {
 
 /* The status numbers are those of runtime/runtime2.go; 11 is _Gdeadextra, since 1.26. */
 static const struct site_rule rules[] = {
-	{"runtime.execute", CAS, 1, 2, SITE_START, ALWAYS, MUST, "goroutine starts"},
-	{"runtime.park_m", CAS, 2, 4, SITE_PARK, ALWAYS, MUST, "blocking"},
+	{"runtime.execute", CAS, 1, 2, SITE_START, ALWAYS, BUSY, "goroutine starts"},
+	{"runtime.park_m", CAS, 2, 4, SITE_PARK, ALWAYS, BUSY, "blocking"},
 	{"runtime.park_m", CAS, 4, 1, SITE_PARK_REFUSED, ALWAYS, 0,
 	 "blocking that is called off at once will not be seen"},
-	{"runtime.ready", CAS, 4, 1, SITE_READY, ALWAYS, MUST, "unblocking"},
+	{"runtime.ready", CAS, 4, 1, SITE_READY, ALWAYS, BUSY, "unblocking"},
 	{"runtime.injectglist", CAS, 4, 1, SITE_READY, ALWAYS, 0,
 	 "some wake-ups by the network poller will not be seen"},
 	{"runtime.findRunnable", CAS, 4, 1, SITE_READY, ALWAYS, 0,
@@ -49,9 +50,8 @@ static const struct site_rule rules[] = {
 	 "yields inside sync primitives will not be seen"},
 	{"runtime.preemptPark", PREEMPT_SCAN, ANY, ANY, SITE_PREEMPT_PARK, ALWAYS, 0,
 	 "goroutines the GC stops will not be seen stopping"},
-	{"runtime.goexit0", CAS, 2, 6, SITE_EXIT, 0, 21, 0, "goroutine exits will not be seen"},
-	{"runtime.gdestroy", CAS, 2, 6, SITE_EXIT, 22, NEWEST, 0,
-	 "goroutine exits will not be seen"},
+	{"runtime.goexit0", CAS, 2, 6, SITE_EXIT, 0, 21, MUST, "goroutine exits"},
+	{"runtime.gdestroy", CAS, 2, 6, SITE_EXIT, 22, NEWEST, MUST, "goroutine exits"},
 	{"runtime.entersyscallblock", CAS, 2, 3, SITE_SYSBLOCK, ALWAYS, 0,
 	 "blocking waits of the runtime itself will look like running"},
 	{"runtime.exitsyscall0", CAS, 3, 1, SITE_SYSEXIT_NOP, 0, 25, 0,

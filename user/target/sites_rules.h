@@ -20,6 +20,7 @@ extern const char *const site_callee_names[CALLEES];
 #define RULE_MUST 1U /* there is nothing to trace without it */
 #define RULE_CGO 2U /* only in programs with C code */
 #define RULE_CORO 4U /* only in programs with coroutines (iter.Pull) */
+#define RULE_BUSY 8U /* a busy program passes here */
 
 struct site_rule {
 	const char *func; /* the function that calls; a trailing * stands for anything */

@@ -31,7 +31,8 @@ static struct event_head *make(unsigned int type, unsigned int tail)
 
 static void every_type_has_a_name(void)
 {
-	static const unsigned int ends[] = {0, EV_SAMPLE + 1, EV_USER_FIRST - 1, EV_USER_END, 65535};
+	static const unsigned int ends[] = {0, EV_SAMPLE + 1, EV_USER_FIRST - 1, EV_USER_END,
+					    65535};
 	unsigned int names = 0;
 
 	for (unsigned int type = 0; type <= 65535; type++)

@@ -340,23 +340,44 @@ static void plans_the_unknown(void)
 	prog_close(&f);
 }
 
-/* A plan for another release lacks sites: each is named with what follows from it. */
+/*
+ * A plan for another release lacks sites. Without some there would be goroutines that never end:
+ * it is refused.
+ */
+static void refuses_another_release(void)
+{
+	const char *path = prog_path("1.26", "plain");
+	struct error e = {0};
+	struct prog_file f;
+	struct sites s;
+
+	if (!path || !prog_open(&f, path, 0))
+		return;
+	f.build.go_minor = 21;
+	CU_ASSERT_EQUAL(sites_plan(&s, f.elf, &f.build, f.pcln, 0, &e), -ENOTSUP);
+	CU_ASSERT_EQUAL(e.status, EXIT_TARGET);
+	CU_ASSERT_PTR_NOT_NULL(strstr(e.text, "runtime.goexit0"));
+	CU_ASSERT_PTR_NOT_NULL(strstr(e.text, "goroutine exits cannot be seen"));
+	prog_close(&f);
+}
+
+/* The others are named, with what follows from it. */
 static void names_missing_sites(void)
 {
 	const char *path = prog_path("1.26", "plain");
 	struct error e = {0};
 	struct prog_file f;
 	struct sites s;
-	bool exits = false;
+	bool waits = false;
 
 	if (!path || !prog_open(&f, path, 0))
 		return;
-	f.build.go_minor = 21;
+	f.build.go_minor = 25;
 	CU_ASSERT_EQUAL_FATAL(sites_plan(&s, f.elf, &f.build, f.pcln, 0, &e), 0);
 	for (size_t i = 0; i < s.nwarnings; i++)
-		exits |= strstr(s.warnings[i].text, "runtime.goexit0") &&
-			 strstr(s.warnings[i].text, "goroutine exits will not be seen");
-	CU_ASSERT_TRUE(exits);
+		waits |= strstr(s.warnings[i].text, "runtime.exitsyscall0") &&
+			 strstr(s.warnings[i].text, "waiting for a P after a syscall will not be");
+	CU_ASSERT_TRUE(waits);
 	sites_free(&s);
 	prog_close(&f);
 }
@@ -369,6 +390,7 @@ static CU_TestInfo tests[] = {
 	{"takes a dear instruction where the branch is not known", takes_the_result},
 	{"refuses by name what nothing replaces", refuses_by_name},
 	{"plans an unknown release like the newest", plans_the_unknown},
+	{"refuses a plan without exits", refuses_another_release},
 	{"names missing sites and what follows", names_missing_sites},
 	CU_TEST_INFO_NULL,
 };
