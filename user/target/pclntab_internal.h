@@ -1,4 +1,12 @@
 /* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
+/*
+ * Inside of the function table:
+ *
+ *   pclntab.c         the table and its functions
+ *   pclntab_frames.c  what a PC stands for: function, file, line, inlined calls
+ *   pclntab_read.c    its parts, bounds checked
+ *   pclntab_load.c    where it is, and whether it is one
+ */
 #ifndef GSCOPE_TARGET_PCLNTAB_INTERNAL_H
 #define GSCOPE_TARGET_PCLNTAB_INTERNAL_H
 
@@ -7,6 +15,7 @@
 #include "user/target/pclntab.h"
 
 #define PCLN_FUNCDATA_WINDOW 4096
+#define PCLN_NO_FUNCDATA 0xffffffffU
 
 /* What differs between the formats of the table. */
 struct pcln_format {
@@ -70,14 +79,46 @@ static inline uint32_t entry_off(const struct pclntab *t, size_t i)
 	return u32_at(&t->funcs, i * 8);
 }
 
+/* --- pclntab_read.c --- */
+
+bool pcln_inside(const struct pcln_bytes *b, size_t at, size_t len);
+
+/* The string at `at`: NULL if there is none of a length that makes sense. Both parts end in NUL. */
+const char *pcln_string(const struct pcln_bytes *b, uint64_t at);
+
+/* The name of a function, "" if there is none. */
+const char *pcln_name(const struct pclntab *t, uint32_t name_off);
+
 /* Read the function number `i`: false if what the table says is outside of it. */
 bool pcln_read_func(const struct pclntab *t, size_t i, struct pcln_raw_func *f);
 
-/* Where in go:func.* the function's tree of inlined calls is: false if it has none. */
+/* Number of the function that contains `pc`: false if none does. */
+bool pcln_find_index(const struct pclntab *t, uint64_t pc, size_t *index);
+
+bool pcln_read_varint(const struct pcln_bytes *b, size_t *at, uint32_t *v);
+
+/* Value of the table at `off` for text + target; -1 if the table has none. */
+int32_t pcln_value(const struct pclntab *t, uint32_t off, uint64_t entry, uint64_t target);
+
+/* Where the function's table of values number `table` is; 0: it has none. */
+uint32_t pcln_pcdata(const struct pclntab *t, const struct pcln_raw_func *f, unsigned int table);
+
+/* Where in go:func.* its data number `table` is; PCLN_NO_FUNCDATA: it has none. */
+uint32_t pcln_funcdata_at(const struct pclntab *t, const struct pcln_raw_func *f,
+			  unsigned int table);
+
+/* The same for its tree of inlined calls: false if it has none. */
 bool pcln_inline_tree(const struct pclntab *t, const struct pcln_raw_func *f, uint32_t *off);
 
 /* Copy `len` bytes at offset `off` of go:func.*: false if they are not there. */
 bool pcln_funcdata(const struct pclntab *t, uint64_t off, void *buf, size_t len);
+
+/* --- pclntab_frames.c --- */
+
+/* Free the names that were made as Go prints them. */
+void pcln_forget_names(struct pclntab *t);
+
+/* --- pclntab_load.c --- */
 
 /*
  * Fill *t with the table of `f`: of process `p`, which has it at t->bias, or of a file that is not
