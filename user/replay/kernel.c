@@ -45,31 +45,53 @@ static void note_context(struct replay *r, struct thread *t, const struct ev_gct
 	}
 }
 
-void on_switch(struct replay *r, const struct ev_switch *ev)
+/* The kernel gave the tid to somebody else: what the model still binds to it is over. */
+static void thread_bury(struct replay *r, struct thread *t)
 {
-	struct thread *t;
+	ensure_thread_free(r, t, NULL);
+	if (t->p)
+		p_apply(r, t->p, t->p->state == P_SYSCALL ? P_STEAL : P_STOP, t, CHANGE_INFERRED);
+	thread_drop(r, t);
+}
 
-	if (ev->h.tid && (ev->flags & SWITCH_PREV_TRACED)) {
-		enum t_state to = T_SLEEPING;
+static void switched_out(struct replay *r, const struct ev_switch *ev)
+{
+	bool last = ev->prev_state & TASK_STATE_DEAD;
+	struct thread *t = last ? thread_find(r, ev->h.tid) : thread_get(r, ev->h.tid, ev->tgid);
+	enum t_state to = T_SLEEPING;
 
-		t = thread_get(r, ev->h.tid, ev->tgid);
-		if (!t)
-			return;
+	if (!t)
+		return;
+	if (t->state != T_DEAD) {
 		note_context(r, t, &ev->ctx);
-		if (ev->prev_state & TASK_STATE_DEAD)
+		if (last)
 			to = T_DEAD;
 		else if (!ev->prev_state || (ev->flags & SWITCH_PREEMPT))
 			to = T_RUNNABLE;
 		t->asleep = to == T_SLEEPING ? ev->prev_state : 0;
 		t_apply(r, t, to, (int)ev->cpu, ev->next_tid, ev->next_comm);
 	}
-	if (ev->next_tid && (ev->flags & SWITCH_NEXT_TRACED)) {
-		t = thread_get(r, ev->next_tid, ev->next_tgid);
-		if (!t)
-			return;
-		memcpy(t->comm, ev->next_comm, sizeof(t->comm));
-		t_apply(r, t, T_RUNNING, (int)ev->cpu, 0, "");
-	}
+	/* Bound to a goroutine when the whole process ends: that is told by EV_GONE. */
+	if (last && !t->g)
+		thread_bury(r, t);
+}
+
+static void switched_in(struct replay *r, const struct ev_switch *ev)
+{
+	struct thread *t = thread_get(r, ev->next_tid, ev->next_tgid);
+
+	if (!t || t->state == T_DEAD)
+		return;
+	memcpy(t->comm, ev->next_comm, sizeof(t->comm));
+	t_apply(r, t, T_RUNNING, (int)ev->cpu, 0, "");
+}
+
+void on_switch(struct replay *r, const struct ev_switch *ev)
+{
+	if (ev->h.tid && (ev->flags & SWITCH_PREV_TRACED))
+		switched_out(r, ev);
+	if (ev->next_tid && (ev->flags & SWITCH_NEXT_TRACED))
+		switched_in(r, ev);
 }
 
 void on_wakeup(struct replay *r, const struct ev_wakeup *ev)
@@ -83,15 +105,6 @@ void on_wakeup(struct replay *r, const struct ev_wakeup *ev)
 	/* A wake-up of a task that is still on its CPU changes nothing. */
 	if (t && (t->state == T_SLEEPING || t->state == T_UNKNOWN))
 		t_apply(r, t, T_RUNNABLE, (int)ev->target_cpu, ev->h.tid, ev->comm);
-}
-
-/* The kernel gave the tid to somebody else: what the model still binds to it is over. */
-static void thread_bury(struct replay *r, struct thread *t)
-{
-	ensure_thread_free(r, t, NULL);
-	if (t->p)
-		p_apply(r, t->p, t->p->state == P_SYSCALL ? P_STEAL : P_STOP, t, CHANGE_INFERRED);
-	thread_drop(r, t);
 }
 
 void on_task(struct replay *r, const struct ev_task *ev)
@@ -115,10 +128,11 @@ void on_task(struct replay *r, const struct ev_task *ev)
 		t = thread_find(r, ev->h.tid);
 		if (!t)
 			return;
+		/* It runs on in the kernel until its last switch, without anything of Go's. */
 		t_apply(r, t, T_DEAD, t->cpu, 0, "");
-		/* Bound to a goroutine when the whole process ends: that is told by EV_GONE. */
-		if (!t->g)
-			thread_bury(r, t);
+		if (!t->g && t->p)
+			p_apply(r, t->p, t->p->state == P_SYSCALL ? P_STEAL : P_STOP, t,
+				CHANGE_INFERRED);
 		return;
 	default:
 		t = thread_find(r, ev->h.tid);

@@ -387,6 +387,14 @@ static void lost_exit_is_repaired(void)
 	stream_close(&s);
 }
 
+static struct thread *find_thread(const struct stream *s, uint32_t tid)
+{
+	struct thread *t;
+
+	HASH_FIND(hh, replay_threads(s->replay), &tid, sizeof(tid), t);
+	return t;
+}
+
 static void thread_on_and_off_cpu(void)
 {
 	struct stream s;
@@ -397,6 +405,52 @@ static void thread_on_and_off_cpu(void)
 	stream_switch(&s, 0, -1, -1, 0, 1);
 	stream_switch(&s, 1, 1, 0, 1, 0);
 	CU_ASSERT(stream_expect(&s, "M1 runnable\nM1 running\nM1 sleeping\n"));
+	stream_close(&s);
+}
+
+/* A thread ends once, whatever it still does in the kernel, and its number is given to another. */
+static void thread_ends_once(void)
+{
+	struct ev_task ev = {.tgid = STREAM_TGID, .other = 2, .other_tgid = STREAM_TGID};
+	struct stream s;
+
+	open_usual(&s, 26);
+	stream_switch(&s, 0, -1, -1, 0, 2);
+	stream_add(&s, &ev.h, EV_EXIT, sizeof(ev), 2);
+	CU_ASSERT(stream_expect(&s, "M2 dead\n"));
+	stream_switch(&s, 2, -1, -1, 0, 0);
+	stream_switch(&s, 0, -1, -1, 0, 2);
+	stream_switch(&s, 2, -1, -1, 0x80, 0);
+	CU_ASSERT(stream_expect(&s, ""));
+	CU_ASSERT_PTR_NULL(find_thread(&s, 2));
+	stream_add(&s, &ev.h, EV_FORK, sizeof(ev), 1);
+	stream_switch(&s, 0, -1, -1, 0, 2);
+	CU_ASSERT_EQUAL(find_thread(&s, 2)->state, T_RUNNING);
+	/* the record of the end is lost, then the last switch is */
+	stream_switch(&s, 2, -1, -1, 0x80, 0);
+	CU_ASSERT(stream_expect(&s, "M2 dead\n"));
+	CU_ASSERT_PTR_NULL(find_thread(&s, 2));
+	stream_switch(&s, 0, -1, -1, 0, 2);
+	stream_add(&s, &ev.h, EV_EXIT, sizeof(ev), 2);
+	stream_add(&s, &ev.h, EV_FORK, sizeof(ev), 1);
+	stream_switch(&s, 0, -1, -1, 0, 2);
+	CU_ASSERT(stream_expect(&s, "M2 dead\n"));
+	CU_ASSERT_EQUAL(find_thread(&s, 2)->state, T_RUNNING);
+	stream_close(&s);
+}
+
+/* A thread that ends with a P leaves it. */
+static void thread_ends_with_proc(void)
+{
+	struct ev_task ev = {.tgid = STREAM_TGID};
+	struct stream s;
+
+	open_usual(&s, 26);
+	stream_sys_runtime(&s, 2, -1, 1);
+	CU_ASSERT(stream_expect(&s, "~P1 start M2\nS1 M2 G0\n"));
+	stream_add(&s, &ev.h, EV_EXIT, sizeof(ev), 2);
+	stream_switch(&s, 2, -1, 1, 0x80, 0);
+	CU_ASSERT(stream_expect(&s, "~P1 stop M2\n"));
 	stream_close(&s);
 }
 
@@ -576,6 +630,8 @@ static CU_TestInfo tests[] = {
 	{"a lost wake-up is repaired", lost_wakeup_is_repaired},
 	{"a lost exit is repaired", lost_exit_is_repaired},
 	{"threads on and off their CPUs", thread_on_and_off_cpu},
+	{"threads end once", thread_ends_once},
+	{"a thread that ends leaves its P", thread_ends_with_proc},
 	{"a process without goroutines has threads", plain_process_has_threads},
 	{"any order of records obeys the rules", any_order},
 	CU_TEST_INFO_NULL,
