@@ -44,8 +44,9 @@ func (l Lives) counts() Counts {
 	return Counts{"create": l.Create, "exit": l.Exit}
 }
 
-// Counts is for what has no name in Count: yield (runtime.Gosched), preempt_min (at least so
-// many preemptions). What it does not name is not counted.
+// Counts is for what has no name in Count: yield (runtime.Gosched), preempt (made to yield),
+// suspend (made to wait, as while its stack is scanned), block_otherwise. With _min behind it, it
+// is at least so many. What it does not name is not counted.
 type Counts map[string]int
 
 func (c Counts) counts() Counts {
@@ -107,6 +108,9 @@ func object(n int, each func(add func(string, any))) string {
 
 const patience = 10 * time.Minute
 
+// Lasting is how many goroutines are left when the work is done.
+var Lasting = 1
+
 // Run does the work between the two lines of input. The garbage collector, which stops and
 // blocks whom it likes, is off; words are printed after "ready PID".
 func Run(work func() Result, words ...string) {
@@ -115,7 +119,7 @@ func Run(work func() Result, words ...string) {
 	say(strings.Join(append([]string{"ready", strconv.Itoa(os.Getpid())}, words...), " "))
 	await(in)
 	result := work()
-	Until("all goroutines to be gone", func() bool { return runtime.NumGoroutine() == 1 })
+	Until("all goroutines to be gone", func() bool { return runtime.NumGoroutine() == Lasting })
 	say(jsonOf(result))
 	await(in)
 }
