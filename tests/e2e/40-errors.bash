@@ -137,6 +137,10 @@ wrong_usage() {
 	for text in 64Q '' -1 M 99999999999999999999G; do
 		refused 2 'size|buffer|memory' record -p $pid --buffer "$text"
 	done
+	for text in kernel Full '' 1; do
+		refused 2 'levels are goroutines and full' trace -p $pid --level "$text"
+		refused 2 'levels are goroutines and full' record -p $pid --level "$text"
+	done
 	refused 2 'which process' trace
 	refused 2 'record what|-p' record
 	refused 2 'one -p|several' trace -p $pid -p 1

@@ -147,6 +147,8 @@ static int take_targets(struct capture_session *s, struct error *e)
 		struct error why;
 		int err = target_has_goroutines(t) ? fill_cfg(&s->cfg[i], t, &why) : 0;
 
+		if (!opt->full)
+			sites_leave_full(&t->sites);
 		if (err)
 			err = fall_back(s, i, err, &why, e);
 		if (err)

@@ -19,9 +19,14 @@
 #include "user/target/procfs.h"
 #include "user/target/target.h"
 
+/* Options without a letter. */
+enum { OPT_LEVEL = 0x100 };
+
 static const struct argp_option options[] = {
 	{"pid", 'p', "PID", 0, "process to trace", 0},
 	{"duration", 'd', "DURATION", 0, "how long: 500ms, 5s, 2m (default 5s)", 0},
+	{"level", OPT_LEVEL, "LEVEL", 0,
+	 "how much to record: goroutines (default), or full, which adds CPU samples and sweeps", 0},
 	{"buffer", 'B', "SIZE", 0,
 	 "memory for events under way, all CPUs together: 64M, 1G (default: one second at 500,000 "
 	 "events/s)",
@@ -29,6 +34,23 @@ static const struct argp_option options[] = {
 	{"verbose", 'v', NULL, 0, "say first what was found out about each process, and how", 0},
 	{0},
 };
+
+/* False: there is no such level. */
+static bool parse_level(struct live_options *o, const char *name)
+{
+	static const struct {
+		const char *name;
+		bool full;
+	} levels[] = {{"goroutines", false}, {"full", true}};
+
+	for (size_t i = 0; i < sizeof(levels) / sizeof(levels[0]); i++) {
+		if (strcmp(name, levels[i].name) != 0)
+			continue;
+		o->full = levels[i].full;
+		return true;
+	}
+	return false;
+}
 
 static error_t parse(int key, char *arg, struct argp_state *state)
 {
@@ -53,6 +75,11 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 	case 'd':
 		if (duration_parse(arg, &o->duration_ns, &e))
 			argp_error(state, "%s", e.text);
+		return 0;
+	case OPT_LEVEL:
+		if (!parse_level(o, arg))
+			argp_error(state, "there is no level '%s'; levels are goroutines and full",
+				   arg);
 		return 0;
 	case 'v':
 		o->verbose = true;
@@ -120,6 +147,7 @@ static int capture_targets(const struct live_options *o, struct target **targets
 		.targets = targets,
 		.ntargets = o->npids,
 		.system_wide = o->system_wide,
+		.full = o->full,
 		.threads_do = !o->goroutines,
 		.duration_ns = o->duration_ns,
 		.buffer_bytes = o->buffer_bytes,

@@ -18,12 +18,13 @@ struct live_options {
 	size_t npids;
 	bool system_wide;
 	bool goroutines; /* a process without is refused */
+	bool full; /* level "full" */
 	bool verbose; /* say what was found out about the processes */
 	uint64_t duration_ns;
 	uint64_t buffer_bytes; /* 0: the default */
 };
 
-/* -p, -d, --buffer and --verbose, to be a child of the command's own options; input: struct live_options. */
+/* The options both have, to be a child of the command's own; input: struct live_options. */
 extern const struct argp live_argp;
 
 /*

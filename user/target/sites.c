@@ -326,6 +326,16 @@ void sites_free(struct sites *s)
 	memset(s, 0, sizeof(*s));
 }
 
+void sites_leave_full(struct sites *s)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < s->n; i++)
+		if (s->v[i].kind < SITE_SWEEP_BEGIN || s->v[i].kind > SITE_SWEEP_END)
+			s->v[n++] = s->v[i];
+	s->n = n;
+}
+
 const char *site_kind_name(enum site_kind kind)
 {
 	static const char *const names[SITE_KINDS] = {

@@ -134,6 +134,9 @@ int sites_plan(struct sites *out, struct elf_file *f, const struct buildinfo *b,
 	       const struct pclntab *pcln, uint64_t bias, struct error *e);
 void sites_free(struct sites *s);
 
+/* Take out the sites that only level "full" asks for. */
+void sites_leave_full(struct sites *s);
+
 /* "start", "park", ... */
 const char *site_kind_name(enum site_kind kind);
 
