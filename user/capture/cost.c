@@ -4,12 +4,12 @@
 #include <errno.h>
 #include <link.h>
 #include <stdlib.h>
-#include <time.h>
 
 #include <bpf/bpf.h>
 #include <bpf/libbpf.h>
 
 #include "gscope.skel.h"
+#include "user/base/clock.h"
 #include "user/capture/attach.h"
 
 /* A function whose first instruction the kernel emulates, as it does at the targets' sites. */
@@ -31,14 +31,6 @@ void gscope_trap_point(void);
 #define ROUNDS 21
 #define HITS_PER_ROUND 500
 #define BUDGET_NS 30000000
-
-static uint64_t now_ns(void)
-{
-	struct timespec ts;
-
-	clock_gettime(CLOCK_MONOTONIC, &ts);
-	return (uint64_t)ts.tv_sec * 1000000000 + (uint64_t)ts.tv_nsec;
-}
 
 struct place {
 	uint64_t addr;

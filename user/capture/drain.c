@@ -5,13 +5,13 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
-#include <time.h>
 
 #include <bpf/bpf.h>
 #include <bpf/libbpf.h>
 
 #include "bpf/control.h"
 #include "gscope.skel.h"
+#include "user/base/clock.h"
 
 /*
  * A record is stamped after it got its place, so an empty ring means that whatever comes has a
@@ -43,14 +43,6 @@ struct drain {
 	uint64_t missed[LOSS_CLASSES]; /* runs of programs, as reported */
 	uint64_t looked_ns; /* at the losses */
 };
-
-static uint64_t now_ns(void)
-{
-	struct timespec ts;
-
-	clock_gettime(CLOCK_MONOTONIC, &ts);
-	return (uint64_t)ts.tv_sec * 1000000000 + (uint64_t)ts.tv_nsec;
-}
 
 static int on_record(void *ctx, void *data, size_t size)
 {

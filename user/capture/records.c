@@ -5,21 +5,13 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 #include "bpf/control.h"
+#include "user/base/clock.h"
 #include "user/capture/pcset.h"
 #include "user/capture/tasks.h"
 #include "user/target/reasons.h"
 #include "user/target/snapshot.h"
-
-static uint64_t now_ns(void)
-{
-	struct timespec ts;
-
-	clock_gettime(CLOCK_MONOTONIC, &ts);
-	return (uint64_t)ts.tv_sec * 1000000000 + (uint64_t)ts.tv_nsec;
-}
 
 int record_add(const struct record_sink *to, const struct event_head *ev, struct error *e)
 {

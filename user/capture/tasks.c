@@ -7,7 +7,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
+
+#include "user/base/clock.h"
 
 int task_parse_stat(const char *line, struct ev_task_state *ev)
 {
@@ -37,15 +38,10 @@ static uint32_t number(const char *name)
 static int read_task(const char *dir, uint32_t tgid, uint32_t tid, struct ev_task_state *ev)
 {
 	char path[96], line[1024];
-	struct timespec ts;
 	FILE *f;
 
-	clock_gettime(CLOCK_MONOTONIC, &ts);
 	*ev = (struct ev_task_state){
-		.h = {.time_ns = (uint64_t)ts.tv_sec * 1000000000 + (uint64_t)ts.tv_nsec,
-		      .tid = tid,
-		      .type = EV_TASK,
-		      .size = sizeof(*ev)},
+		.h = {.time_ns = now_ns(), .tid = tid, .type = EV_TASK, .size = sizeof(*ev)},
 		.tgid = tgid,
 	};
 	snprintf(path, sizeof(path), "%s/%u/stat", dir, tid);

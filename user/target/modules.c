@@ -6,9 +6,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 #include <unistd.h>
 
+#include "user/base/clock.h"
 #include "user/target/nogo.h"
 
 /* More make no sense, and each of them keeps a file open. */
@@ -20,14 +20,6 @@
 
 /* Not to be inlined, so it is in every runtime. */
 #define RUNTIME_FUNC "runtime.casgstatus"
-
-static uint64_t now_ns(void)
-{
-	struct timespec ts;
-
-	clock_gettime(CLOCK_MONOTONIC, &ts);
-	return (uint64_t)ts.tv_sec * 1000000000 + (uint64_t)ts.tv_nsec;
-}
 
 static int no_memory(struct error *e)
 {

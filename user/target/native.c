@@ -12,9 +12,9 @@
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/sysmacros.h>
-#include <time.h>
 #include <unistd.h>
 
+#include "user/base/clock.h"
 #include "user/target/native_elf.h"
 
 /* Address spaces of 65530 mappings (vm.max_map_count) need less. */
@@ -53,14 +53,6 @@ struct native {
 	unsigned int reads; /* that may follow at once */
 	char func[PATH_MAX + 32];
 };
-
-static uint64_t now_ns(void)
-{
-	struct timespec ts;
-
-	clock_gettime(CLOCK_MONOTONIC, &ts);
-	return (uint64_t)ts.tv_sec * 1000000000 + (uint64_t)ts.tv_nsec;
-}
 
 struct native *native_new(const struct target_process *p)
 {

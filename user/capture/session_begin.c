@@ -1,0 +1,151 @@
+// SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only
+/* Attach to the targets, and record what they are and how they are at that moment. */
+#include "user/capture/session_state.h"
+
+#include <errno.h>
+#include <string.h>
+
+#include <bpf/bpf.h>
+#include <bpf/libbpf.h>
+
+#include "gscope.skel.h"
+#include "user/base/clock.h"
+
+static int enter_targets(struct capture_session *s, struct error *e)
+{
+	int fd = bpf_map__fd(s->programs->skel->maps.targets);
+
+	for (size_t i = 0; i < s->opt.ntargets; i++) {
+		struct traced *t = &s->traced[i];
+
+		if (!target_process_same(t->t->process))
+			return error_set(e, EXIT_TARGET, -ESRCH,
+					 "process %u ended, or runs another program by now",
+					 t->tgid);
+		if (bpf_map_update_elem(fd, &t->tgid, &s->cfg[i], BPF_ANY))
+			return error_set(e, EXIT_FAILED, -errno, "cannot enter process %u: %s",
+					 t->tgid, strerror(errno));
+	}
+	return 0;
+}
+
+static int attach_target(struct capture_session *s, size_t i, struct error *e)
+{
+	const struct traced *t = &s->traced[i];
+	struct error why;
+	int err;
+
+	if (!session_probes_of(s, t))
+		return 0;
+	err = attach_probes(&s->probe_links[i], s->programs, t->t, t->first_site, s->opt.messages,
+			    &why);
+	return err ? session_fall_back(s, i, err, &why, e) : 0;
+}
+
+int session_attach(struct capture_session *s, struct error *e)
+{
+	int err;
+
+	if (s->sites)
+		s->trap_ns = cost_of_trap(s->programs);
+	err = attach_tracepoints(&s->trace_links, s->programs, e);
+	if (err)
+		return err;
+	session_measure_filter(s);
+	err = enter_targets(s, e);
+	for (size_t i = 0; i < s->opt.ntargets && !err; i++)
+		err = attach_target(s, i, e);
+	/* what was found by pid has been attached: was it still the same process? */
+	for (size_t i = 0; i < s->opt.ntargets && !err; i++)
+		if (!target_process_same(s->traced[i].t->process))
+			err = error_set(
+				e, EXIT_TARGET, -ESRCH,
+				"process %u ended, or started another program, while gscope "
+				"attached to it",
+				s->traced[i].tgid);
+	return err;
+}
+
+static int record_ready(struct capture_session *s, uint32_t tgid, struct error *e)
+{
+	struct ev_ready ev = {
+		.h = {.time_ns = now_ns(), .tid = tgid, .type = EV_READY, .size = sizeof(ev)},
+		.tgid = tgid,
+	};
+
+	return record_add(&s->own, &ev.h, e);
+}
+
+int session_note_dead(struct capture_session *s, struct traced *t, struct error *e)
+{
+	struct ev_gone ev = {
+		.h = {.time_ns = now_ns(), .tid = t->tgid, .type = EV_GONE, .size = sizeof(ev)},
+		.tgid = t->tgid,
+		.how = GONE_EXIT,
+	};
+
+	return t->gone ? 0 : record_add(&s->own, &ev.h, e);
+}
+
+/* The target and its probes; one that turns out to be without goroutines instead. */
+static int record_identity(struct capture_session *s, size_t i, uint64_t since, struct error *e)
+{
+	const struct traced *t = &s->traced[i];
+	struct error why;
+	int err = record_target(&s->own, t->t, since, &why);
+
+	if (err) {
+		err = session_fall_back(s, i, err, &why, e);
+		if (!err)
+			err = record_target(&s->own, t->t, since, e);
+	}
+	return err ? err : session_record_sites(s, t, since, e);
+}
+
+/* Its goroutines, as they are now. */
+static int record_goroutines(struct capture_session *s, size_t i, struct error *e)
+{
+	const struct traced *t = &s->traced[i];
+	struct error why;
+	int err;
+
+	if (!target_has_goroutines(t->t))
+		return 0;
+	err = record_snapshot(&s->own, t->t, &why);
+	if (!err)
+		return 0;
+	err = session_fall_back(s, i, err, &why, e);
+	return err ? err : record_target(&s->own, t->t, now_ns(), e);
+}
+
+int session_record_beginning(struct capture_session *s, uint64_t since, struct error *e)
+{
+	int err = 0;
+
+	for (size_t i = 0; i < s->opt.ntargets && !err; i++)
+		err = record_identity(s, i, since, e);
+	/* more is told of their threads than of all others, so they come first */
+	for (size_t i = 0; i < s->opt.ntargets && !err && s->opt.system_wide; i++) {
+		if (!target_has_goroutines(s->traced[i].t))
+			err = record_threads(&s->own, s->traced[i].t, e);
+		if (err == -ESRCH)
+			err = 0;
+	}
+	if (!err && s->opt.system_wide)
+		err = record_all_threads(&s->own, e);
+	for (size_t i = 0; i < s->opt.ntargets && !err; i++) {
+		err = s->opt.system_wide ? 0 : record_threads(&s->own, s->traced[i].t, e);
+		if (!err)
+			err = record_goroutines(s, i, e);
+		if (!err)
+			err = record_ready(s, s->traced[i].tgid, e);
+		else if (err == -ESRCH && s->opt.ntargets > 1)
+			err = session_note_dead(s, &s->traced[i],
+						e); /* the others are still there */
+		if (!err)
+			err = drain_pass(s->drain, e);
+	}
+	if (!err && s->opt.system_wide)
+		err = record_ready(s, 0, e);
+	return err;
+}

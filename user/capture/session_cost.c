@@ -1,0 +1,72 @@
+// SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only
+/* What tracing costs: counted for a while only, as counting costs, too. */
+#include "user/capture/session_state.h"
+
+#include <sched.h>
+#include <unistd.h>
+
+#define FILTER_RUNS 2000
+
+static double mean(const struct run_time *a, const struct run_time *b)
+{
+	uint64_t runs = b->runs - a->runs;
+
+	return runs ? (double)(b->ns - a->ns) / (double)runs : 0;
+}
+
+void session_measure_filter(struct capture_session *s)
+{
+	struct run_times before, after;
+	int fd = cost_count_begin();
+
+	if (fd < 0)
+		return;
+	cost_counted(s->programs, &before);
+	for (int i = 0; i < FILTER_RUNS; i++)
+		sched_yield();
+	cost_counted(s->programs, &after);
+	close(fd);
+	s->filter_ns = (uint64_t)mean(&before.trace, &after.trace);
+}
+
+void session_count_begin(struct capture_session *s)
+{
+	s->count_fd = cost_count_begin();
+	cost_counted(s->programs, &s->before);
+	s->counted = s->before;
+}
+
+void session_count_end(struct capture_session *s)
+{
+	if (s->count_fd < 0)
+		return;
+	cost_counted(s->programs, &s->counted);
+	close(s->count_fd);
+	s->count_fd = -1;
+	s->counted_traces = s->stage.traces + s->stage.lost_traces;
+}
+
+/* Mean run time for traced tasks: what others took is what filtering takes. */
+static uint64_t trace_run_ns(const struct capture_session *s)
+{
+	uint64_t runs = s->counted.trace.runs - s->before.trace.runs;
+	uint64_t ns = s->counted.trace.ns - s->before.trace.ns;
+	uint64_t mine = s->counted_traces < runs ? s->counted_traces : runs;
+	uint64_t others = (runs - mine) * s->filter_ns;
+
+	if (!mine)
+		return 0;
+	return others < ns ? (ns - others) / mine : ns / runs;
+}
+
+struct ev_cost session_cost(const struct capture_session *s, uint64_t time_ns, uint64_t hits)
+{
+	return (struct ev_cost){
+		.h = {.time_ns = time_ns, .type = EV_COST, .size = sizeof(struct ev_cost)},
+		.probe_hits = hits,
+		.trap_ns = s->trap_ns,
+		.probe_run_ns = (uint64_t)mean(&s->before.probes, &s->counted.probes),
+		.trace_hits = s->stage.traces + s->stage.lost_traces,
+		.trace_run_ns = trace_run_ns(s),
+	};
+}

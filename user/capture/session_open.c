@@ -1,0 +1,211 @@
+// SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only
+/* A session begins: which targets, which programs; and it ends. */
+#include "user/capture/session_state.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <unistd.h>
+
+#include <bpf/bpf.h>
+#include <bpf/libbpf.h>
+
+#include "gscope.skel.h"
+#include "user/base/clock.h"
+#include "user/capture/config.h"
+#include "user/target/callback.h"
+
+/* bpf_map_create()'s limit in bpf/maps.bpf.h */
+#define MAX_TARGETS 256
+
+static int out_of_memory(struct error *e)
+{
+	return error_set(e, EXIT_FAILED, -ENOMEM, "out of memory");
+}
+
+static int fill_cfg(struct target_cfg *cfg, const struct target *t, struct error *e)
+{
+	struct callback callback;
+	uint64_t lo, hi;
+	int err = target_cfg_fill(cfg, &t->layout, e);
+
+	if (err)
+		return err;
+	pclntab_text(t->pcln, &lo, &hi);
+	cfg->text_lo = lo;
+	cfg->text_hi = hi;
+	callback_find(&callback, t->pcln);
+	cfg->callback_lo = callback.lo;
+	cfg->callback_hi = callback.hi;
+	cfg->callback_up = callback.up;
+	cfg->goidgen = t->goidgen;
+	return 0;
+}
+
+int session_fall_back(struct capture_session *s, size_t i, int err, const struct error *why,
+		      struct error *e)
+{
+	struct target *t = s->opt.targets[i];
+	uint32_t tgid = (uint32_t)t->process->pid;
+
+	if (!target_process_same(t->process))
+		return error_set(e, EXIT_TARGET, -ESRCH,
+				 "process %u ended, or started another program, while gscope "
+				 "attached to it",
+				 tgid);
+	if (why->status != EXIT_TARGET) {
+		*e = *why;
+		return err;
+	}
+	if (!s->opt.threads_do)
+		return error_set(e, EXIT_TARGET, err,
+				 "%.400s; `gscope record -p %u` records its threads and system "
+				 "calls",
+				 why->text, tgid);
+	target_set_plain(t, why);
+	links_close(&s->probe_links[i]);
+	s->cfg[i] = (struct target_cfg){0};
+	if (s->programs && bpf_map_update_elem(bpf_map__fd(s->programs->skel->maps.targets), &tgid,
+					       &s->cfg[i], BPF_ANY))
+		return error_set(e, EXIT_FAILED, -errno, "cannot enter process %u: %s", tgid,
+				 strerror(errno));
+	if (s->opt.messages)
+		fprintf(s->opt.messages,
+			"gscope: pid %u: %s; recording its threads and system calls, no "
+			"goroutines\n",
+			tgid, t->plain);
+	return 0;
+}
+
+static int take_targets(struct capture_session *s, struct error *e)
+{
+	const struct capture_options *opt = &s->opt;
+
+	if (!opt->ntargets && !opt->system_wide)
+		return error_set(e, EXIT_USAGE, -EINVAL, "there is nothing to trace");
+	if (opt->ntargets > MAX_TARGETS)
+		return error_set(e, EXIT_USAGE, -E2BIG,
+				 "at most %d processes can be traced at a time", MAX_TARGETS);
+	s->cfg = calloc(opt->ntargets + 1, sizeof(*s->cfg));
+	s->traced = calloc(opt->ntargets + 1, sizeof(*s->traced));
+	s->probe_links = calloc(opt->ntargets + 1, sizeof(*s->probe_links));
+	if (!s->cfg || !s->traced || !s->probe_links)
+		return out_of_memory(e);
+	for (size_t i = 0; i < opt->ntargets; i++) {
+		struct target *t = opt->targets[i];
+		struct error why;
+		int err = target_has_goroutines(t) ? fill_cfg(&s->cfg[i], t, &why) : 0;
+
+		if (!opt->full)
+			sites_leave_full(&t->sites);
+		if (err)
+			err = session_fall_back(s, i, err, &why, e);
+		if (err)
+			return err;
+		s->traced[i] = (struct traced){
+			.t = t, .tgid = (uint32_t)t->process->pid, .first_site = s->sites};
+		if (!opt->no_probes && target_has_goroutines(t))
+			s->sites += (uint32_t)t->sites.n;
+	}
+	if (s->sites > UINT16_MAX)
+		return error_set(e, EXIT_USAGE, -E2BIG,
+				 "too many probe sites: trace fewer processes");
+	s->stage.v = s->traced;
+	s->stage.n = opt->ntargets;
+	return stage_init(&s->stage) ? out_of_memory(e) : 0;
+}
+
+static int watch(struct capture_session *s, struct error *e)
+{
+	int err;
+
+	s->epoll_fd = epoll_create1(EPOLL_CLOEXEC);
+	if (s->epoll_fd < 0)
+		return error_set(e, EXIT_FAILED, -errno, "epoll_create1: %s", strerror(errno));
+	err = drain_watch(s->drain, s->epoll_fd, EVENT_RING);
+	if (err)
+		return error_set(e, EXIT_FAILED, err, "cannot wait for the ring buffers: %s",
+				 strerror(-err));
+	for (size_t i = 0; i < s->opt.ntargets; i++) {
+		struct epoll_event want = {.events = EPOLLIN | EPOLLET, .data.u64 = i + 1};
+		int fd = s->traced[i].t->process->pidfd;
+
+		if (fd >= 0 && epoll_ctl(s->epoll_fd, EPOLL_CTL_ADD, fd, &want))
+			return error_set(e, EXIT_FAILED, -errno, "cannot wait for process %u: %s",
+					 s->traced[i].tgid, strerror(errno));
+	}
+	return 0;
+}
+
+void session_detach(struct capture_session *s)
+{
+	s->result.end_ns = now_ns();
+	s->stage.until_ns = s->result.end_ns;
+	for (size_t i = 0; s->programs && i < s->opt.ntargets; i++)
+		bpf_map_delete_elem(bpf_map__fd(s->programs->skel->maps.targets),
+				    &s->traced[i].tgid);
+	for (size_t i = 0; s->probe_links && i < s->opt.ntargets; i++)
+		links_close(&s->probe_links[i]);
+	links_close(&s->trace_links);
+}
+
+int capture_session_open(struct capture_session **out, const struct capture_options *opt,
+			 struct error *e)
+{
+	struct capture_session *s = calloc(1, sizeof(*s));
+	struct load_options load = {opt->system_wide, opt->buffer_bytes, 0};
+	int err;
+
+	if (!s)
+		return out_of_memory(e);
+	s->opt = *opt;
+	s->epoll_fd = -1;
+	s->count_fd = -1;
+	s->progress.out = opt->progress;
+	err = take_targets(s, e);
+	load.sites = s->sites;
+	if (!err)
+		err = programs_load(&s->programs, &load, e);
+	if (!err) {
+		size_t rings = drain_rings(s->programs);
+
+		s->merge = merge_new(rings + 1);
+		s->own = (struct record_sink){s->merge, rings};
+		err = s->merge ? drain_new(&s->drain, s->programs, s->merge, e) : out_of_memory(e);
+	}
+	if (!err)
+		err = watch(s, e);
+	if (err) {
+		capture_session_close(s);
+		return err;
+	}
+	*out = s;
+	return 0;
+}
+
+void capture_session_close(struct capture_session *s)
+{
+	if (!s)
+		return;
+	progress_clear(&s->progress);
+	if (s->trace_links.n)
+		session_detach(s);
+	if (s->count_fd >= 0)
+		close(s->count_fd);
+	if (s->epoll_fd >= 0)
+		close(s->epoll_fd);
+	drain_free(s->drain);
+	merge_free(s->merge);
+	programs_close(s->programs);
+	stage_free(&s->stage);
+	free(s->probe_links);
+	free(s->traced);
+	free(s->cfg);
+	free(s);
+}
+
+const struct capture_result *capture_session_result(const struct capture_session *s)
+{
+	return &s->result;
+}

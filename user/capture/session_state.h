@@ -1,0 +1,90 @@
+/* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
+/*
+ * What the parts of a session share, in the order in which they work: session_open.c,
+ * session_begin.c, session.c (the loop and the end); session_sites.c and session_cost.c serve them.
+ */
+#ifndef GSCOPE_CAPTURE_SESSION_STATE_H
+#define GSCOPE_CAPTURE_SESSION_STATE_H
+
+#include "bpf/control.h"
+#include "user/capture/attach.h"
+#include "user/capture/cost.h"
+#include "user/capture/drain.h"
+#include "user/capture/load.h"
+#include "user/capture/merge.h"
+#include "user/capture/progress.h"
+#include "user/capture/records.h"
+#include "user/capture/session.h"
+#include "user/capture/stage.h"
+
+/* epoll data: ring wake-ups, or a target's index above it */
+#define EVENT_RING 0
+
+struct capture_session {
+	struct capture_options opt;
+	struct target_cfg *cfg; /* by target */
+	struct traced *traced; /* by target */
+	struct programs *programs;
+	struct merge *merge;
+	struct record_sink own; /* the collector's own source of the merge */
+	struct drain *drain;
+	struct stage stage;
+	struct links trace_links;
+	struct links *probe_links; /* by target */
+	struct progress progress;
+	struct capture_result result;
+	uint32_t sites; /* of all targets */
+	int epoll_fd;
+	int count_fd; /* run times are counted while it is open */
+	uint64_t trap_ns;
+	uint64_t filter_ns; /* run time of a tracepoint program for a task of somebody else */
+	struct run_times before, counted; /* in the first COUNT_NS */
+	uint64_t counted_traces; /* records of tracepoints in the same time */
+};
+
+/*
+ * Goroutines of target `i` cannot be traced: 0 if its threads will do, else `err`, with what can be
+ * done instead.
+ */
+int session_fall_back(struct capture_session *s, size_t i, int err, const struct error *why,
+		      struct error *e);
+
+/*
+ * Stop recording at one moment, then detach, which takes its time: records of a half-detached
+ * target would contradict each other.
+ */
+void session_detach(struct capture_session *s);
+
+/* Attach everything. */
+int session_attach(struct capture_session *s, struct error *e);
+
+/*
+ * All that is to be known of the targets. `since`: before any record of theirs. The rings are
+ * emptied between the targets; nothing is handed on yet, as what is read here has its place
+ * between the rings' records.
+ */
+int session_record_beginning(struct capture_session *s, uint64_t since, struct error *e);
+
+/* The process ended and its last thread's record was lost, or is not here yet. */
+int session_note_dead(struct capture_session *s, struct traced *t, struct error *e);
+
+/* The probe sites of a target: their records, and, at the end, those with the hits. */
+size_t session_probes_of(const struct capture_session *s, const struct traced *t);
+int session_record_sites(struct capture_session *s, const struct traced *t, uint64_t time_ns,
+			 struct error *e);
+int session_write_hits(struct capture_session *s, uint64_t time_ns, uint64_t *sum);
+
+/*
+ * What the tracepoint programs take to find that a task is not of interest; measured on
+ * ourselves before any target is entered.
+ */
+void session_measure_filter(struct capture_session *s);
+
+/* Run times are counted from the one to the other. */
+void session_count_begin(struct capture_session *s);
+void session_count_end(struct capture_session *s);
+
+/* What was measured. */
+struct ev_cost session_cost(const struct capture_session *s, uint64_t time_ns, uint64_t hits);
+
+#endif
