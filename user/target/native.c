@@ -2,23 +2,16 @@
 #include "user/target/native.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <inttypes.h>
 #include <limits.h>
-#include <linux/openat2.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <sys/syscall.h>
-#include <sys/sysmacros.h>
 #include <unistd.h>
 
 #include "user/base/clock.h"
 #include "user/target/native_elf.h"
-
-/* Address spaces of 65530 mappings (vm.max_map_count) need less. */
-#define MAX_MAPS_TEXT (32U << 20)
 
 /* Libraries whose symbols are read, and the memory for all of them. */
 #define MAX_OBJECTS 256
@@ -28,23 +21,15 @@
 #define READS_AT_ONCE 16
 #define READ_NS 250000000
 
-struct mapping {
-	uint64_t begin, end, off; /* [begin, end) has the file from `off` on */
-	uint64_t inode;
-	dev_t dev;
-	const char *path; /* "" or "[heap]" where there is no file */
-};
-
 struct object {
-	dev_t dev;
+	uint64_t dev;
 	uint64_t inode; /* 0: the vdso */
 	struct native_object elf;
 };
 
 struct native {
 	const struct target_process *process;
-	char *text; /* /proc/PID/maps */
-	struct mapping *v; /* sorted by address */
+	struct target_map *v; /* sorted by address; kept when the process has ended */
 	size_t n;
 	struct object *objects;
 	size_t nobjects;
@@ -73,96 +58,25 @@ void native_free(struct native *n)
 	for (size_t i = 0; i < n->nobjects; i++)
 		native_object_free(&n->objects[i].elf);
 	free(n->objects);
-	free(n->text);
 	free(n->v);
 	free(n);
 }
 
 /* --- mappings ----------------------------------------------------------------------------- */
 
-static char *read_text(int fd)
-{
-	size_t used = 0, room = 64U << 10;
-	char *text = malloc(room);
-
-	while (text) {
-		ssize_t got = read(fd, text + used, room - used - 1);
-		char *bigger;
-
-		if (got < 0 && errno == EINTR)
-			continue;
-		if (got <= 0)
-			break;
-		used += (size_t)got;
-		if (room - used > 4096)
-			continue;
-		room *= 2;
-		bigger = room <= MAX_MAPS_TEXT ? realloc(text, room) : NULL;
-		if (!bigger) {
-			free(text);
-			return NULL;
-		}
-		text = bigger;
-	}
-	if (text)
-		text[used] = 0;
-	return text;
-}
-
-/* A line of /proc/PID/maps: proc_pid_maps(5). */
-static bool parse_line(char *line, struct mapping *m)
-{
-	unsigned int dev_major, dev_minor;
-	int path = 0;
-
-	if (sscanf(line, "%" SCNx64 "-%" SCNx64 " %*4s %" SCNx64 " %x:%x %" SCNu64 " %n", &m->begin,
-		   &m->end, &m->off, &dev_major, &dev_minor, &m->inode, &path) != 6)
-		return false;
-	m->dev = makedev(dev_major, dev_minor);
-	m->path = line + path;
-	return m->begin < m->end;
-}
-
-static int parse_text(struct native *n, char *text)
-{
-	struct mapping *v;
-	size_t lines = 1, used = 0;
-	char *rest = text, *line;
-
-	for (const char *p = text; *p; p++)
-		lines += *p == '\n';
-	v = calloc(lines, sizeof(*v));
-	if (!v)
-		return -ENOMEM;
-	while ((line = strsep(&rest, "\n")))
-		used += parse_line(line, &v[used]);
-	free(n->text);
-	free(n->v);
-	n->text = text;
-	n->v = v;
-	n->n = used;
-	return 0;
-}
-
+/* When the process has ended, what was known of it stays known. */
 static int read_mappings(struct native *n)
 {
-	int err, fd = openat(n->process->proc_fd, "maps", O_RDONLY | O_CLOEXEC);
-	char *text;
+	struct target_map *v;
+	size_t count;
+	int err = target_process_maps(n->process, &v, &count, NULL);
 
-	if (fd < 0)
-		return -ENOENT;
-	text = read_text(fd);
-	close(fd);
-	if (!text)
-		return -ENOMEM;
-	if (!*text) { /* the process has ended: what was known of it stays known */
-		free(text);
-		return -ENOENT;
-	}
-	err = parse_text(n, text);
 	if (err)
-		free(text);
-	return err;
+		return err == -ENOMEM ? err : -ENOENT;
+	free(n->v);
+	n->v = v;
+	n->n = count;
+	return 0;
 }
 
 static bool may_read(struct native *n)
@@ -180,7 +94,7 @@ static bool may_read(struct native *n)
 	return true;
 }
 
-static const struct mapping *known_mapping(const struct native *n, uint64_t addr)
+static const struct target_map *known_mapping(const struct native *n, uint64_t addr)
 {
 	size_t lo = 0, hi = n->n;
 
@@ -192,10 +106,10 @@ static const struct mapping *known_mapping(const struct native *n, uint64_t addr
 		else
 			hi = mid;
 	}
-	return lo < n->n && n->v[lo].begin <= addr ? &n->v[lo] : NULL;
+	return lo < n->n && n->v[lo].start <= addr ? &n->v[lo] : NULL;
 }
 
-static int find_mapping(struct native *n, uint64_t addr, const struct mapping **out)
+static int find_mapping(struct native *n, uint64_t addr, const struct target_map **out)
 {
 	int err;
 
@@ -242,75 +156,28 @@ static int read_memory(void *ctx, uint64_t off, void *buf, size_t len)
 	return target_process_read(m->process, m->begin + off, buf, len);
 }
 
-/* A regular file, opened only after that is known: opening others may do things. */
-static int open_regular(int dir, const char *path, struct stat *st)
+static int read_elf(const struct native *n, const struct target_map *m, struct native_object *out)
 {
-	char link[64];
-	int fd, real = openat(dir, path, O_PATH | O_CLOEXEC);
-
-	if (real < 0)
-		return -1;
-	if (fstat(real, st) || !S_ISREG(st->st_mode)) {
-		close(real);
-		return -1;
-	}
-	snprintf(link, sizeof(link), "/proc/self/fd/%d", real);
-	fd = open(link, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
-	close(real);
-	return fd;
-}
-
-/* The path as the process sees it, if the file there is still the one that is mapped. */
-static int open_path(const struct target_process *p, const struct mapping *m, struct stat *st)
-{
-	struct open_how how = {.flags = O_PATH | O_CLOEXEC, .resolve = RESOLVE_IN_ROOT};
-	int fd = -1, found, root = openat(p->proc_fd, "root", O_PATH | O_DIRECTORY | O_CLOEXEC);
-	char link[64];
-
-	if (root < 0)
-		return -1;
-	found = (int)syscall(SYS_openat2, root, m->path, &how, sizeof(how));
-	close(root);
-	if (found < 0)
-		return -1;
-	snprintf(link, sizeof(link), "/proc/self/fd/%d", found);
-	if (!fstat(found, st) && st->st_dev == m->dev && st->st_ino == m->inode)
-		fd = open_regular(AT_FDCWD, link, st);
-	close(found);
-	return fd;
-}
-
-/* The very file that is mapped, whatever its path names by now: proc_pid_map_files(5). */
-static int open_mapped(const struct target_process *p, const struct mapping *m, struct stat *st)
-{
-	char path[64];
-	int fd;
-
-	snprintf(path, sizeof(path), "map_files/%" PRIx64 "-%" PRIx64, m->begin, m->end);
-	fd = open_regular(p->proc_fd, path, st);
-	return fd >= 0 ? fd : open_path(p, m, st);
-}
-
-static int read_elf(const struct native *n, const struct mapping *m, struct native_object *out)
-{
-	struct memory memory = {n->process, m->begin};
-	struct native_image image = {read_memory, &memory, m->end - m->begin};
+	struct memory memory = {n->process, m->start};
+	struct native_image image = {read_memory, &memory, m->end - m->start};
 	struct stat st;
 	int fd, err;
 
 	if (!m->inode)
 		return native_object_read(out, &image);
-	fd = open_mapped(n->process, m, &st);
+	fd = target_process_open_map(n->process, m);
 	if (fd < 0)
-		return -ENOENT;
+		return fd;
+	err = fstat(fd, &st) ? -errno : 0;
 	image = (struct native_image){read_file, &fd, (uint64_t)st.st_size};
-	err = native_object_read(out, &image);
+	if (!err)
+		err = native_object_read(out, &image);
 	close(fd);
 	return err;
 }
 
 /* What it is made of, read the first time; without tables if they cannot be had. */
-static const struct native_object *find_object(struct native *n, const struct mapping *m)
+static const struct native_object *find_object(struct native *n, const struct target_map *m)
 {
 	static const struct native_object nothing;
 	struct object *o;
@@ -333,7 +200,7 @@ static const struct native_object *find_object(struct native *n, const struct ma
 
 /* --- names -------------------------------------------------------------------------------- */
 
-static bool is_object(const struct mapping *m)
+static bool is_object(const struct target_map *m)
 {
 	return m->inode || !strcmp(m->path, "[vdso]");
 }
@@ -352,7 +219,7 @@ static int base_name(const char *path, const char **base)
 	return len < PATH_MAX ? (int)len : PATH_MAX;
 }
 
-static void name_by_offset(struct native *n, const struct mapping *m, uint64_t off)
+static void name_by_offset(struct native *n, const struct target_map *m, uint64_t off)
 {
 	const char *base = "[anon]";
 	int len = (int)strlen(base);
@@ -365,20 +232,20 @@ static void name_by_offset(struct native *n, const struct mapping *m, uint64_t o
 int native_frame(struct native *n, uint64_t pc, struct pcln_frame *out)
 {
 	const struct native_object *o;
-	const struct mapping *m;
+	const struct target_map *m;
 	uint64_t off, vaddr;
 	int err = find_mapping(n, pc - 1, &m);
 
 	if (err)
 		return err;
 	*out = (struct pcln_frame){.pc = pc - 1, .func = n->func, .file = m->path};
-	off = pc - 1 - m->begin;
+	off = pc - 1 - m->start;
 	if (!is_object(m)) {
 		name_by_offset(n, m, off + 1);
 		return 0;
 	}
 	o = find_object(n, m);
-	off += m->off;
+	off += m->offset;
 	if (native_object_vaddr(o, off, &vaddr)) {
 		const char *func = native_object_func(o, vaddr);
 

@@ -2,14 +2,19 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
+#include <linux/openat2.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <sys/sysmacros.h>
 #include <unistd.h>
 
 #include "user/target/process_internal.h"
+
+/* Address spaces of 65530 mappings (vm.max_map_count) need less. */
+#define MAX_TEXT (32U << 20)
 
 /* The whole of /proc/PID/maps, NUL-terminated; the caller's to free. */
 static char *read_maps(int dir, int *err)
@@ -30,7 +35,7 @@ static char *read_maps(int dir, int *err)
 			break;
 		used += n;
 		if (room - used < 4096) {
-			char *bigger = realloc(text, room *= 2);
+			char *bigger = room < MAX_TEXT ? realloc(text, room *= 2) : NULL;
 
 			if (!bigger)
 				*err = -ENOMEM;
@@ -59,7 +64,7 @@ static bool parse_map(const char *line, struct target_map *m)
 		return false;
 	m->dev = makedev(major, minor);
 	m->path = line + path;
-	return true;
+	return m->start < m->end;
 }
 
 int target_process_maps(const struct target_process *p, struct target_map **out, size_t *n,
@@ -101,25 +106,46 @@ int target_process_maps(const struct target_process *p, struct target_map **out,
 	return 0;
 }
 
-/* By its path in the process's own file system: only if that still is the file mapped. */
-static int open_by_path(const struct target_process *p, const struct target_map *m)
+/* A regular file, opened only after that is known: opening others may do things. */
+static int open_regular(int dir, const char *path)
 {
+	int fd, real = openat(dir, path, O_PATH | O_CLOEXEC);
 	struct stat st;
-	int root = openat(p->proc_fd, "root", O_PATH | O_DIRECTORY | O_CLOEXEC), fd;
+	char link[64];
+
+	if (real < 0)
+		return -errno;
+	if (fstat(real, &st) || !S_ISREG(st.st_mode)) {
+		close(real);
+		return -ENOENT;
+	}
+	snprintf(link, sizeof(link), "/proc/self/fd/%d", real);
+	fd = open(link, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+	if (fd < 0)
+		fd = -errno;
+	close(real);
+	return fd;
+}
+
+/* The path as the process sees it, if the file there is still the one that is mapped. */
+static int open_path(const struct target_process *p, const struct target_map *m)
+{
+	struct open_how how = {.flags = O_PATH | O_CLOEXEC, .resolve = RESOLVE_IN_ROOT};
+	int fd = -ENOENT, found,
+	    root = openat(p->proc_fd, "root", O_PATH | O_DIRECTORY | O_CLOEXEC);
+	char link[64];
+	struct stat st;
 
 	if (root < 0)
 		return -errno;
-	/* what stands there now may be a pipe, on which an open would wait */
-	fd = m->path[0] == '/' ?
-		     openat(root, m->path + 1, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY) :
-		     -1;
+	found = (int)syscall(SYS_openat2, root, m->path, &how, sizeof(how));
 	close(root);
-	if (fd < 0)
+	if (found < 0)
 		return -ENOENT;
-	if (fstat(fd, &st) || !S_ISREG(st.st_mode) || st.st_ino != m->inode) {
-		close(fd);
-		return -ENOENT;
-	}
+	snprintf(link, sizeof(link), "/proc/self/fd/%d", found);
+	if (!fstat(found, &st) && st.st_dev == m->dev && st.st_ino == m->inode)
+		fd = open_regular(AT_FDCWD, link);
+	close(found);
 	return fd;
 }
 
@@ -132,6 +158,6 @@ int target_process_open_map(const struct target_process *p, const struct target_
 		return -ENOENT;
 	/* needs CAP_SYS_ADMIN or, since Linux 5.9, CAP_CHECKPOINT_RESTORE */
 	snprintf(path, sizeof(path), "map_files/%" PRIx64 "-%" PRIx64, m->start, m->end);
-	fd = openat(p->proc_fd, path, O_RDONLY | O_CLOEXEC);
-	return fd >= 0 ? fd : open_by_path(p, m);
+	fd = open_regular(p->proc_fd, path);
+	return fd >= 0 ? fd : open_path(p, m);
 }
