@@ -7,8 +7,11 @@
 
 #define ELLIPSIS "\xe2\x80\xa6"
 
-/* Decode one character; returns its bytes, 0 for what is no UTF-8. s ends with a NUL. */
-static size_t decode(const char *s, uint32_t *c)
+/*
+ * Decode one character of at most `left` bytes, or up to a NUL: returns its bytes, 0 for what is no
+ * UTF-8.
+ */
+static size_t decode_some(const char *s, size_t left, uint32_t *c)
 {
 	static const uint32_t smallest[] = {0, 0, 0x80, 0x800, 0x10000};
 	unsigned char first = (unsigned char)*s;
@@ -22,6 +25,8 @@ static size_t decode(const char *s, uint32_t *c)
 		*c = first;
 		return n;
 	}
+	if (n > left)
+		return 0;
 	*c = first & (0x7fU >> n);
 	for (size_t i = 1; i < n; i++) {
 		if (((unsigned char)s[i] & 0xc0) != 0x80)
@@ -31,6 +36,12 @@ static size_t decode(const char *s, uint32_t *c)
 	if (*c < smallest[n] || *c > 0x10ffff || (*c >= 0xd800 && *c <= 0xdfff))
 		return 0;
 	return n;
+}
+
+/* Of a text that ends with a NUL. */
+static size_t decode(const char *s, uint32_t *c)
+{
+	return decode_some(s, SIZE_MAX, c);
 }
 
 /* C0 and C1, DEL, and the marks that change the direction of what follows. */
@@ -111,4 +122,24 @@ char *text_fit(const char *s, size_t width)
 	}
 	free(clean);
 	return cut;
+}
+
+void text_escape(const char *s, size_t n, FILE *out)
+{
+	const char *end = s + n, *plain = s; /* from here to s it is written as it is */
+
+	while (s < end) {
+		uint32_t c;
+		size_t len = decode_some(s, (size_t)(end - s), &c);
+
+		if (len && !is_control(c) && c != '"' && c != '\\') {
+			s += len;
+			continue;
+		}
+		fwrite(plain, 1, (size_t)(s - plain), out);
+		for (len = len ? len : 1; len; len--, s++)
+			fprintf(out, "\\x%02x", (unsigned char)*s);
+		plain = s;
+	}
+	fwrite(plain, 1, (size_t)(s - plain), out);
 }

@@ -4,6 +4,7 @@
 #define GSCOPE_BASE_TEXT_H
 
 #include <stddef.h>
+#include <stdio.h>
 
 /* Columns a terminal needs for s. */
 size_t text_width(const char *s);
@@ -14,5 +15,11 @@ size_t text_width(const char *s);
  * than its beginning. Width 0: as wide as it is. NULL: out of memory.
  */
 char *text_fit(const char *s, size_t width);
+
+/*
+ * Write the `n` bytes at s so that they stay on one line, and different texts look different:
+ * control characters, bytes that are no UTF-8, quotation marks and backslashes become "\xNN".
+ */
+void text_escape(const char *s, size_t n, FILE *out);
 
 #endif

@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "user/base/io.h"
+#include "user/base/text.h"
 #include "user/export/dump_internal.h"
 #include "user/report/syscall_names.h"
 
@@ -27,14 +28,34 @@ void dump_time(struct dump *d, uint64_t time)
 		time % 1000000000);
 }
 
+void dump_name(struct dump *d, const char *name)
+{
+	text_escape(name, strlen(name), d->out);
+}
+
+void dump_field(struct dump *d, const char *text, size_t size)
+{
+	text_escape(text, strnlen(text, size), d->out);
+}
+
+void dump_text(struct dump *d, const char *text, size_t len)
+{
+	fputs(" \"", d->out);
+	text_escape(text, len, d->out);
+	fputc('"', d->out);
+}
+
 static void print_func(struct dump *d, const struct frame *f)
 {
 	if (f->func[0])
-		fputs(f->func, d->out);
+		dump_name(d, f->func);
 	else
 		fprintf(d->out, "0x%" PRIx64, f->pc);
-	if (d->options.verbose && f->file[0])
-		fprintf(d->out, "(%s:%" PRIu32 ")", f->file, f->line);
+	if (d->options.verbose && f->file[0]) {
+		fputc('(', d->out);
+		dump_name(d, f->file);
+		fprintf(d->out, ":%" PRIu32 ")", f->line);
+	}
 }
 
 void dump_stack(struct dump *d, uint32_t tgid, uint64_t stack, int skip)
@@ -67,15 +88,15 @@ void dump_func(struct dump *d, const char *key, uint32_t tgid, uint64_t pc)
 
 	if (!pc)
 		return;
+	fprintf(d->out, " %s=", key);
 	if (func[0])
-		fprintf(d->out, " %s=%s", key, func);
+		dump_name(d, func);
 	else
-		fprintf(d->out, " %s=0x%" PRIx64, key, pc);
+		fprintf(d->out, "0x%" PRIx64, pc);
 }
 
-/* " G17" for what is known as a model object; "-" keeps the columns. */
-static void print_who(struct dump *d, const struct thread *m, const struct proc *p,
-		      const struct goroutine *g)
+void dump_who(struct dump *d, const struct thread *m, const struct proc *p,
+	      const struct goroutine *g)
 {
 	if (m)
 		fprintf(d->out, " M%" PRIu32, m->tid);
@@ -93,13 +114,15 @@ static void print_who(struct dump *d, const struct thread *m, const struct proc 
 		fprintf(d->out, "@0x%" PRIx64, g->addr);
 }
 
-static void print_span(struct dump *d, const char *key, uint64_t ns)
+void dump_span(struct dump *d, const char *key, uint64_t ns)
 {
 	fprintf(d->out, " %s=%" PRIu64 ".%09" PRIu64, key, ns / 1000000000, ns % 1000000000);
 }
 
-static int finish_line(struct dump *d, uint32_t tgid, unsigned int flags)
+int dump_line_end(struct dump *d, uint32_t tgid, unsigned int flags)
 {
+	if (flags & CHANGE_INITIAL)
+		fputs(" initial", d->out);
 	if (flags & CHANGE_INFERRED)
 		fputs(" inferred", d->out);
 	if (flags & CHANGE_REPAIR)
@@ -128,10 +151,11 @@ static int on_process(void *ctx, struct process *ps, uint64_t time)
 	struct dump *d = ctx;
 
 	dump_time(d, time);
-	fprintf(d->out, " process %" PRIu32 " %.*s %.*s", ps->tgid,
-		(int)sizeof(ps->info.go_version), ps->plain ? "no-go" : ps->info.go_version,
-		(int)sizeof(ps->info.exe), ps->info.exe);
-	return finish_line(d, 0, 0);
+	fprintf(d->out, " process %" PRIu32 " ", ps->tgid);
+	dump_field(d, ps->plain ? "no-go" : ps->info.go_version, sizeof(ps->info.go_version));
+	fputc(' ', d->out);
+	dump_field(d, ps->info.exe, sizeof(ps->info.exe));
+	return dump_line_end(d, 0, 0);
 }
 
 static int on_goroutine(void *ctx, const struct g_change *c)
@@ -140,22 +164,25 @@ static int on_goroutine(void *ctx, const struct g_change *c)
 	uint32_t tgid = c->g->process->tgid;
 
 	dump_time(d, c->time);
-	print_who(d, c->m, c->p, c->g);
+	dump_who(d, c->m, c->p, c->g);
 	fprintf(d->out, " %s", g_cause_name(c->cause));
 	if (c->cause == G_INIT)
 		fprintf(d->out, " %s", g_state_name(c->to));
 	if (c->reason && c->reason[0])
-		fprintf(d->out, " \"%s\"", c->reason);
-	if (c->block && c->block[0])
-		fprintf(d->out, " (%s)", c->block);
+		dump_text(d, c->reason, strlen(c->reason));
+	if (c->block && c->block[0]) {
+		fputs(" (", d->out);
+		dump_name(d, c->block);
+		fputc(')', d->out);
+	}
 	if (c->other)
 		fprintf(d->out, " %s G%" PRIu64, other_role(c->cause), c->other->id);
 	if (c->since && c->from != G_DEAD)
-		print_span(d, g_state_name(c->from), c->time - c->since);
+		dump_span(d, g_state_name(c->from), c->time - c->since);
 	if (c->from == G_DEAD)
 		dump_func(d, "start", tgid, c->g->start_pc);
 	dump_stack(d, tgid, c->stack, c->skip);
-	return finish_line(d, tgid, c->flags);
+	return dump_line_end(d, tgid, c->flags);
 }
 
 static int on_processor(void *ctx, const struct p_change *c)
@@ -169,13 +196,13 @@ static int on_processor(void *ctx, const struct p_change *c)
 	struct dump *d = ctx;
 
 	dump_time(d, c->time);
-	print_who(d, c->m, c->p, NULL);
+	dump_who(d, c->m, c->p, NULL);
 	fprintf(d->out, " proc-%s", names[c->cause]);
 	if (c->cause == P_INIT)
 		fprintf(d->out, " %s", p_state_name(c->to));
 	if (c->victim)
 		fprintf(d->out, " from M%" PRIu32, c->victim->tid);
-	return finish_line(d, c->p->process->tgid, c->flags);
+	return dump_line_end(d, c->p->process->tgid, c->flags);
 }
 
 static int on_thread(void *ctx, const struct t_change *c)
@@ -183,14 +210,16 @@ static int on_thread(void *ctx, const struct t_change *c)
 	struct dump *d = ctx;
 
 	dump_time(d, c->time);
-	print_who(d, c->t, c->t->p, c->t->g);
+	dump_who(d, c->t, c->t->p, c->t->g);
 	fprintf(d->out, " thread-%s cpu=%d", t_state_name(c->to), c->cpu);
-	if (c->by_tid)
-		fprintf(d->out, " by %.*s/%" PRIu32, EVENT_COMM_LEN, c->by_comm ? c->by_comm : "",
-			c->by_tid);
+	if (c->by_tid) {
+		fputs(" by ", d->out);
+		dump_field(d, c->by_comm ? c->by_comm : "", EVENT_COMM_LEN);
+		fprintf(d->out, "/%" PRIu32, c->by_tid);
+	}
 	if (c->since && c->from != T_UNKNOWN)
-		print_span(d, t_state_name(c->from), c->time - c->since);
-	return finish_line(d, c->t->tgid, 0);
+		dump_span(d, t_state_name(c->from), c->time - c->since);
+	return dump_line_end(d, c->t->tgid, 0);
 }
 
 static int on_syscall(void *ctx, const struct syscall_span *s)
@@ -199,14 +228,14 @@ static int on_syscall(void *ctx, const struct syscall_span *s)
 	struct dump *d = ctx;
 
 	dump_time(d, s->end);
-	print_who(d, s->t, s->t->p, s->g);
+	dump_who(d, s->t, s->t->p, s->g);
 	if (name)
 		fprintf(d->out, " syscall %s", name);
 	else
 		fprintf(d->out, " syscall %d", s->nr);
 	fprintf(d->out, " ret=%" PRId64, s->ret);
-	print_span(d, "took", s->end - s->begin);
-	return finish_line(d, s->t->tgid, 0);
+	dump_span(d, "took", s->end - s->begin);
+	return dump_line_end(d, s->t->tgid, 0);
 }
 
 static int on_loss(void *ctx, const struct ev_loss *l)
@@ -222,8 +251,8 @@ static int on_loss(void *ctx, const struct ev_loss *l)
 		l->loss_class < LOSS_CLASSES ? names[l->loss_class] : "?", (uint64_t)l->count,
 		l->cpu);
 	if (l->since_ns && l->since_ns <= l->h.time_ns)
-		print_span(d, "within", l->h.time_ns - l->since_ns);
-	return finish_line(d, 0, 0);
+		dump_span(d, "within", l->h.time_ns - l->since_ns);
+	return dump_line_end(d, 0, 0);
 }
 
 static int on_repair(void *ctx, const struct repair *r)
@@ -231,9 +260,9 @@ static int on_repair(void *ctx, const struct repair *r)
 	struct dump *d = ctx;
 
 	dump_time(d, r->time);
-	print_who(d, r->m, r->p, r->g);
+	dump_who(d, r->m, r->p, r->g);
 	fprintf(d->out, " repair: %s", r->what);
-	return finish_line(d, r->process ? r->process->tgid : 0, 0);
+	return dump_line_end(d, r->process ? r->process->tgid : 0, 0);
 }
 
 static int on_gone(void *ctx, struct process *ps, enum gone_how how, uint64_t time)
@@ -243,7 +272,7 @@ static int on_gone(void *ctx, struct process *ps, enum gone_how how, uint64_t ti
 	dump_time(d, time);
 	fprintf(d->out, " process %" PRIu32 " gone: %s", ps->tgid,
 		how == GONE_EXEC ? "exec" : "exit");
-	return finish_line(d, 0, 0);
+	return dump_line_end(d, 0, 0);
 }
 
 static int on_end(void *ctx, const struct replay_totals *t, struct error *e)
@@ -254,7 +283,7 @@ static int on_end(void *ctx, const struct replay_totals *t, struct error *e)
 	fprintf(d->out,
 		" end: records=%" PRIu64 " lost=%" PRIu64 " repairs=%" PRIu64 " inferred=%" PRIu64,
 		t->events, t->lost, t->repairs, t->inferred);
-	finish_line(d, 0, 0);
+	dump_line_end(d, 0, 0);
 	return dump_finish(d, e);
 }
 
@@ -264,6 +293,12 @@ static const struct sink_ops ops = {
 	.processor = on_processor,
 	.thread = on_thread,
 	.syscall = on_syscall,
+	.range = dump_range,
+	.procs = dump_procs,
+	.user = dump_user,
+	.label = dump_label,
+	.heap = dump_heap,
+	.sample = dump_sample,
 	.loss = on_loss,
 	.repair = on_repair,
 	.gone = on_gone,

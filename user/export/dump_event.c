@@ -100,7 +100,15 @@ void dump_ctx(struct dump *d, uint32_t tgid, const struct ev_gctx *ctx)
 
 static void print_comm(struct dump *d, const char *comm, uint32_t tid)
 {
-	fprintf(d->out, "%.*s/%" PRIu32, EVENT_COMM_LEN, comm, tid);
+	dump_field(d, comm, EVENT_COMM_LEN);
+	fprintf(d->out, "/%" PRIu32, tid);
+}
+
+/* " key=name" */
+static void print_name(struct dump *d, const char *key, const char *name, size_t max)
+{
+	fprintf(d->out, " %s=", key);
+	dump_field(d, name, max);
 }
 
 static void print_nr(struct dump *d, uint32_t nr)
@@ -139,8 +147,9 @@ static void print_task(struct dump *d, const struct ev_task *ev)
 	if (ev->other)
 		fprintf(d->out, " other=T%" PRIu32 " other-tgid=%" PRIu32, ev->other,
 			ev->other_tgid);
-	fprintf(d->out, " comm=%.*s%s", EVENT_COMM_LEN, ev->comm,
-		ev->flags & TASK_LAST_THREAD ? " last-thread" : "");
+	print_name(d, "comm", ev->comm, sizeof(ev->comm));
+	if (ev->flags & TASK_LAST_THREAD)
+		fputs(" last-thread", d->out);
 }
 
 static void print_sys_enter(struct dump *d, const struct ev_sys_enter *ev)
@@ -171,10 +180,14 @@ static void print_reason(struct dump *d, uint32_t tgid, enum string_kind kind, u
 	const char *text = names_string(d, tgid, kind, number);
 	bool wait = kind == STRING_WAIT_REASON;
 
-	if (text && text[0])
-		fprintf(d->out, wait ? " \"%s\"" : " (%s)", text);
-	else if (!text && number)
-		fprintf(d->out, wait ? " \"#%u\"" : " (#%u)", number);
+	if (text ? !text[0] : !number)
+		return;
+	fputs(wait ? " \"" : " (", d->out);
+	if (text)
+		dump_name(d, text);
+	else
+		fprintf(d->out, "#%u", number);
+	fputc(wait ? '"' : ')', d->out);
 }
 
 static void print_go(struct dump *d, const struct ev_go *ev)
@@ -208,7 +221,7 @@ static void print_stack(struct dump *d, const struct ev_stack *ev)
 
 		fputc(i ? '<' : ' ', d->out);
 		if (func[0])
-			fputs(func, d->out);
+			dump_name(d, func);
 		else
 			fprintf(d->out, "0x%" PRIx64, (uint64_t)ev->pc[i]);
 	}
@@ -225,8 +238,11 @@ static void print_symbol(struct dump *d, const struct ev_symbol *ev)
 
 		memcpy(&f, at, sizeof(f));
 		at += sizeof(f);
-		fprintf(d->out, "%s%.*s %.*s:%" PRIu32, i ? " < " : " ", f.func_len, at, f.file_len,
-			at + f.func_len, f.line);
+		fputs(i ? " < " : " ", d->out);
+		dump_field(d, at, f.func_len);
+		fputc(' ', d->out);
+		dump_field(d, at + f.func_len, f.file_len);
+		fprintf(d->out, ":%" PRIu32, f.line);
 		at += ((size_t)f.func_len + f.file_len + 7) & ~(size_t)7;
 	}
 	if (!ev->n)
@@ -235,28 +251,32 @@ static void print_symbol(struct dump *d, const struct ev_symbol *ev)
 
 static void print_target(struct dump *d, const struct ev_target *ev)
 {
-	fprintf(d->out, " %.*s layout=%.*s exe=%.*s", (int)sizeof(ev->go_version), ev->go_version,
-		(int)sizeof(ev->layout), ev->layout, (int)sizeof(ev->exe), ev->exe);
+	fputc(' ', d->out);
+	dump_field(d, ev->go_version, sizeof(ev->go_version));
+	print_name(d, "layout", ev->layout, sizeof(ev->layout));
+	print_name(d, "exe", ev->exe, sizeof(ev->exe));
 }
 
 static void print_process(struct dump *d, const struct ev_process *ev)
 {
-	fprintf(d->out, " tgid=%" PRIu32 " exe=%.*s why=\"%.*s\"", ev->tgid, (int)sizeof(ev->exe),
-		ev->exe, (int)sizeof(ev->why), ev->why);
+	fprintf(d->out, " tgid=%" PRIu32, ev->tgid);
+	print_name(d, "exe", ev->exe, sizeof(ev->exe));
+	fputs(" why=\"", d->out);
+	dump_field(d, ev->why, sizeof(ev->why));
+	fputc('"', d->out);
 }
 
 static void print_string(struct dump *d, const struct ev_string *ev)
 {
-	fprintf(d->out, " %s %u \"%.*s\"",
-		ev->kind == STRING_WAIT_REASON ? "wait-reason" : "block-reason", ev->number,
-		(int)(ev->h.size - sizeof(*ev)), ev->text);
+	fprintf(d->out, " %s %u", ev->kind == STRING_WAIT_REASON ? "wait-reason" : "block-reason",
+		ev->number);
+	dump_text(d, ev->text, strnlen(ev->text, ev->h.size - sizeof(*ev)));
 }
 
 static void print_task_state(struct dump *d, const struct ev_task_state *ev)
 {
-	fprintf(d->out, " state=%c comm=%.*s",
-		ev->state >= 'A' && ev->state <= 'z' ? (char)ev->state : '?', EVENT_COMM_LEN,
-		ev->comm);
+	fprintf(d->out, " state=%c", ev->state >= 'A' && ev->state <= 'z' ? (char)ev->state : '?');
+	print_name(d, "comm", ev->comm, sizeof(ev->comm));
 	if (ev->sys) {
 		fputs(" in", d->out);
 		print_nr(d, ev->sys - 1U);
@@ -299,8 +319,8 @@ static void print_loss(struct dump *d, const struct ev_loss *ev)
 
 static void print_site(struct dump *d, const struct ev_site *ev)
 {
-	fprintf(d->out, " %u %s in %.*s", ev->site, dump_kind(ev->kind), (int)sizeof(ev->func),
-		ev->func);
+	fprintf(d->out, " %u %s in ", ev->site, dump_kind(ev->kind));
+	dump_field(d, ev->func, sizeof(ev->func));
 	if (ev->flags & SITE_FINAL)
 		fprintf(d->out, " hits=%" PRIu64, (uint64_t)ev->hits);
 	if (d->options.verbose)

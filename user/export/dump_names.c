@@ -8,7 +8,7 @@
 static void learn(struct dump *d, char what, uint32_t tgid, uint64_t addr, int64_t id)
 {
 	struct dump_key key = {.addr = addr, .tgid = tgid, .what = (uint32_t)what};
-	struct dump_name *n;
+	struct dump_id *n;
 
 	HASH_FIND(hh, d->names, &key, sizeof(key), n);
 	if (!n) {
@@ -67,7 +67,7 @@ void names_learn(struct dump *d, const struct event_head *ev)
 void names_print(struct dump *d, char what, uint32_t tgid, uint64_t addr)
 {
 	struct dump_key key = {.addr = addr, .tgid = tgid, .what = (uint32_t)what};
-	struct dump_name *n;
+	struct dump_id *n;
 
 	if (!addr)
 		return;
@@ -92,7 +92,7 @@ const char *names_string(const struct dump *d, uint32_t tgid, enum string_kind k
 
 void names_free(struct dump *d)
 {
-	struct dump_name *n, *next_n;
+	struct dump_id *n, *next_n;
 	struct dump_string *s, *next_s;
 
 	HASH_ITER(hh, d->names, n, next_n) {

@@ -33,26 +33,12 @@ static void print_runtime(struct dump *d, const struct ev_runtime *ev)
 	dump_stack(d, ev->tgid, ev->stack, 0);
 }
 
-static void print_text(struct dump *d, const char *text, unsigned int len)
-{
-	fputs(" \"", d->out);
-	for (unsigned int i = 0; i < len; i++) {
-		unsigned char c = (unsigned char)text[i];
-
-		if (c < ' ' || c == 0x7f || c == '"' || c == '\\')
-			fprintf(d->out, "\\x%02x", c);
-		else
-			fputc(c, d->out);
-	}
-	fputc('"', d->out);
-}
-
 static void print_labels(struct dump *d, const char *at, const char *end)
 {
 	while (at < end) {
 		unsigned int len = (unsigned int)strnlen(at, (size_t)(end - at));
 
-		print_text(d, at, len);
+		dump_text(d, at, len);
 		at += len + 1;
 	}
 }
@@ -69,9 +55,9 @@ static void print_user(struct dump *d, const struct ev_user *ev)
 	if (ev->kind == USER_LABELS) {
 		print_labels(d, ev->text, ev->text + ev->len[0]);
 	} else {
-		print_text(d, ev->text, ev->len[0]);
+		dump_text(d, ev->text, ev->len[0]);
 		if (ev->kind == USER_LOG)
-			print_text(d, ev->text + ev->len[0], ev->len[1]);
+			dump_text(d, ev->text + ev->len[0], ev->len[1]);
 	}
 	if (ev->flags & USER_CUT)
 		fputs(" cut", d->out);

@@ -47,6 +47,34 @@ static void text_is_made_printable(void)
 	expect_fit("größe 東京", 0, "größe 東京");
 }
 
+static void check_escaped(const char *text, size_t n, const char *want)
+{
+	char *got = NULL;
+	size_t size;
+	FILE *f = open_memstream(&got, &size);
+
+	CU_ASSERT_PTR_NOT_NULL_FATAL(f);
+	text_escape(text, n, f);
+	fclose(f);
+	CU_ASSERT_STRING_EQUAL(got, want);
+	free(got);
+}
+
+static void text_is_escaped(void)
+{
+	check_escaped("", 0, "");
+	check_escaped("größe 東京", sizeof("größe 東京") - 1, "größe 東京");
+	check_escaped("a \"b\" \\ c", 9, "a \\x22b\\x22 \\x5c c");
+	check_escaped("\033[2J\n\0x", 7, "\\x1b[2J\\x0a\\x00x");
+	/* C1, and a mark that turns the direction of writing */
+	check_escaped("\xc2\x9b"
+		      "2J\xe2\x80\xae!",
+		      8, "\\xc2\\x9b2J\\xe2\\x80\\xae!");
+	/* no UTF-8: a byte alone, too long a form, cut at the end */
+	check_escaped("\xff\xc0\x80", 3, "\\xff\\xc0\\x80");
+	check_escaped("ö", 1, "\\xc3");
+}
+
 static void long_text_loses_its_beginning(void)
 {
 	expect_fit("net/http.(*conn).serve", 22, "net/http.(*conn).serve");
@@ -106,6 +134,7 @@ static void columns_line_up(void)
 static CU_TestInfo tests[] = {
 	{"widths are those of a terminal", widths_are_those_of_a_terminal},
 	{"text is made printable", text_is_made_printable},
+	{"text is escaped", text_is_escaped},
 	{"long text loses its beginning", long_text_loses_its_beginning},
 	{"columns line up", columns_line_up},
 	CU_TEST_INFO_NULL,

@@ -136,6 +136,104 @@ static void other_changes(void)
 		  "0.000000035 process 4000 gone: exec\n");
 }
 
+#define TELL(op, change, ...)                                          \
+	do {                                                           \
+		const struct change c_ = {__VA_ARGS__};                \
+                                                                       \
+		CU_ASSERT_EQUAL(w->sink.ops->op(w->sink.ctx, &c_), 0); \
+	} while (0)
+
+/* Who does it, in the tests below. */
+#define BY .m = m, .p = p, .g = g
+
+static void ranges(void)
+{
+	struct fixture f;
+	struct world *w = &f.w;
+	struct thread *m = &w->m[0];
+	struct goroutine *g;
+	struct proc *p;
+
+	setup(&f, (struct dump_options){.transitions = true, .begin_ns = BEGIN});
+	p = world_p(w, P_RUNNING, m);
+	g = world_g(w, 17, G_RUNNING, m);
+	TELL(procs, procs_change, .time = BEGIN + 1, .process = &w->ps, .n = 4,
+	     .flags = CHANGE_INITIAL);
+	TELL(range, range_change, .time = BEGIN + 1, .kind = RANGE_GC, .begin = true,
+	     .process = &w->ps, .flags = CHANGE_INITIAL);
+	TELL(range, range_change, .time = BEGIN + 2, .kind = RANGE_STW, .begin = true,
+	     .process = &w->ps, BY, .name = "GC mark termination", .stack = 8, .skip = 1);
+	TELL(procs, procs_change, .time = BEGIN + 3, .process = &w->ps, .n = 2, BY, .stack = 7);
+	TELL(range, range_change, .time = BEGIN + 1000000004, .since = BEGIN + 2, .kind = RANGE_STW,
+	     .process = &w->ps, BY, .name = "GC mark termination", .stack = 8);
+	TELL(range, range_change, .time = BEGIN + 5, .kind = RANGE_GC, .process = &w->ps, BY,
+	     .name = "");
+	TELL(range, range_change, .time = BEGIN + 6, .kind = RANGE_MARK_ASSIST, .begin = true,
+	     .process = &w->ps, BY, .stack = 7);
+	TELL(range, range_change, .time = BEGIN + 7, .since = BEGIN + 6, .kind = RANGE_MARK_ASSIST,
+	     .process = &w->ps, BY, .flags = CHANGE_REPAIR);
+	TELL(range, range_change, .time = BEGIN + 8, .since = BEGIN + 7, .kind = RANGE_SWEEP,
+	     .process = &w->ps, BY, .swept = 8192, .reclaimed = 4096);
+	TELL(heap, heap_change, .time = BEGIN + 9, .process = &w->ps, .live = 12345,
+	     .goal = 4 << 20);
+	check(&f, "0.000000001 M- P- G- procs 4 initial\n"
+		  "0.000000001 M- P- G- gc-begin initial\n"
+		  "0.000000002 M4000 P0 G17 stw-begin \"GC mark termination\" "
+		  "stack=main.recv<main.inner<main.outer<+2\n"
+		  "0.000000003 M4000 P0 G17 procs 2 stack=runtime.gopark<main.recv<main.inner\n"
+		  "1.000000004 M4000 P0 G17 stw-end \"GC mark termination\" took=1.000000002\n"
+		  "0.000000005 M4000 P0 G17 gc-end\n"
+		  "0.000000006 M4000 P0 G17 mark-assist-begin "
+		  "stack=runtime.gopark<main.recv<main.inner\n"
+		  "0.000000007 M4000 P0 G17 mark-assist-end took=0.000000001 repair\n"
+		  "0.000000008 M4000 P0 G17 sweep-end swept=8192 reclaimed=4096 "
+		  "took=0.000000001\n"
+		  "0.000000009 heap live=12345 goal=4194304\n");
+}
+
+/* Names are the program's: whatever is in them, each is on one line, and none is like another. */
+static void annotations(void)
+{
+	struct fixture f;
+	struct world *w = &f.w;
+	struct thread *m = &w->m[0];
+	struct goroutine *g;
+	struct proc *p;
+
+	setup(&f, (struct dump_options){.transitions = true, .begin_ns = BEGIN});
+	p = world_p(w, P_RUNNING, m);
+	g = world_g(w, 17, G_RUNNING, m);
+	TELL(user, user_change, .time = BEGIN + 1, .kind = USER_TASK_BEGIN, BY, .task = 7,
+	     .parent = 3, .name = "größe \"x\"", .stack = 7);
+	TELL(user, user_change, .time = BEGIN + 2, .kind = USER_REGION_BEGIN, BY, .task = 7,
+	     .name = "a\nb");
+	TELL(user, user_change, .time = BEGIN + 3, .kind = USER_LOG, BY, .task = 7,
+	     .name = "\033[31mred", .text = "50% \\ \xff");
+	TELL(user, user_change, .time = BEGIN + 4, .kind = USER_REGION_END, BY, .task = 7,
+	     .name = "a\nb");
+	TELL(user, user_change, .time = BEGIN + 5, .kind = USER_START_REGION, BY, .name = "");
+	TELL(user, user_change, .time = BEGIN + 6, .kind = USER_TASK_END, BY, .task = 7);
+	TELL(label, label_change, .time = BEGIN + 7, BY, .label = "GC (idle)", .gc_worker = true);
+	TELL(label, label_change, .time = BEGIN + 8, BY, .label = "user=\b");
+	TELL(label, label_change, .time = BEGIN + 9, BY, .label = "");
+	TELL(sample, cpu_sample, .time = BEGIN + 10, .t = m, .g = g, .p = p, .cpu = 3, .stack = 7,
+	     .in_kernel = true);
+	TELL(sample, cpu_sample, .time = BEGIN + 11, .t = &w->m[1]);
+	check(&f, "0.000000001 M4000 P0 G17 task-begin task=7 parent=3 \"größe \\x22x\\x22\" "
+		  "stack=runtime.gopark<main.recv<main.inner\n"
+		  "0.000000002 M4000 P0 G17 region-begin task=7 \"a\\x0ab\"\n"
+		  "0.000000003 M4000 P0 G17 log task=7 \"\\x1b[31mred\" \"50% \\x5c \\xff\"\n"
+		  "0.000000004 M4000 P0 G17 region-end task=7 \"a\\x0ab\"\n"
+		  "0.000000005 M4000 P0 G17 start-region \"\"\n"
+		  "0.000000006 M4000 P0 G17 task-end task=7\n"
+		  "0.000000007 M4000 P0 G17 gc-worker \"GC (idle)\"\n"
+		  "0.000000008 M4000 P0 G17 labels \"user=\\x08\"\n"
+		  "0.000000009 M4000 P0 G17 labels \"\"\n"
+		  "0.000000010 M4000 P0 G17 sample cpu=3 kernel "
+		  "stack=runtime.gopark<main.recv<main.inner\n"
+		  "0.000000011 M4001 P- G- sample cpu=0\n");
+}
+
 static void records(void)
 {
 	struct ev_snap_p p = {.tgid = 4000, .id = 2, .p = 0x9000, .status = 1};
@@ -282,6 +380,8 @@ static void full_disk(void)
 static CU_TestInfo tests[] = {
 	{"transitions", transitions},
 	{"threads, system calls, repairs", other_changes},
+	{"ranges and the heap", ranges},
+	{"annotations, labels, samples", annotations},
 	{"records", records},
 	{"verbose", verbose},
 	{"every type of record", every_type},
