@@ -38,6 +38,7 @@ const char *reason_block(const char *reason)
 		{"select", "select"},
 		{"IO wait", "network"},
 		{"sleep", "sleep"},
+		{"coroutine", "coroutine"},
 		{"semacquire", "sync"},
 		{"sync.Mutex.Lock", "sync"},
 		{"sync.RWMutex.RLock", "sync"},
