@@ -27,3 +27,27 @@ for release in "$oldest" "$middle" "$newest"; do
 	add "snapshot-$release" snapshot "$release"
 	need "$release" idle plain
 done
+
+# edges RELEASE VARIANT [ARGS]: known states at the beginning and at the end, then what ends them
+edges() {
+	start_target target "$1" edges "$2" "${@:3}"
+	start_gscope before record -p "${target[target]}" -d 10m -o before.gscope
+	await_tracing before before.gscope
+	stop_gscope before
+	record_work target
+	whole capture.gscope
+	same_counts target capture.gscope
+	whole before.gscope
+	run_gscope export 0 export -f go -o before.trace before.gscope
+	accept before.trace
+	run_gscope before 0 dump --transitions before.gscope
+	mv before.out before.dump
+	events_of before.trace | "$tool" states target.json before.dump 2>wrong ||
+		fail "$(head -c 1000 wrong)"
+}
+for release in "${releases[@]}"; do
+	case " ${thorough[*]} " in *" $release "*) variant=cgo ;; *) variant=plain ;; esac
+	add "edges-$release" edges "$release" $variant
+	need "$release" edges $variant
+	[ $variant = plain ] || add "edges-busy-$release" edges "$release" $variant busy
+done

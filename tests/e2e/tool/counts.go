@@ -94,14 +94,17 @@ func (s starts) see(t transition) string {
 	if t.from == "NotExist" && len(t.stack) > 0 {
 		s[t.gid] = t.stack[len(t.stack)-1]
 	}
-	// the goroutine of a thread that C started
+	// the goroutine of a thread that C started has no function
 	if t.from == "NotExist" && t.to == "Syscall" {
 		s[t.gid] = "(C)"
 	}
 	return s[t.gid]
 }
 
-var initLine = regexp.MustCompile(` G(\d+) init .*start=(\S+)`)
+var (
+	initLine  = regexp.MustCompile(` G(\d+) init (.*)`)
+	startName = regexp.MustCompile(`\bstart=(\S+)`)
+)
 
 // readStarts takes the goroutines that were there before from a dump.
 func readStarts(dump string) (starts, error) {
@@ -119,7 +122,10 @@ func readStarts(dump string) (starts, error) {
 			if err != nil {
 				return nil, err
 			}
-			s[gid] = m[2]
+			s[gid] = "(C)"
+			if name := startName.FindStringSubmatch(m[2]); name != nil {
+				s[gid] = name[1]
+			}
 		}
 	}
 	if len(s) == 0 {

@@ -13,6 +13,7 @@ var commands = map[string]func(args []string) error{
 	"syscalls": syscalls,
 	"numbers":  numbers,
 	"waiting":  waiting,
+	"states":   states,
 	"frames":   frames,
 	"about":    about,
 	"text":     text,
@@ -45,6 +46,9 @@ const usage = `Usage: tool COMMAND [ARGS]
   numbers JSON            how many numbers those are
   waiting FUNCTION DUMP <PARSED
                           how many goroutines started with it wait at the beginning
+  states JSON DUMP <PARSED
+                          compare the states of goroutines at the beginning and at the end with
+                          those the program gives
   frames JSON DUMP <PARSED
                           compare stacks with what the program frames printed of its own; DUMP is
                           of gscope dump --events --verbose
