@@ -145,6 +145,10 @@ compat: services
 	@$(MAKE) --no-print-directory $(JOBS) all
 	@tests/e2e/run --write
 
+accuracy: toolchains
+	@$(MAKE) --no-print-directory $(JOBS) all
+	@tests/accuracy/run --write
+
 vm: toolchains
 	@$(MAKE) --no-print-directory $(JOBS) all
 	@tests/vm/run
@@ -169,6 +173,7 @@ help:
 	@echo 'make fuzz      what reads captures and binaries; FUZZ_SECONDS=60 for each, FUZZERS=elf...'
 	@echo 'make bench     measure the overhead (root)'
 	@echo 'make compat    every Go release in every build, Debian'\''s services: docs/compatibility.md (root)'
+	@echo 'make accuracy  compare with what programs trace of themselves: docs/accuracy.md (root)'
 	@echo 'make vm        test on other kernels, in QEMU (root)'
 	@echo 'make install   to PREFIX=$(PREFIX), below DESTDIR'
 	@echo 'make clean     remove what was built, except build/go and build/services'
@@ -177,6 +182,6 @@ help:
 	@echo 'SAN=1: with sanitizers, into build/san. V=1: show the commands.'
 
 .PHONY: all setup toolchains services demo test check check-format check-c check-shell check-man \
-	fuzz bench compat vm install clean help
+	fuzz bench compat accuracy vm install clean help
 .DELETE_ON_ERROR:
 .SECONDARY:

@@ -115,12 +115,19 @@ var Lasting = 1
 // blocks whom it likes, is off; words are printed after "ready PID".
 func Run(work func() Result, words ...string) {
 	debug.SetGCPercent(-1)
+	Serve(func() Result {
+		result := work()
+		Until("all goroutines to be gone", func() bool { return runtime.NumGoroutine() == Lasting })
+		return result
+	}, words...)
+}
+
+// Serve is Run for a program that has goroutines and garbage left when its work is done.
+func Serve(work func() Result, words ...string) {
 	in := bufio.NewReader(os.Stdin)
 	say(strings.Join(append([]string{"ready", strconv.Itoa(os.Getpid())}, words...), " "))
 	await(in)
-	result := work()
-	Until("all goroutines to be gone", func() bool { return runtime.NumGoroutine() == Lasting })
-	say(jsonOf(result))
+	say(jsonOf(work()))
 	await(in)
 }
 
