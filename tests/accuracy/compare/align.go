@@ -2,8 +2,6 @@
 
 package main
 
-import "sort"
-
 // What it costs to leave a step without a partner, in the nanoseconds by which two partners may
 // differ for the same price. So steps more than twice that apart are no partners, of all ways to
 // pair as many steps as possible the one with the least differences is taken, and far-fetched
@@ -20,81 +18,71 @@ type point struct {
 
 // align pairs points of two sequences, each in order of time, without crossing: the optimum for
 // the sum of what unpaired points and differences in time cost. The result has for each of a the
-// index in b, or -1.
+// index in b, or -1. None of a may be free.
+//
+// Only ways near the diagonal are tried. One that leaves it by more than `band` leaves at least
+// so many of a unpaired; when the best way found costs less than that, none is better.
 func align(a, b []point) []int {
-	pairs := make([]int, len(a))
-	for i := range pairs {
-		pairs[i] = -1
+	for band := 16; ; band *= 4 {
+		pairs, cost := alignNear(a, b, band)
+		if cost <= int64(band)*unpaired || band > len(a)+len(b) {
+			return pairs
+		}
 	}
-	if len(a) == 0 || len(b) == 0 {
-		return pairs
-	}
-	// lo, hi: which of b are near enough to be partners of a[i], or lie between such
-	lo := func(i int) int {
-		return sort.Search(len(b), func(j int) bool { return b[j].at >= a[i].at-2*unpaired })
-	}
-	hi := func(i int) int {
-		return sort.Search(len(b), func(j int) bool { return b[j].at > a[i].at+2*unpaired })
-	}
-	// Row i: i of a are done. Only its cells from begin[i] on can be on the best way.
-	begin := make([]int, len(a)+1)
-	way := make([][]byte, len(a)+1)
-	var last, row []int64
+}
+
+const never = int64(1) << 62
+
+// alignNear is align for the ways that stay near those of the begin and the end, and its cost.
+func alignNear(a, b []point, band int) ([]int, int64) {
+	low, high := min(0, len(b)-len(a))-band, max(0, len(b)-len(a))+band // of j-i
+	width := high - low + 1
+	way := make([]byte, (len(a)+1)*width)
+	last, row := make([]int64, width), make([]int64, width)
 	for i := 0; i <= len(a); i++ {
-		from, to := 0, len(b)
-		if i > 0 {
-			from = lo(i - 1)
+		for d := 0; d < width; d++ { // the cell of i and j = i + low + d
+			j := i + low + d
+			best, how := never, byte(0)
+			if i == 0 && j == 0 {
+				best = 0
+			}
+			if j < 0 || j > len(b) {
+				row[d] = never
+				continue
+			}
+			if j > 0 && d > 0 && row[d-1] < never {
+				if c := row[d-1] + price(b[j-1]); c < best {
+					best, how = c, 'b'
+				}
+			}
+			if i > 0 && d+1 < width && last[d+1] < never {
+				if c := last[d+1] + unpaired; c < best {
+					best, how = c, 'a'
+				}
+			}
+			if i > 0 && j > 0 && last[d] < never && a[i-1].kind == b[j-1].kind {
+				if c := last[d] + distance(a[i-1].at, b[j-1].at); c <= best {
+					best, how = c, 'm'
+				}
+			}
+			row[d], way[i*width+d] = best, how
 		}
-		if i < len(a) {
-			to = hi(i)
-		}
-		begin[i], way[i] = from, make([]byte, to-from+1)
-		row = make([]int64, to-from+1)
-		for j := from; j <= to; j++ {
-			row[j-from], way[i][j-from] = cell(a, b, i, j, row, from, last, begin)
-		}
-		last = row
+		last, row = row, last
 	}
+	pairs := make([]int, len(a))
 	for i, j := len(a), len(b); i > 0 || j > 0; {
-		switch way[i][j-begin[i]] {
+		switch way[i*width+j-i-low] {
 		case 'm':
 			i, j = i-1, j-1
 			pairs[i] = j
 		case 'a':
 			i--
+			pairs[i] = -1
 		default:
 			j--
 		}
 	}
-	return pairs
-}
-
-// cell is the least cost of having done i of a and j of b, and the last thing done for it. The row
-// before reaches far enough up and down for each cell of this one to have a way to it.
-func cell(a, b []point, i, j int, row []int64, from int, last []int64, begin []int) (int64, byte) {
-	best, way := int64(1)<<62, byte('b')
-
-	if i == 0 && j == 0 {
-		return 0, 0
-	}
-	if j > from {
-		best = row[j-1-from] + price(b[j-1])
-	}
-	if i == 0 {
-		return best, way
-	}
-	at := j - begin[i-1]
-	if at < len(last) {
-		if c := last[at] + price(a[i-1]); c < best {
-			best, way = c, 'a'
-		}
-	}
-	if at > 0 && at <= len(last) && a[i-1].kind == b[j-1].kind {
-		if c := last[at-1] + distance(a[i-1].at, b[j-1].at); c <= best {
-			best, way = c, 'm'
-		}
-	}
-	return best, way
+	return pairs, last[len(b)-len(a)-low]
 }
 
 func price(p point) int64 {
