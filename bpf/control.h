@@ -65,10 +65,15 @@ enum probe_reading {
 	READ_CREATE_RUNQPUT,
 	READ_SWITCH,
 	READ_WORKER, /* READ_READY, of a GC worker: p.gcMarkWorkerMode says what for */
-	READ_CGO_ENTER, /* `call entersyscall` or reentersyscall: R14 = gp, on its own stack */
+	READ_CGO_ENTER, /* `call entersyscall`: R14 = gp, on its own stack */
 	READ_CGO_EXIT, /* `call exitsyscall`: the same */
 	READ_RUNTIME, /* kind: enum runtime_kind; its argument, if it has one, as PLACE_* says */
 	READ_USER, /* kind: enum user_kind; arguments in their registers, R14 = gp */
+	READ_CGO_REENTER, /* READ_CGO_ENTER at `call reentersyscall`: AX, BX, CX = pc, sp, bp */
+	READ_PROC, /* READ_RUNTIME of a kind that is hit so often that nothing else is looked at */
+	READ_SWEEP_BEGIN, /* spans may be swept from here on, */
+	READ_SWEEP_SPAN, /* one is about to be, a register has *mspan, */
+	READ_SWEEP_END, /* and here it ends */
 };
 
 /* What is where when a probe is hit; user/target/sites.h, enum site_place, has the details. */
@@ -82,8 +87,10 @@ enum probe_place {
 /*
  * The attach cookie of a probe: its site (16 bits), enum go_kind (8), how to read it (8) and where
  * `skip` is (16); then, all 0 for PLACE_CALL: the place (2), the register as a word of struct
- * pt_regs (5), old and new status (4 each).
+ * pt_regs (5), old and new status (4 each). The last bit: the function has no frame yet, its return
+ * address is at SP and its caller's frame pointer in BP.
  */
+#define COOKIE_FRAMELESS (1ULL << 63)
 #define COOKIE_NO_SLOT 0xffffU
 #define COOKIE_NO_STATUS 0xfU
 
@@ -142,6 +149,29 @@ static inline __u32 cookie_new(__u64 cookie)
 {
 	return cookie >> 59 & 0xfU;
 }
+
+static inline int cookie_is_frameless(__u64 cookie)
+{
+	return (cookie & COOKIE_FRAMELESS) != 0;
+}
+
+/*
+ * What follows an ev_user in the rings, len[0] times, instead of its text: a string, as the target
+ * has it. The collector makes what the capture file has of it (user/capture/annotation.h).
+ */
+struct user_piece {
+	__u16 len; /* bytes that follow, and then as many as it takes to a multiple of 8 */
+	__u16 elsewhere; /* 1: those are an user_string, of which the program could read nothing */
+	__u32 pad;
+};
+
+/* A Go string: address and length. */
+struct user_string {
+	__u64 addr;
+	__u64 len;
+};
+
+#define USER_MAX_LABELS 8 /* as many as one bucket of a map had; the others are left out */
 
 /* A stack's id: begin with the tgid, add every pc, finish; never 0. */
 static inline __u64 stack_id_begin(__u32 tgid)

@@ -238,9 +238,18 @@ enum runtime_kind {
 	RT_ASSIST_BEGIN = 36, /* gp starts to help marking; repeated while it goes on */
 	RT_ASSIST_END = 37, /* or passes there without having helped */
 	RT_SWEEP_BEGIN = 38, /* of p, at level full only, as the next one */
-	RT_SWEEP_END = 39, /* arg[0]: bytes swept, arg[1]: bytes reclaimed */
-	RT_PROC_START = 40, /* the thread gets P arg[0], which is not yet in its m.p */
-	RT_PROC_STOP = 41, /* the thread gives up P arg[0] */
+	/*
+	 * arg[0]: bytes of the spans that were swept. arg[1]: always 0; how many of them were
+	 * reclaimed the runtime knows only while its own tracer runs.
+	 */
+	RT_SWEEP_END = 39,
+	/* The next three have no goid. */
+	RT_PROC_START = 40, /* the thread gets P arg[0], which may not yet be in its m.p */
+	/*
+	 * The thread gives up P arg[0]. With a stack, that of gp's system call, it is where that
+	 * begins.
+	 */
+	RT_PROC_STOP = 41,
 	RT_PROC_STEAL = 42, /* P arg[0] is taken from a thread in a system call */
 	RT_PROCS = 43, /* GOMAXPROCS becomes arg[0], while the world is stopped */
 };
@@ -251,7 +260,7 @@ struct ev_runtime {
 	__u32 tgid;
 	__u32 cpu;
 	__u64 gp; /* m.curg, 0: none */
-	__u64 goid; /* gp's */
+	__u64 goid; /* gp's; 0: none, or not looked at */
 	__u64 p; /* m.p */
 	__u64 stack; /* gp's, where the runtime's tracer gives one; 0: none */
 	__u64 arg[2];

@@ -2,86 +2,17 @@
 /*
  * Goroutines change state: uprobes at sites user/target/sites.c chose, most of them instructions
  * `call runtime.casgstatus` (AX = gp, EBX = old status, ECX = new). Where the compiler inlined that
- * function the cookie says in which register gp is, and old and new status. R14 is the running g,
- * most of the time g0. One program per kind of evidence; the attach cookie tells which site was hit.
+ * function the cookie says in which register gp is, and old and new status. R14 is a g0, most of the
+ * time. One function per kind of evidence.
  *
  * SEC says "uprobe.multi"; user/capture/load.c makes plain uprobes of them where the kernel has
  * no multi-links.
  */
-#include "bpf/go.bpf.h"
-#include "bpf/ring.bpf.h"
-#include "bpf/stack.bpf.h"
-
-/* Hits by site. */
-struct {
-	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
-	__uint(max_entries, 1);
-	__type(key, __u32);
-	__type(value, __u64);
-} site_hits SEC(".maps");
-
-/*
- * One hit of a probe. Mind the stack: go_probe, what it calls and stack_send() have 512 bytes
- * together, each rounded up to a multiple of 32.
- */
-struct hit {
-	__u64 cookie;
-	__u64 id; /* pid_tgid */
-	struct target_cfg *cfg;
-	__u64 gp;
-	struct g_head g; /* gp's */
-	__u64 mp; /* the thread's m */
-	__u64 curg, p; /* m.curg, m.p */
-};
-
-/*
- * Fill in what all kinds need. False: not our process (one that shares the text, like a vfork
- * child), or its memory cannot be read.
- */
-static __always_inline bool hit_begin(struct hit *h, struct pt_regs *ctx, __u64 cookie, __u64 gp)
-{
-	struct m_words m;
-	__u32 tgid, site;
-	__u64 *hits;
-
-	h->id = bpf_get_current_pid_tgid();
-	tgid = h->id >> 32;
-	h->cfg = bpf_map_lookup_elem(&targets, &tgid);
-	if (!h->cfg || !(h->cfg->flags & TARGET_GO))
-		return false;
-	h->cookie = cookie;
-	site = cookie_site(cookie);
-	hits = bpf_map_lookup_elem(&site_hits, &site);
-	if (hits)
-		__sync_fetch_and_add(hits, 1);
-	h->gp = gp;
-	if (bpf_probe_read_user(&h->g, sizeof(h->g), (void *)gp)) {
-		count_loss(LOSS_GO);
-		return false;
-	}
-	/* gp.m is the thread's m, or 0 if gp is bound to none */
-	h->mp = g_word(&h->g, h->cfg->g_m);
-	if (!h->mp)
-		h->mp = read_word(ctx->r14 + h->cfg->g_m);
-	if (bpf_probe_read_user(&m, sizeof(m), (void *)(h->mp + h->cfg->m_curg))) {
-		count_loss(LOSS_GO);
-		return false;
-	}
-	h->curg = m.w[0];
-	h->p = m_word(&m, h->cfg->m_p);
-	return true;
-}
+#include "bpf/hit.bpf.h"
 
 #define FLAGS_ZF 0x40U
 
-/* The register a cookie names. */
-static __noinline __u64 named_register(struct pt_regs *ctx, __u64 cookie)
-{
-	__u64 v = 0;
-
-	bpf_probe_read_kernel(&v, sizeof(v), (const __u64 *)ctx + cookie_word(cookie));
-	return v;
-}
+#define CALL_BYTES 5 /* of `call rel32` */
 
 /* What hit_begin() does for a change of status. False, too, if it failed, and is tried again. */
 static __always_inline bool hit_change(struct hit *h, struct pt_regs *ctx, __u64 cookie)
@@ -252,41 +183,21 @@ static __noinline int go_park(struct pt_regs *ctx, __u64 cookie)
 	return 0;
 }
 
-/*
- * The stack of m.curg, on whose behalf the runtime acts, or 0. Replaces h->g by its g: whoever
- * needs gp's own is done with it.
- */
-static __always_inline __u64 actor_stack(struct hit *h, struct pt_regs *ctx)
-{
-	__u64 actor = h->curg;
-
-	if (!actor || bpf_probe_read_user(&h->g, sizeof(h->g), (void *)actor))
-		return 0;
-	if (ctx->r14 == actor) {
-		struct walk w;
-
-		walk_begin(&w, h->cfg, &h->g, h->id);
-		w.pc = ctx->ip;
-		w.bp = ctx->bp;
-		return stack_send(&w);
-	}
-	if (g_word(&h->g, h->cfg->g_syscallsp))
-		return syscall_stack(h->cfg, &h->g, ctx->bp, h->id);
-	return sched_stack(h->cfg, &h->g, h->id, false);
-}
-
 static __noinline int go_ready(struct pt_regs *ctx, __u64 cookie)
 {
 	struct ev_go *ev;
 	__u64 goid, stack, skip = -1;
 	__u8 changed;
 	struct hit h;
+	__u8 worker = GC_WORKER_NONE;
 	__u32 slot;
 
 	if (!hit_change(&h, ctx, cookie))
 		return 0;
 	goid = g_word(&h.g, h.cfg->g_goid);
 	changed = new_status(&h, ctx);
+	if (cookie_reading(cookie) == READ_WORKER && h.cfg->p_worker_mode != NO_OFFSET)
+		bpf_probe_read_user(&worker, 1, (void *)(h.p + h.cfg->p_worker_mode));
 	stack = actor_stack(&h, ctx);
 	slot = cookie_slot(h.cookie);
 	if (slot != COOKIE_NO_SLOT &&
@@ -300,9 +211,68 @@ static __noinline int go_ready(struct pt_regs *ctx, __u64 cookie)
 	ev->stack = stack;
 	ev->old_status = old_status(&h, ctx);
 	ev->new_status = changed;
+	ev->block_reason = worker;
 	ev->skip = small_skip(skip);
 	event_submit(ev, sizeof(*ev));
 	return 0;
+}
+
+/* p.status up to Go 1.25: it still belongs to the thread that is in a system call. */
+#define P_SYSCALL 2U
+
+/* Call C: as a system call, which it is to the runtime. */
+static __noinline int go_cgo_enter(struct pt_regs *ctx, __u64 cookie)
+{
+	struct hit h;
+	struct walk w;
+
+	if (!hit_begin(&h, ctx, cookie, ctx->r14))
+		return 0;
+	walk_begin(&w, h.cfg, &h.g, h.id);
+	w.pc = ctx->ip + CALL_BYTES;
+	w.bp = ctx->bp;
+	return go_emit(&h, GO_RUNNING, GO_SYSCALL, stack_send(&w));
+}
+
+/* What C called returns to it: the goroutine is where it was when it called C. */
+static __noinline int go_cgo_reenter(struct pt_regs *ctx, __u64 cookie)
+{
+	struct hit h;
+	struct walk w;
+
+	if (!hit_begin(&h, ctx, cookie, ctx->r14))
+		return 0;
+	walk_begin(&w, h.cfg, &h.g, h.id);
+	w.pc = ctx->ax;
+	if (h.cfg->g_syscallbp != NO_OFFSET) {
+		w.bp = ctx->cx;
+	} else {
+		/* the chain leads to the thread's own stack, but for that place */
+		w.bp = ctx->bp + h.cfg->callback_up;
+		for (int i = 0; i < 4 && w.bp >= w.lo && w.bp < ctx->bx; i++)
+			w.bp = read_word(w.bp);
+		if (!h.cfg->callback_up || w.bp < ctx->bx || w.bp >= w.hi)
+			w.bp = 0;
+	}
+	return go_emit(&h, GO_RUNNING, GO_SYSCALL, stack_send(&w));
+}
+
+/* C returns, or calls Go. */
+static __noinline int go_cgo_exit(struct pt_regs *ctx, __u64 cookie)
+{
+	struct m_words m;
+	struct hit h;
+	__u64 oldp;
+	__u32 status = 0;
+
+	if (!hit_goroutine(&h, ctx, cookie, ctx->r14, &m))
+		return 0;
+	oldp = m_word(&m, h.cfg->m_oldp);
+	if (!h.p && oldp &&
+	    !bpf_probe_read_user(&status, sizeof(status), (void *)(oldp + h.cfg->p_status)) &&
+	    status == P_SYSCALL)
+		h.p = oldp;
+	return go_emit(&h, GO_SYSCALL, GO_RUNNING, 0);
 }
 
 /* What newproc1 of Go 1.23 is about to give the new goroutine. */
@@ -398,20 +368,6 @@ static __noinline int go_switch(struct pt_regs *ctx, __u64 cookie)
 	return 0;
 }
 
-/*
- * Always empty. A program with a tail call gets no private stack: from e00931c02568 ("bpf: Enable
- * private stack for eligible subprogs", v6.13) on, others have one per CPU, though a uprobe's
- * program can be preempted by another thread that runs it, too, on the same CPU. They would write
- * over each other's variables; the check for recursion that should prevent it is not made for
- * uprobes.
- */
-struct {
-	__uint(type, BPF_MAP_TYPE_PROG_ARRAY);
-	__uint(max_entries, 1);
-	__type(key, __u32);
-	__type(value, __u32);
-} no_program SEC(".maps");
-
 SEC("uprobe.multi")
 int go_probe(struct pt_regs *ctx)
 {
@@ -423,6 +379,7 @@ int go_probe(struct pt_regs *ctx)
 	case READ_PARK:
 		return go_park(ctx, cookie);
 	case READ_READY:
+	case READ_WORKER:
 		return go_ready(ctx, cookie);
 	case READ_YIELD:
 		return go_yield(ctx, cookie);
@@ -440,6 +397,12 @@ int go_probe(struct pt_regs *ctx)
 		return go_create_runqput(ctx, cookie);
 	case READ_SWITCH:
 		return go_switch(ctx, cookie);
+	case READ_CGO_ENTER:
+		return go_cgo_enter(ctx, cookie);
+	case READ_CGO_REENTER:
+		return go_cgo_reenter(ctx, cookie);
+	case READ_CGO_EXIT:
+		return go_cgo_exit(ctx, cookie);
 	}
 	bpf_tail_call(ctx, &no_program, 0);
 	return 0;

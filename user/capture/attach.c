@@ -100,12 +100,12 @@ static const struct site_use uses[SITE_KINDS] = {
 	[SITE_GC_END] = {RT_GC_END, READ_RUNTIME, "ends of GC cycles"},
 	[SITE_ASSIST_BEGIN] = {RT_ASSIST_BEGIN, READ_RUNTIME, "mark assists"},
 	[SITE_ASSIST_END] = {RT_ASSIST_END, READ_RUNTIME, "ends of mark assists"},
-	[SITE_SWEEP_BEGIN] = {RT_SWEEP_BEGIN, READ_RUNTIME, "sweeps"},
-	[SITE_SWEEP_SPAN] = {RT_SWEEP_BEGIN, READ_RUNTIME, "sweeps"},
-	[SITE_SWEEP_END] = {RT_SWEEP_END, READ_RUNTIME, "ends of sweeps"},
-	[SITE_PROC_START] = {RT_PROC_START, READ_RUNTIME, "threads getting a P"},
-	[SITE_PROC_STOP] = {RT_PROC_STOP, READ_RUNTIME, "threads giving up their P"},
-	[SITE_PROC_STEAL] = {RT_PROC_STEAL, READ_RUNTIME, "Ps taken from system calls"},
+	[SITE_SWEEP_BEGIN] = {RT_SWEEP_BEGIN, READ_SWEEP_BEGIN, "sweeps"},
+	[SITE_SWEEP_SPAN] = {RT_SWEEP_BEGIN, READ_SWEEP_SPAN, "sweeps"},
+	[SITE_SWEEP_END] = {RT_SWEEP_END, READ_SWEEP_END, "ends of sweeps"},
+	[SITE_PROC_START] = {RT_PROC_START, READ_PROC, "threads getting a P"},
+	[SITE_PROC_STOP] = {RT_PROC_STOP, READ_PROC, "threads giving up their P"},
+	[SITE_PROC_STEAL] = {RT_PROC_STEAL, READ_PROC, "Ps taken from system calls"},
 	[SITE_PROCS] = {RT_PROCS, READ_RUNTIME, "changes of GOMAXPROCS"},
 	[SITE_TASK_BEGIN] = {USER_TASK_BEGIN, READ_USER, "user tasks"},
 	[SITE_TASK_END] = {USER_TASK_END, READ_USER, "ends of user tasks"},
@@ -129,10 +129,18 @@ static const enum probe_place places[] = {
 
 _Static_assert(SITE_STATUS_UNKNOWN == COOKIE_NO_STATUS, "status");
 
+/* How it is read; Go code that C called returns there by a call that has arguments. */
+static enum probe_reading reading_of(const struct site *site)
+{
+	if (site->kind == SITE_CGO_ENTER && !strcmp(site->func, "runtime.cgocallbackg"))
+		return READ_CGO_REENTER;
+	return uses[site->kind].reading;
+}
+
 uint64_t site_cookie(const struct site *site, uint32_t number)
 {
-	const struct site_use *use = &uses[site->kind];
-	__u64 cookie = cookie_make(number, use->kind, use->reading, site->skip_slot);
+	__u64 cookie =
+		cookie_make(number, uses[site->kind].kind, reading_of(site), site->skip_slot);
 
 	if (site->place == SITE_AT_CALL)
 		return cookie;
@@ -145,8 +153,33 @@ uint8_t site_go_kind(enum site_kind kind)
 	return uses[kind].kind;
 }
 
-/* Sites of one file in one process. */
+/* The programs of bpf/ that take hits of sites, each of some kinds. */
+enum program { PROGRAM_GO, PROGRAM_RUNTIME, PROGRAM_USER, PROGRAMS };
+
+static enum program program_of(const struct site *site)
+{
+	uint8_t kind = uses[site->kind].kind;
+
+	if (kind >= USER_TASK_BEGIN)
+		return PROGRAM_USER;
+	return kind >= RT_STW_BEGIN ? PROGRAM_RUNTIME : PROGRAM_GO;
+}
+
+static struct bpf_program *loaded_program(const struct programs *p, enum program program)
+{
+	switch (program) {
+	case PROGRAM_RUNTIME:
+		return p->skel->progs.runtime_probe;
+	case PROGRAM_USER:
+		return p->skel->progs.user_probe;
+	default:
+		return p->skel->progs.go_probe;
+	}
+}
+
+/* Sites of one file in one process that one program takes. */
 struct batch {
+	struct bpf_program *prog;
 	const char *path;
 	pid_t pid;
 	unsigned long *offsets;
@@ -154,8 +187,8 @@ struct batch {
 	size_t n;
 };
 
-static int attach_some(struct links *l, const struct programs *p, struct bpf_program *prog,
-		       const struct batch *b, size_t first, size_t n)
+static int attach_some(struct links *l, const struct programs *p, const struct batch *b,
+		       size_t first, size_t n)
 {
 	struct bpf_link *link;
 
@@ -163,11 +196,11 @@ static int attach_some(struct links *l, const struct programs *p, struct bpf_pro
 		LIBBPF_OPTS(bpf_uprobe_multi_opts, opts, .offsets = b->offsets + first,
 			    .cookies = b->cookies + first, .cnt = n);
 
-		link = bpf_program__attach_uprobe_multi(prog, b->pid, b->path, NULL, &opts);
+		link = bpf_program__attach_uprobe_multi(b->prog, b->pid, b->path, NULL, &opts);
 	} else {
 		LIBBPF_OPTS(bpf_uprobe_opts, opts, .bpf_cookie = b->cookies[first]);
 
-		link = bpf_program__attach_uprobe_opts(prog, b->pid, b->path, b->offsets[first],
+		link = bpf_program__attach_uprobe_opts(b->prog, b->pid, b->path, b->offsets[first],
 						       &opts);
 	}
 	return link ? keep(l, link) : -errno;
@@ -180,16 +213,15 @@ static int attach_some(struct links *l, const struct programs *p, struct bpf_pro
 static int attach_batch(struct links *l, const struct programs *p, const struct batch *b,
 			int *errors)
 {
-	struct bpf_program *prog = p->skel->progs.go_probe;
 	int err;
 
 	if (p->multi) {
-		err = attach_some(l, p, prog, b, 0, b->n);
+		err = attach_some(l, p, b, 0, b->n);
 		if (!err || err == -ENOMEM)
 			return err;
 	}
 	for (size_t i = 0; i < b->n; i++) {
-		errors[i] = attach_some(l, p, prog, b, i, 1);
+		errors[i] = attach_some(l, p, b, i, 1);
 		if (errors[i] == -ENOMEM)
 			return -ENOMEM;
 	}
@@ -262,12 +294,28 @@ static int prove(const struct target *t, const int *errors, struct error *e)
 			 (int)t->process->pid, elf_file_name(t->elf));
 }
 
-/* The sites of one file, by a path of it; errors[i] as attach_batch() sets it. */
-static int attach_module(struct links *l, const struct programs *p, const struct target *t,
-			 size_t module, const char *path, uint32_t first_site, int *errors)
+/* Which of a file's sites, and where their errors go. */
+struct choice {
+	size_t module;
+	enum program program;
+	uint32_t first_site;
+	int *errors; /* by site: as attach_batch() sets it */
+};
+
+static __u64 full_cookie(const struct target *t, size_t i, const struct choice *c)
+{
+	const struct site *site = &t->sites.v[i];
+	__u64 cookie = site_cookie(site, c->first_site + (uint32_t)i);
+
+	return modules_pcsp(t->modules, site->pc) ? cookie : cookie | COOKIE_FRAMELESS;
+}
+
+static int attach_chosen(struct links *l, const struct programs *p, const struct target *t,
+			 const char *path, const struct choice *c)
 {
 	const struct sites *s = &t->sites;
 	struct batch b = {
+		.prog = loaded_program(p, c->program),
 		.path = path,
 		.pid = t->process->pid,
 		.offsets = calloc(s->n + 1, sizeof(*b.offsets)),
@@ -278,20 +326,34 @@ static int attach_module(struct links *l, const struct programs *p, const struct
 
 	if (b.offsets && b.cookies && numbers && refused) {
 		for (size_t i = 0; i < s->n; i++) {
-			if (s->v[i].module != module)
+			if (s->v[i].module != c->module || program_of(&s->v[i]) != c->program)
 				continue;
 			b.offsets[b.n] = s->v[i].file_off;
-			b.cookies[b.n] = site_cookie(&s->v[i], first_site + (uint32_t)i);
+			b.cookies[b.n] = full_cookie(t, i, c);
 			numbers[b.n++] = i;
 		}
 		err = b.n ? attach_batch(l, p, &b, refused) : 0;
 		for (size_t i = 0; i < b.n; i++)
-			errors[numbers[i]] = refused[i];
+			c->errors[numbers[i]] = refused[i];
 	}
 	free(refused);
 	free(numbers);
 	free(b.offsets);
 	free(b.cookies);
+	return err;
+}
+
+/* The sites of one file, by a path of it. */
+static int attach_module(struct links *l, const struct programs *p, const struct target *t,
+			 size_t module, const char *path, uint32_t first_site, int *errors)
+{
+	int err = 0;
+
+	for (int i = 0; i < PROGRAMS && !err; i++) {
+		const struct choice c = {module, (enum program)i, first_site, errors};
+
+		err = attach_chosen(l, p, t, path, &c);
+	}
 	return err;
 }
 
@@ -348,6 +410,7 @@ int attach_empty(struct links *l, const struct programs *p, uint64_t file_off)
 	unsigned long offset = file_off;
 	__u64 cookie = 0;
 	struct batch b = {
+		.prog = p->skel->progs.probe_empty,
 		.path = "/proc/self/exe",
 		.pid = getpid(),
 		.offsets = &offset,
@@ -355,5 +418,5 @@ int attach_empty(struct links *l, const struct programs *p, uint64_t file_off)
 		.n = 1,
 	};
 
-	return attach_some(l, p, p->skel->progs.probe_empty, &b, 0, 1);
+	return attach_some(l, p, &b, 0, 1);
 }

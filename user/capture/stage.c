@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <string.h>
 
+#include "user/capture/annotation.h"
 #include "user/target/snapshot.h"
 
 int stage_write(struct stage *st, const struct event_head *ev)
@@ -115,8 +116,19 @@ static int need_start(struct stage *st, uint32_t tgid, uint64_t time_ns, uint64_
 	return no_memory(st, symbolize_start(t->symbolizer, time_ns, start_pc, go_pc));
 }
 
+/* The P that changes hands, where it does; only the kinds of that name one. */
+static uint64_t named_proc(const struct ev_runtime *ev)
+{
+	bool names = ev->kind == RT_PROC_START || ev->kind == RT_PROC_STOP ||
+		     ev->kind == RT_PROC_STEAL;
+
+	return names ? ev->arg[0] : 0;
+}
+
 static int before(struct stage *st, struct event_head *ev)
 {
+	const struct ev_runtime *runtime = (const void *)ev;
+	const struct ev_user *user = (const void *)ev;
 	const struct ev_go_create *create = (const void *)ev;
 	const struct ev_sys_enter *enter = (const void *)ev;
 	const struct ev_switch *sw = (const void *)ev;
@@ -143,6 +155,11 @@ static int before(struct stage *st, struct event_head *ev)
 		err = need_proc(st, go->tgid, go->p, ev->time_ns);
 		return err ? err :
 			     need_start(st, go->tgid, ev->time_ns, create->start_pc, create->go_pc);
+	case EV_RUNTIME:
+		err = need_proc(st, runtime->tgid, runtime->p, ev->time_ns);
+		return err ? err : need_proc(st, runtime->tgid, named_proc(runtime), ev->time_ns);
+	case EV_USER:
+		return need_proc(st, user->tgid, user->p, ev->time_ns);
 	case EV_SNAP_G:
 		return need_start(st, g->tgid, ev->time_ns, g->start_pc, g->go_pc);
 	case EV_STACK:
@@ -196,14 +213,44 @@ static int after(struct stage *st, const struct event_head *ev)
 /* What a probe sent before the others of its process were refused: nobody can read it. */
 static bool is_stray(struct stage *st, const struct event_head *ev)
 {
-	const struct ev_stack *stack = (const void *)ev;
-	const struct ev_go *go = (const void *)ev;
 	const struct traced *t;
+	uint32_t tgid;
 
-	if (ev->type != EV_GO && ev->type != EV_GO_CREATE && ev->type != EV_STACK)
+	switch (ev->type) {
+	case EV_GO:
+	case EV_GO_CREATE:
+		tgid = ((const struct ev_go *)ev)->tgid;
+		break;
+	case EV_STACK:
+		tgid = ((const struct ev_stack *)ev)->tgid;
+		break;
+	case EV_RUNTIME:
+		tgid = ((const struct ev_runtime *)ev)->tgid;
+		break;
+	case EV_USER:
+		tgid = ((const struct ev_user *)ev)->tgid;
+		break;
+	default:
 		return false;
-	t = stage_find(st, ev->type == EV_STACK ? stack->tgid : go->tgid);
+	}
+	t = stage_find(st, tgid);
 	return t && !target_has_goroutines(t->t);
+}
+
+/* An annotation gets the form it has in files. */
+static int write_annotation(struct stage *st, const struct ev_user *raw)
+{
+	const struct traced *t = stage_find(st, raw->tgid);
+	union annotation note;
+	struct constants c;
+
+	if (!t)
+		return 0;
+	c = constants_modules(t->t->modules);
+	if (annotation_finish(&note, raw, &c))
+		return error_set(st->e, EXIT_FAILED, -EBADMSG,
+				 "a BPF program sent a malformed record");
+	return stage_write(st, &note.ev.h);
 }
 
 int stage_record(void *ctx, struct event_head *ev)
@@ -221,7 +268,8 @@ int stage_record(void *ctx, struct event_head *ev)
 	}
 	err = before(st, ev);
 	if (!err)
-		err = stage_write(st, ev);
+		err = ev->type == EV_USER ? write_annotation(st, (const struct ev_user *)ev) :
+					    stage_write(st, ev);
 	if (!err)
 		err = after(st, ev);
 	return err;

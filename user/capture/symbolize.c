@@ -215,8 +215,12 @@ int symbolize_stack(struct symbolizer *s, struct ev_stack *ev)
 	uint16_t n = 0;
 
 	if (ev->flags & STACK_MAYBE_CALLER && ev->n >= 2) {
-		/* with a frame of its own, the leaf's return address is where the walk found it */
-		if (s->source.pcsp(s->source.ctx, ev->pc[0]) != 0) {
+		/*
+		 * With a frame of its own, the leaf's return address is where the walk found it. It
+		 * is where the instruction before pc[0] was reached that counts: that one may have
+		 * begun the frame.
+		 */
+		if (s->source.pcsp(s->source.ctx, ev->pc[0] - 1) != 0) {
 			ev->n--;
 			memmove(&ev->pc[1], &ev->pc[2], (ev->n - 1U) * sizeof(ev->pc[0]));
 		}

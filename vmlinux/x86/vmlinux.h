@@ -31,6 +31,7 @@ enum bpf_map_type {
 	BPF_MAP_TYPE_ARRAY = 2,
 	BPF_MAP_TYPE_PROG_ARRAY = 3,
 	BPF_MAP_TYPE_PERCPU_ARRAY = 6,
+	BPF_MAP_TYPE_LRU_HASH = 9,
 	BPF_MAP_TYPE_ARRAY_OF_MAPS = 12,
 	BPF_MAP_TYPE_RINGBUF = 27,
 };
@@ -47,6 +48,11 @@ enum {
 	BPF_RB_FORCE_WAKEUP = 2,
 };
 
+
+enum {
+	BPF_ANY = 0,
+};
+
 typedef struct {
 	int counter;
 } atomic_t;
@@ -57,6 +63,8 @@ struct pt_regs {
 	long unsigned int bx;
 	long unsigned int ax;
 	long unsigned int cx;
+	long unsigned int si;
+	long unsigned int di;
 	long unsigned int orig_ax;
 	long unsigned int ip;
 	long unsigned int flags;

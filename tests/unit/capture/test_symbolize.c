@@ -53,7 +53,7 @@ static int frames(void *ctx, uint64_t pc, struct pcln_frame *out, size_t max)
 static int pcsp(void *ctx, uint64_t pc)
 {
 	(void)ctx;
-	return pc == PROLOGUE ? 0 : 64;
+	return pc == PROLOGUE - 1 ? 0 : 64;
 }
 
 static uint64_t start_pc(void *ctx, uint64_t startpc)
