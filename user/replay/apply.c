@@ -6,49 +6,7 @@
  * Before a process is ready the same steps are made silently: they only build its first state.
  */
 #include "user/replay/internal.h"
-
-#define TELL(r, op, ...)                                                      \
-	do {                                                                  \
-		for (size_t i_ = 0; i_ < (r)->nsinks && !(r)->status; i_++) { \
-			const struct sink *s_ = &(r)->sinks[i_];              \
-			int err_ = 0;                                         \
-                                                                              \
-			if (s_->ops->op)                                      \
-				err_ = s_->ops->op(s_->ctx, __VA_ARGS__);     \
-			if (err_ < 0)                                         \
-				(r)->status = err_;                           \
-		}                                                             \
-	} while (0)
-
-/* Times of transitions strictly increase: no reader has to guess the order of equal stamps. */
-static uint64_t stamp(struct replay *r)
-{
-	r->last = r->now > r->last ? r->now : r->last + 1;
-	return r->last;
-}
-
-static bool loud(const struct process *ps)
-{
-	return ps->ready && !ps->gone;
-}
-
-void tell_repair(struct replay *r, struct process *ps, const char *what, struct goroutine *g,
-		 struct proc *p, struct thread *t)
-{
-	struct repair rep = {.process = ps, .what = what, .g = g, .p = p, .m = t};
-
-	if (!loud(ps))
-		return;
-	rep.time = stamp(r);
-	r->totals.repairs++;
-	TELL(r, repair, &rep);
-}
-
-void tell_syscall(struct replay *r, const struct syscall_span *s)
-{
-	if (s->t->process ? loud(s->t->process) : r->system_ready)
-		TELL(r, syscall, s);
-}
+#include "user/replay/tell.h"
 
 static const struct {
 	enum g_state from, to;
@@ -115,6 +73,11 @@ static const char *g_broken(const struct goroutine *g, enum g_cause cause, const
 	return NULL;
 }
 
+bool runs_on(const struct goroutine *g, const struct thread *t)
+{
+	return g->state == G_RUNNING && g->m == t && t->p && t->p->state == P_RUNNING;
+}
+
 static void g_bind(struct goroutine *g, enum g_state to, struct thread *t)
 {
 	if (g->m && g->m->g == g)
@@ -152,6 +115,8 @@ bool g_apply(struct replay *r, struct goroutine *g, enum g_cause cause, struct t
 		tell_repair(r, ps, broken, g, t ? t->p : NULL, t);
 		return false;
 	}
+	if (g->state == G_RUNNING)
+		ranges_leave_g(r, g, cause, w->flags);
 	g_bind(g, c.to, t);
 	g->reason = c.to == G_WAITING ? c.reason : "";
 	if (cause == G_BLOCK || cause == G_STOP || cause == G_SYSCALL_ENTER ||
@@ -169,6 +134,8 @@ bool g_apply(struct replay *r, struct goroutine *g, enum g_cause cause, struct t
 		g->since = c.time;
 		r->totals.inferred += !!(w->flags & CHANGE_INFERRED);
 		TELL(r, goroutine, &c);
+		if (cause == G_START)
+			worker_started(r, g);
 	} else {
 		g->since = r->now;
 	}
@@ -219,6 +186,8 @@ bool p_apply(struct replay *r, struct proc *p, enum p_cause cause, struct thread
 		tell_repair(r, p->process, broken, NULL, p, t);
 		return false;
 	}
+	if (c.to == P_IDLE)
+		ranges_leave_p(r, p);
 	if (p->m)
 		p->m->p = NULL;
 	p->m = NULL;
@@ -258,101 +227,4 @@ void t_apply(struct replay *r, struct thread *t, enum t_state to, int cpu, uint3
 	t->since = c.time;
 	if (t->process ? loud(t->process) : r->system_ready)
 		TELL(r, thread, &c);
-}
-
-/* GOMAXPROCS grew. */
-void tell_new_proc(struct replay *r, struct proc *p)
-{
-	struct p_change c = {.p = p, .from = P_IDLE, .to = P_IDLE, .cause = P_INIT};
-
-	if (!loud(p->process))
-		return;
-	c.time = p->since = stamp(r);
-	TELL(r, processor, &c);
-}
-
-void tell_gone(struct replay *r, struct process *ps, enum gone_how how)
-{
-	if (!loud(ps))
-		return;
-	TELL(r, gone, ps, how, stamp(r));
-	ps->gone = true;
-}
-
-void tell_loss(struct replay *r, const struct ev_loss *l)
-{
-	r->totals.lost += l->count;
-	r->totals.loss_by_class[l->loss_class] += l->count;
-	TELL(r, loss, l);
-}
-
-void tell_site(struct replay *r, const struct ev_site *s)
-{
-	TELL(r, site, s);
-}
-
-void tell_end(struct replay *r, struct error *e)
-{
-	TELL(r, end, &r->totals, e);
-}
-
-/* The process's first state is complete: tell all of it, at one moment. */
-void tell_ready(struct replay *r, struct process *ps)
-{
-	uint64_t time;
-	struct proc *p, *ptmp;
-	struct goroutine *g, *gtmp;
-	struct thread *t, *ttmp;
-
-	ps->ready = true;
-	process_forget_ends(ps);
-	time = stamp(r);
-	ps->ready_ns = time;
-	TELL(r, process, ps, time);
-	HASH_ITER(hh, ps->procs, p, ptmp) {
-		struct p_change c = {
-			.time = time,
-			.p = p,
-			.from = P_IDLE,
-			.to = p->state,
-			.cause = P_INIT,
-			.m = p->m,
-		};
-
-		p->since = time;
-		TELL(r, processor, &c);
-	}
-	HASH_ITER(hh, r->threads, t, ttmp) {
-		struct t_change c = {
-			.time = time,
-			.since = time,
-			.t = t,
-			.from = T_UNKNOWN,
-			.to = t->state,
-			.cpu = t->cpu,
-			.by_comm = "",
-		};
-
-		if (t->process != ps)
-			continue;
-		t->since = time;
-		TELL(r, thread, &c);
-	}
-	HASH_ITER(hh, ps->goroutines, g, gtmp) {
-		struct g_change c = {
-			.time = time,
-			.g = g,
-			.from = G_DEAD,
-			.to = g->state,
-			.cause = G_INIT,
-			.m = g->m,
-			.p = g->m ? g->m->p : NULL,
-			.reason = g->reason,
-			.block = g->state == G_WAITING ? reason_block(g->reason) : "",
-			.stack = g->stack,
-		};
-
-		g->since = time;
-		TELL(r, goroutine, &c);
-	}
 }

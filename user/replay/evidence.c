@@ -55,11 +55,20 @@ void ensure_thread_free(struct replay *r, struct thread *t, const struct gorouti
 	}
 }
 
-/* `t` holds `p`, running no goroutine in the model. */
-bool ensure_thread_proc(struct replay *r, struct thread *t, struct proc *p)
+bool ensure_proc_free(struct replay *r, struct proc *p, struct thread *thief, unsigned int flags)
 {
 	struct thread *v = p->m;
 
+	if (v && v->g && v->g->state == G_RUNNING)
+		stop_unseen(r, v->g);
+	if (p->state == P_SYSCALL)
+		return p_apply(r, p, P_STEAL, thief, flags);
+	return p->state == P_IDLE || p_apply(r, p, P_STOP, v, CHANGE_INFERRED);
+}
+
+/* `t` holds `p`, running no goroutine in the model. */
+bool ensure_thread_proc(struct replay *r, struct thread *t, struct proc *p, unsigned int flags)
+{
 	if (t->p == p && p->state == P_RUNNING)
 		return true;
 	if (t->p && t->p != p) {
@@ -68,15 +77,7 @@ bool ensure_thread_proc(struct replay *r, struct thread *t, struct proc *p)
 		else if (!p_apply(r, t->p, P_STOP, t, CHANGE_INFERRED))
 			return false;
 	}
-	if (v) {
-		if (v->g && v->g->state == G_RUNNING)
-			stop_unseen(r, v->g);
-		if (p->state == P_SYSCALL)
-			p_apply(r, p, P_STEAL, t, CHANGE_INFERRED);
-		else if (p->state == P_RUNNING && !p_apply(r, p, P_STOP, v, CHANGE_INFERRED))
-			return false;
-	}
-	return p_apply(r, p, P_START, t, CHANGE_INFERRED);
+	return ensure_proc_free(r, p, t, CHANGE_INFERRED) && p_apply(r, p, P_START, t, flags);
 }
 
 bool ensure_runnable(struct replay *r, struct goroutine *g)
@@ -125,7 +126,7 @@ bool ensure_running(struct replay *r, struct goroutine *g, struct thread *t, str
 		if (t->p == p && p->state == P_SYSCALL)
 			return step(r, g, G_SYSCALL_RETURN, t, NULL, CHANGE_INFERRED);
 		proc_taken(r, t, CHANGE_INFERRED);
-		if (!ensure_thread_proc(r, t, p) ||
+		if (!ensure_thread_proc(r, t, p, CHANGE_INFERRED) ||
 		    !step(r, g, G_SYSCALL_LOST, t, NULL, CHANGE_INFERRED))
 			return false;
 		return step(r, g, G_START, t, NULL, CHANGE_INFERRED);
@@ -136,7 +137,8 @@ bool ensure_running(struct replay *r, struct goroutine *g, struct thread *t, str
 	 */
 	if (g->state == G_RUNNING && g->m == t && p->id == 0)
 		return step(r, g, G_STOP, t, "runtime.Gosched", CHANGE_INFERRED) &&
-		       ensure_thread_proc(r, t, p) && step(r, g, G_START, t, NULL, CHANGE_INFERRED);
+		       ensure_thread_proc(r, t, p, CHANGE_INFERRED) &&
+		       step(r, g, G_START, t, NULL, CHANGE_INFERRED);
 	if (g->state == G_RUNNING && g->m == t)
 		tell_repair(r, g->process, "a running goroutine has another P", g, p, t);
 	else
@@ -144,7 +146,7 @@ bool ensure_running(struct replay *r, struct goroutine *g, struct thread *t, str
 	if (!ensure_runnable(r, g))
 		return false;
 	ensure_thread_free(r, t, NULL);
-	if (!ensure_thread_proc(r, t, p))
+	if (!ensure_thread_proc(r, t, p, CHANGE_INFERRED))
 		return false;
 	return step(r, g, G_START, t, NULL, CHANGE_REPAIR);
 }
@@ -158,6 +160,15 @@ bool ensure_syscall_without_proc(struct replay *r, struct goroutine *g, struct t
 		return false;
 	proc_taken(r, t, CHANGE_INFERRED);
 	return true;
+}
+
+void goroutine_end_unseen(struct replay *r, struct goroutine *g, struct thread *t)
+{
+	tell_repair(r, g->process, "a goroutine's exit was not seen", g, NULL, t);
+	/* A thread it is still bound to must get free in every reader. */
+	if (g->m)
+		ensure_runnable(r, g);
+	goroutine_drop(g);
 }
 
 struct goroutine *goroutine_introduce(struct replay *r, struct process *ps, struct thread *t,

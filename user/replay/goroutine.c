@@ -47,7 +47,7 @@ static void go_start(struct replay *r, struct go_event *e)
 	if (!ensure_runnable(r, e->g))
 		return;
 	ensure_thread_free(r, e->t, NULL);
-	if (ensure_thread_proc(r, e->t, e->p))
+	if (ensure_thread_proc(r, e->t, e->p, CHANGE_INFERRED))
 		g_apply(r, e->g, G_START, e->t, &e->why);
 }
 
@@ -62,8 +62,9 @@ static void go_ready(struct replay *r, struct go_event *e)
 		ensure_runnable(r, e->g);
 		return;
 	}
-	if (ensure_waiting(r, e->g))
-		g_apply(r, e->g, G_UNBLOCK, e->t, &e->why);
+	if (ensure_waiting(r, e->g) && g_apply(r, e->g, G_UNBLOCK, e->t, &e->why) &&
+	    e->ev->kind == GO_READY)
+		e->g->worker = e->ev->block_reason <= GC_WORKER_IDLE ? e->ev->block_reason : 0;
 }
 
 static void go_stop(struct replay *r, struct go_event *e)
@@ -104,8 +105,31 @@ static void go_sysblock(struct replay *r, struct go_event *e)
 	}
 	if (!ensure_running(r, e->g, e->t, p) || !g_apply(r, e->g, G_SYSCALL_ENTER, e->t, &e->why))
 		return;
-	/* entersyscallblock hands the P off at once. */
-	p_apply(r, e->t->p, P_STOP, e->t, CHANGE_INFERRED);
+	proc_expect(e->t, NULL);
+	/* entersyscallblock hands the P off at once: releasep. */
+	if (!e->ps->probes_procs || !e->p)
+		p_apply(r, e->t->p, P_STOP, e->t, CHANGE_INFERRED);
+}
+
+/* cgocall, whose frame the runtime's tracer hides, or a callback returns to C. */
+static void go_cgo_enter(struct replay *r, struct go_event *e)
+{
+	e->why.skip = e->why.skip < 0 ? 1 : e->why.skip;
+	if (!ensure_running(r, e->g, e->t, e->p))
+		return;
+	g_apply(r, e->g, G_SYSCALL_ENTER, e->t, &e->why);
+	if (!proc_stays_wired(e->ps))
+		proc_expect(e->t, NULL);
+	syscall_begun(r, e->t, e->ev->p);
+}
+
+/* C returns, or calls back. Without a P the goroutine is not back yet: that has probes of its own. */
+static void go_cgo_exit(struct replay *r, struct go_event *e)
+{
+	if (e->p)
+		ensure_running(r, e->g, e->t, e->p);
+	else
+		ensure_syscall_without_proc(r, e->g, e->t);
 }
 
 static void go_sysexit_nop(struct replay *r, struct go_event *e)
@@ -118,7 +142,10 @@ static void go_sysexit_nop(struct replay *r, struct go_event *e)
 
 static void go_sysexit_newp(struct replay *r, struct go_event *e)
 {
-	if (!ensure_syscall_without_proc(r, e->g, e->t) || !ensure_thread_proc(r, e->t, e->p))
+	if (!ensure_syscall_without_proc(r, e->g, e->t))
+		return;
+	proc_expect(e->t, e->p);
+	if (!ensure_thread_proc(r, e->t, e->p, 0))
 		return;
 	if (g_apply(r, e->g, G_SYSCALL_LOST, e->t, &e->why))
 		g_apply(r, e->g, G_START, e->t, &e->why);
@@ -154,8 +181,8 @@ static void go_switch(struct replay *r, struct go_event *e)
 }
 
 /*
- * The g of a live goroutine turns up as another one's: its end was not seen. A creation of the very
- * same goroutine is news only where a snapshot was quicker than its record.
+ * The g of a live goroutine is used for a new one. A creation of the very same goroutine is news only
+ * where a snapshot was quicker than its record.
  */
 static bool forget(struct replay *r, struct go_event *e)
 {
@@ -163,11 +190,7 @@ static bool forget(struct replay *r, struct go_event *e)
 		tell_repair(r, e->ps, "a live goroutine was created", e->g, NULL, e->t);
 		return false;
 	}
-	tell_repair(r, e->ps, "a goroutine's exit was not seen", e->g, NULL, e->t);
-	/* A thread it is still bound to must get free in every reader. */
-	if (e->g->m)
-		ensure_runnable(r, e->g);
-	goroutine_drop(e->g);
+	goroutine_end_unseen(r, e->g, e->t);
 	e->g = NULL;
 	return true;
 }
@@ -184,7 +207,7 @@ static void go_create(struct replay *r, struct go_event *e)
 		return;
 	if (!e->other)
 		ensure_thread_free(r, e->t, NULL);
-	if (!ensure_thread_proc(r, e->t, e->p))
+	if (!ensure_thread_proc(r, e->t, e->p, CHANGE_INFERRED))
 		return;
 	g = goroutine_new(r, e->ps, e->ev->gp, e->ev->goid);
 	if (!g) {
@@ -247,40 +270,38 @@ void on_go(struct replay *r, const struct ev_go *ev)
 		[GO_SWITCH] = {go_switch, true, false},
 		[GO_NEEDM] = {go_needm, false, true},
 		[GO_DROPM] = {go_dropm, false, false},
+		[GO_CGO_ENTER] = {go_cgo_enter, true, false},
+		[GO_CGO_EXIT] = {go_cgo_exit, false, false},
 	};
-	struct go_event e = {.ev = ev, .ps = process_find(r, ev->tgid)};
+	struct go_event e = {.ev = ev};
 	uint64_t switched_off;
+	struct actor a;
+	bool known;
 
-	/* While probes are being attached some goroutines are seen to start and not to end. */
-	if (!e.ps || e.ps->gone || !e.ps->snapped)
+	known = ev->kind < sizeof(kinds) / sizeof(kinds[0]) && kinds[ev->kind].fn;
+	if (!actor_find_thread(r, &a, ev->tgid, ev->h.tid, ev->p))
 		return;
-	if (ev->kind >= sizeof(kinds) / sizeof(kinds[0]) || !kinds[ev->kind].fn) {
-		tell_repair(r, e.ps, "a goroutine event of unknown kind", NULL, NULL, NULL);
+	if (!known) {
+		tell_repair(r, a.ps, "a goroutine event of unknown kind", NULL, NULL, NULL);
 		return;
 	}
-	e.t = thread_get(r, ev->h.tid, ev->tgid);
-	if (!e.t)
-		return;
 	/* coroswitch_m calls gdestroy for a goroutine whose end the switch has told already. */
-	switched_off = e.t->switched_off;
-	e.t->switched_off = 0;
+	switched_off = a.t->switched_off;
+	a.t->switched_off = 0;
 	if (ev->kind == GO_EXIT && ev->gp == switched_off)
 		return;
-	e.p = ev->p ? proc_find(e.ps, ev->p) : NULL;
-	if (!e.p && kinds[ev->kind].needs_p) {
-		tell_repair(r, e.ps, "a goroutine event without a P", NULL, NULL, e.t);
+	if (!a.p && kinds[ev->kind].needs_p) {
+		tell_repair(r, a.ps, "a goroutine event without a P", NULL, NULL, a.t);
 		return;
 	}
-	e.g = goroutine_find(e.ps, ev->gp);
-	if (!kinds[ev->kind].creates) {
-		if (e.g && ev->goid && e.g->id && e.g->id != ev->goid)
-			forget(r, &e);
-		if (!e.g && ev->goid)
-			e.g = goroutine_introduce(r, e.ps, e.t, ev->gp, ev->goid);
-		if (!e.g)
-			return;
-		e.g->seen = true;
-	}
+	if (kinds[ev->kind].creates)
+		a.g = goroutine_find(a.ps, ev->gp);
+	else if (!actor_find_goroutine(r, &a, ev->gp, ev->goid))
+		return;
+	e.ps = a.ps;
+	e.t = a.t;
+	e.p = a.p;
+	e.g = a.g;
 	e.other = ev->other && ev->other != ev->gp ? goroutine_find(e.ps, ev->other) : NULL;
 	e.why.other = e.other;
 	e.why.stack = ev->stack;

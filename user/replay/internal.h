@@ -5,8 +5,13 @@
  *   replay.c     takes it apart              (records -> evidence)
  *   kernel.c     what tracepoints prove      (threads, syscalls, who holds which P)
  *   goroutine.c  what a probe site proves    (one function per enum go_kind)
+ *   procs.c      which thread holds which P
+ *   runtime.c    what the runtime does besides; heap, samples
+ *   user.c       what the program tells of itself
  *   evidence.c   bring the model to what was proven, by legal steps only
  *   apply.c      one checked step: rule, model, sinks
+ *   range.c      the same for what goes on for a while
+ *   tell.c       the sinks
  *   model.c      the tables
  */
 #ifndef GSCOPE_REPLAY_INTERNAL_H
@@ -25,6 +30,8 @@ struct replay {
 	uint64_t serial;
 	uint64_t now; /* time of the record in hand */
 	uint64_t last; /* time of the last transition told */
+	struct region_start *starts; /* user.c */
+	size_t nstarts;
 	bool system_ready; /* transitions of threads outside Go targets flow */
 	bool begun;
 };
@@ -52,8 +59,8 @@ struct thread *thread_find(struct replay *r, uint32_t tid);
 struct thread *thread_get(struct replay *r, uint32_t tid, uint32_t tgid);
 void thread_drop(struct replay *r, struct thread *t);
 struct goroutine *goroutine_find(struct process *ps, uint64_t addr);
-struct goroutine *goroutine_new(struct replay *r, struct process *ps, uint64_t addr, uint64_t id);
 void goroutine_drop(struct goroutine *g);
+struct goroutine *goroutine_new(struct replay *r, struct process *ps, uint64_t addr, uint64_t id);
 struct proc *proc_find(struct process *ps, uint64_t addr);
 struct proc *proc_get(struct process *ps, uint64_t addr, int id);
 int process_set_string(struct process *ps, unsigned int kind, unsigned int n, const char *text);
@@ -83,13 +90,22 @@ bool g_apply(struct replay *r, struct goroutine *g, enum g_cause cause, struct t
 	     const struct why *why);
 bool p_apply(struct replay *r, struct proc *p, enum p_cause cause, struct thread *t,
 	     unsigned int flags);
+/* Whether g runs on t, with a P. */
+bool runs_on(const struct goroutine *g, const struct thread *t);
 void t_apply(struct replay *r, struct thread *t, enum t_state to, int cpu, uint32_t by_tid,
 	     const char *by_comm);
+
+/* --- tell.c --- */
 void tell_repair(struct replay *r, struct process *ps, const char *what, struct goroutine *g,
 		 struct proc *p, struct thread *t);
 void tell_syscall(struct replay *r, const struct syscall_span *s);
 void tell_ready(struct replay *r, struct process *ps);
 void tell_new_proc(struct replay *r, struct proc *p);
+void tell_procs(struct replay *r, const struct procs_change *c);
+void tell_user(struct replay *r, const struct user_change *c);
+void tell_label(struct replay *r, const struct label_change *c);
+void tell_heap(struct replay *r, const struct ev_heap *ev);
+void tell_sample(struct replay *r, const struct cpu_sample *c);
 void tell_gone(struct replay *r, struct process *ps, enum gone_how how);
 void tell_loss(struct replay *r, const struct ev_loss *l);
 void tell_site(struct replay *r, const struct ev_site *s);
@@ -99,13 +115,81 @@ void tell_end(struct replay *r, struct error *e);
 bool ensure_running(struct replay *r, struct goroutine *g, struct thread *t, struct proc *p);
 bool ensure_runnable(struct replay *r, struct goroutine *g);
 bool ensure_waiting(struct replay *r, struct goroutine *g);
-bool ensure_thread_proc(struct replay *r, struct thread *t, struct proc *p);
+/* `flags` are of the P's start. */
+bool ensure_thread_proc(struct replay *r, struct thread *t, struct proc *p, unsigned int flags);
+/* Nobody holds p; `thief` is who takes it if it is in a syscall. */
+bool ensure_proc_free(struct replay *r, struct proc *p, struct thread *thief, unsigned int flags);
 void ensure_thread_free(struct replay *r, struct thread *t, const struct goroutine *but);
 bool ensure_syscall_without_proc(struct replay *r, struct goroutine *g, struct thread *t);
 void proc_taken(struct replay *r, struct thread *t, unsigned int flags);
+/* g is another goroutine by now: `t` is where that was noticed. */
+void goroutine_end_unseen(struct replay *r, struct goroutine *g, struct thread *t);
 /* A goroutine alive that nobody announced: make it known, runnable. */
 struct goroutine *goroutine_introduce(struct replay *r, struct process *ps, struct thread *t,
 				      uint64_t addr, uint64_t id);
+
+/* --- actor.c --- */
+
+/* Who a record of a probe is about; g and p may be NULL. */
+struct actor {
+	struct process *ps;
+	struct thread *t;
+	struct proc *p; /* m.p of the thread, as the record has it */
+	struct goroutine *g;
+};
+
+/*
+ * The thread and its P. False if the record says nothing: the process is not traced (yet, or any
+ * more).
+ */
+bool actor_find_thread(struct replay *r, struct actor *a, uint32_t tgid, uint32_t tid, uint64_t p);
+/* The goroutine, once the thread is found; one that nobody announced is introduced. */
+bool actor_find_goroutine(struct replay *r, struct actor *a, uint64_t gp, uint64_t goid);
+/* The record proves that a->g runs on a->t with a->p: see to it. */
+bool actor_runs(struct replay *r, const struct actor *a);
+
+/* --- procs.c --- */
+
+/* Whether a syscall leaves m.p as it is. */
+bool proc_stays_wired(const struct process *ps);
+/* What a kernel event tells of the P of its thread. */
+void note_context(struct replay *r, struct thread *t, const struct ev_gctx *ctx);
+/* Until m.p is this P (NULL: none), what kernel events show is not yet true. */
+void proc_expect(struct thread *t, const struct proc *p);
+void proc_start(struct replay *r, const struct actor *a, struct proc *p);
+void proc_stop(struct replay *r, const struct actor *a, struct proc *p, uint64_t stack);
+void proc_steal(struct replay *r, const struct actor *a, struct proc *p);
+/* g has entered a syscall on t; ctx_p: m.p behind that. */
+void syscall_begun(struct replay *r, struct thread *t, uint64_t ctx_p);
+/* The world is being stopped by the goroutine of t. */
+void procs_of_syscalls_stop(struct replay *r, struct process *ps, struct thread *t);
+
+/* --- range.c --- */
+
+/* A begin; what is open of the same kind ends first. `c` has kind, g, p, m, name, stack, skip. */
+void range_begin(struct replay *r, struct process *ps, struct range_change *c);
+/* An end; nothing if none is open. */
+void range_end(struct replay *r, struct process *ps, struct range_change *c);
+/* g is about to leave G_RUNNING by `cause`, p its thread: what cannot go on then ends. */
+void ranges_leave_g(struct replay *r, struct goroutine *g, enum g_cause cause, unsigned int flags);
+void ranges_leave_p(struct replay *r, struct proc *p);
+/* What is open when the process is ready. */
+void ranges_at_start(struct replay *r, struct process *ps, uint64_t time);
+
+/* --- runtime.c --- */
+void on_runtime(struct replay *r, const struct ev_runtime *ev);
+void on_snap_gc(struct replay *r, const struct ev_snap_gc *ev);
+void on_sample(struct replay *r, const struct ev_sample *ev);
+/* g has just started: what for, if it is a GC worker. */
+void worker_started(struct replay *r, struct goroutine *g);
+
+/* --- user.c --- */
+void on_user(struct replay *r, const struct ev_user *ev);
+/* A record comes: calls of StartRegion that it does not belong to were not traced. NULL: the end. */
+void user_before(struct replay *r, const struct event_head *ev);
+void user_free(struct replay *r);
+void user_forget_goroutine(struct goroutine *g);
+void user_forget_process(struct process *ps);
 
 /* --- kernel.c --- */
 void on_switch(struct replay *r, const struct ev_switch *ev);

@@ -1,48 +1,16 @@
 /* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
-/* What tracepoints prove: threads on and off CPUs, syscalls, and which thread holds which P. */
+/* What tracepoints prove: threads on and off CPUs, syscalls. */
 #include <string.h>
 
 #include "user/replay/internal.h"
 
 #define TASK_STATE_DEAD (0x10 | 0x20 | 0x80) /* EXIT_DEAD, EXIT_ZOMBIE, TASK_DEAD: sched.h */
 
-/*
- * Before Go 1.26 a thread in a syscall has m.p = 0 and its P is in status _Psyscall until somebody
- * takes it; since then the P stays wired until it is taken (proc.go, reentersyscall).
- */
-static bool proc_stays_wired(const struct process *ps)
+/* A syscall that is not the goroutine's: no change of m.p is under way. */
+static void note_runtime_call(struct replay *r, struct thread *t, const struct ev_gctx *ctx)
 {
-	return ps->info.go_minor >= 26;
-}
-
-/* Every kernel event of a thread tells which P it holds: nothing else has to probe that. */
-static void note_context(struct replay *r, struct thread *t, const struct ev_gctx *ctx)
-{
-	struct process *ps = t->process;
-	struct proc *p;
-
-	if (!ps || ps->gone || !ctx->g)
-		return;
-	if (!ctx->p) {
-		if (!t->p)
-			return;
-		if (!t->g)
-			p_apply(r, t->p, P_STOP, t, CHANGE_INFERRED);
-		else if (t->g->state == G_SYSCALL && proc_stays_wired(ps))
-			proc_taken(r, t, CHANGE_INFERRED);
-		return;
-	}
-	p = proc_find(ps, ctx->p);
-	if (!p)
-		return;
-	if (!t->g) {
-		ensure_thread_proc(r, t, p);
-	} else if (ctx->curg == t->g->addr) {
-		bool back = t->g->state == G_SYSCALL && !proc_stays_wired(ps);
-
-		if (p != t->p || back)
-			ensure_running(r, t->g, t, p);
-	}
+	t->unsettled = false;
+	note_context(r, t, ctx);
 }
 
 /* The kernel gave the tid to somebody else: what the model still binds to it is over. */
@@ -155,10 +123,13 @@ void on_sys_enter(struct replay *r, const struct ev_sys_enter *ev)
 	if (!t->process || t->process->gone)
 		return;
 	if (ev->gstatus != GST_SYSCALL) {
-		note_context(r, t, &ev->ctx);
+		note_runtime_call(r, t, &ev->ctx);
 		return;
 	}
-	/* Go itself calls this a syscall; the runtime's own calls are not. */
+	/*
+	 * Go itself calls this a syscall; the runtime's own calls are not. What C calls is, too, and
+	 * only if nobody saw the goroutine leave Go the first of these calls is its begin.
+	 */
 	g = goroutine_find(t->process, ev->ctx.curg);
 	/* One that nobody announced has no id here: its first own event introduces it. */
 	if (!g || (g->state == G_SYSCALL && g->m == t))
@@ -169,6 +140,7 @@ void on_sys_enter(struct replay *r, const struct ev_sys_enter *ev)
 		return;
 	g->seen = true;
 	g_apply(r, g, G_SYSCALL_ENTER, t, &w);
+	syscall_begun(r, t, ev->ctx.p);
 }
 
 /* Whether the P waited for the syscall's return, as seen at that return. */
@@ -179,6 +151,16 @@ static bool proc_kept(const struct thread *t, const struct ev_sys_exit *ev)
 	if (proc_stays_wired(t->process))
 		return ev->ctx.p == t->p->addr;
 	return ev->oldp == t->p->addr && ev->oldp_status == PST_SYSCALL;
+}
+
+/* A call by C, or by the runtime on its way into the syscall, before it has let go of m.p. */
+static bool proc_gone(const struct thread *t, const struct ev_sys_exit *ev)
+{
+	if (!t->p || t->p->state != P_SYSCALL)
+		return false;
+	if (proc_stays_wired(t->process))
+		return ev->ctx.p != t->p->addr;
+	return !ev->ctx.p && ev->oldp == t->p->addr && ev->oldp_status != PST_SYSCALL;
 }
 
 void on_sys_exit(struct replay *r, const struct ev_sys_exit *ev)
@@ -194,7 +176,7 @@ void on_sys_exit(struct replay *r, const struct ev_sys_exit *ev)
 		/* Go need not be told: syscall.RawSyscall. On the system stack it is the runtime's. */
 		caller = ev->gstatus == GST_SYSCALL || ev->ctx.g == ev->ctx.curg ? g : NULL;
 		if (ev->gstatus != GST_SYSCALL) {
-			note_context(r, t, &ev->ctx);
+			note_runtime_call(r, t, &ev->ctx);
 			g = NULL;
 		}
 	}
@@ -214,8 +196,12 @@ void on_sys_exit(struct replay *r, const struct ev_sys_exit *ev)
 	t->sys_begin = 0;
 	if (!g || g->state != G_SYSCALL || g->m != t)
 		return;
-	if (proc_kept(t, ev))
+	if (ev->ctx.g != ev->ctx.curg) {
+		if (proc_gone(t, ev))
+			proc_taken(r, t, CHANGE_INFERRED);
+	} else if (proc_kept(t, ev)) {
 		g_apply(r, g, G_SYSCALL_RETURN, t, &w);
-	else
+	} else {
 		proc_taken(r, t, CHANGE_INFERRED);
+	}
 }

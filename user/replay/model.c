@@ -91,6 +91,9 @@ void goroutine_drop(struct goroutine *g)
 {
 	if (g->m && g->m->g == g)
 		g->m->g = NULL;
+	if (g->process->stopper == g)
+		g->process->stopper = NULL;
+	user_forget_goroutine(g);
 	HASH_DELETE(hh, g->process->goroutines, g);
 	free(g);
 }
@@ -182,6 +185,7 @@ static void process_free(struct process *ps)
 	struct proc *p, *ptmp;
 
 	process_forget_ends(ps);
+	user_forget_process(ps);
 	free(ps->plain);
 	HASH_ITER(hh, ps->goroutines, g, gtmp)
 		goroutine_drop(g);

@@ -35,6 +35,22 @@ enum t_state { T_UNKNOWN, T_RUNNING, T_RUNNABLE, T_SLEEPING, T_DEAD };
 struct process;
 struct thread;
 
+/* Something that goes on for a while: see enum range_kind in sink.h. */
+struct range {
+	bool open;
+	uint64_t since; /* ns, when it was told to begin */
+	const char *name;
+};
+
+/* Regions of user code that a goroutine is in, the innermost last. */
+struct regions {
+	struct region {
+		uint64_t task;
+		char *type;
+	} * v;
+	size_t n, room;
+};
+
 /* One processor of a Go runtime. */
 struct proc {
 	uint64_t addr;
@@ -44,6 +60,7 @@ struct proc {
 	struct process *process;
 	uint64_t since; /* ns, last change of state */
 	uint32_t snap_status; /* p.status in the snapshot */
+	struct range sweep;
 	UT_hash_handle hh;
 };
 
@@ -62,6 +79,9 @@ struct goroutine {
 	bool seen; /* a record of its own was seen: the snapshot has nothing to add */
 	const char *reason; /* while waiting: as the runtime names it, "" if unknown */
 	uint64_t stack; /* last known stack id */
+	struct range stw, assist;
+	struct regions regions;
+	uint8_t worker; /* enum gc_worker: what it is started for the next time */
 	UT_hash_handle hh;
 };
 
@@ -74,6 +94,12 @@ struct thread {
 	uint64_t m_oldp; /* m.oldp in the snapshot */
 	struct goroutine *g;
 	struct proc *p;
+	/*
+	 * A probe told of a change of m.p before it is made, or as it is made: until the kernel's
+	 * events show expect_p they show what was.
+	 */
+	bool unsettled;
+	uint64_t expect_p;
 	uint64_t switched_off; /* g that ended by a switch and is about to pass gdestroy */
 	enum t_state state;
 	uint32_t asleep; /* how, in T_SLEEPING: bits of task_struct.__state, 0: not known */
@@ -90,6 +116,12 @@ struct ended {
 	UT_hash_handle hh;
 };
 
+/* A task of package runtime/trace that has begun and not ended. */
+struct user_task {
+	uint64_t id;
+	UT_hash_handle hh;
+};
+
 /* A traced process. */
 struct process {
 	uint32_t tgid;
@@ -102,6 +134,11 @@ struct process {
 	struct goroutine *goroutines; /* by addr; live ones */
 	struct proc *procs; /* by addr */
 	struct ended *ended; /* by id; only until ready */
+	struct range gc;
+	bool gc_known; /* from an event: the snapshot has nothing to add */
+	bool probes_procs; /* Ps are seen to be given up */
+	struct goroutine *stopper; /* of the world, with its stw open */
+	struct user_task *tasks; /* by id */
 	UT_hash_handle hh;
 	char **strings[3]; /* by enum string_kind, then number; NULL where not known */
 	unsigned int nstrings[3];

@@ -77,6 +77,8 @@ int replay_event(struct replay *r, const struct event_head *ev, struct error *e)
 		r->now = ev->time_ns;
 	if (ev->type < EV_USER_FIRST)
 		r->totals.events++;
+	if (r->nstarts)
+		user_before(r, ev);
 
 	switch (ev->type) {
 	case EV_SWITCH:
@@ -99,6 +101,15 @@ int replay_event(struct replay *r, const struct event_head *ev, struct error *e)
 	case EV_GO:
 	case EV_GO_CREATE:
 		on_go(r, (const void *)ev);
+		break;
+	case EV_RUNTIME:
+		on_runtime(r, (const void *)ev);
+		break;
+	case EV_USER:
+		on_user(r, (const void *)ev);
+		break;
+	case EV_SAMPLE:
+		on_sample(r, (const void *)ev);
 		break;
 	case EV_STACK:
 		if (symbols_add_stack(r->symbols, (const void *)ev))
@@ -124,6 +135,12 @@ int replay_event(struct replay *r, const struct event_head *ev, struct error *e)
 		break;
 	case EV_SNAP_G:
 		on_snap_g(r, (const void *)ev);
+		break;
+	case EV_SNAP_GC:
+		on_snap_gc(r, (const void *)ev);
+		break;
+	case EV_HEAP:
+		tell_heap(r, (const void *)ev);
 		break;
 	case EV_READY:
 		on_ready(r, (const void *)ev);
@@ -158,6 +175,7 @@ int replay_event(struct replay *r, const struct event_head *ev, struct error *e)
 
 int replay_finish(struct replay *r, struct error *e)
 {
+	user_before(r, NULL);
 	r->totals.end_ns = r->now > r->last ? r->now : r->last;
 	if (!r->begun)
 		r->totals.begin_ns = r->totals.end_ns;
@@ -189,6 +207,7 @@ void replay_free(struct replay *r)
 {
 	if (!r)
 		return;
+	user_free(r);
 	model_free(r);
 	symbols_free(r->symbols);
 	free(r);

@@ -94,7 +94,11 @@ enum range_kind {
 	RANGE_SWEEP, /* by p */
 };
 
-/* Begins and ends alternate, for the process, each g and each p; an end without g or p has none. */
+/*
+ * Begins and ends alternate, for the process, each g and each p. g runs on m with p at both (but not
+ * where CHANGE_INITIAL says so; RANGE_SWEEP needs only m with p). What g has open when it dies ends
+ * with it: no end is told.
+ */
 struct range_change {
 	uint64_t time;
 	uint64_t since; /* an end: when it began */
@@ -128,7 +132,8 @@ struct procs_change {
 /* The program annotates its trace. Strings live until the next record. */
 struct user_change {
 	uint64_t time;
-	enum user_kind kind; /* all but USER_LABELS */
+	/* All but USER_LABELS. USER_START_REGION: one whose end nobody can see, only its call. */
+	enum user_kind kind;
 	struct goroutine *g; /* runs on m with p */
 	struct proc *p;
 	struct thread *m;

@@ -123,7 +123,7 @@ void on_snap_m(struct replay *r, const struct ev_snap_m *ev)
 	/* In a syscall of Go <= 1.25 m.p is 0 and oldp is still the thread's unless taken. */
 	p = ev->p ? proc_find(ps, ev->p) : NULL;
 	if (p && !ps->ready && !t->g)
-		ensure_thread_proc(r, t, p);
+		ensure_thread_proc(r, t, p, 0);
 	t->m_oldp = ev->oldp;
 }
 

@@ -1,35 +1,12 @@
 /* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
-#include "tests/unit/replay/stream.h"
+#include "tests/unit/replay/stream_check.h"
 
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-/*
- * The rules of Go's own trace reader, kept a second time and apart from the model: by goid, P id
- * and tid, from what is told alone.
- */
-#define MAX_ID 4096
-struct check {
-	struct {
-		enum g_state state;
-		uint32_t tid;
-	} g[MAX_ID];
-	struct {
-		bool known;
-		enum p_state state;
-		uint32_t tid;
-	} p[64];
-	struct {
-		int p; /* id + 1 */
-		int g;
-	} m[MAX_ID];
-	uint64_t last;
-	int switching; /* goroutine the next G_SWITCH_IN must be of */
-};
-
-static void __attribute__((format(printf, 2, 3))) broken(struct stream *s, const char *fmt, ...)
+void stream_broken(struct stream *s, const char *fmt, ...)
 {
 	va_list ap;
 
@@ -39,8 +16,7 @@ static void __attribute__((format(printf, 2, 3))) broken(struct stream *s, const
 	va_end(ap);
 }
 
-static void say(struct stream *s, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
-static void say(struct stream *s, const char *fmt, ...)
+void stream_say(struct stream *s, const char *fmt, ...)
 {
 	va_list ap;
 	int n;
@@ -52,17 +28,24 @@ static void say(struct stream *s, const char *fmt, ...)
 		s->len += (size_t)n;
 }
 
-static void check_time(struct stream *s, uint64_t time, bool may_equal)
+void stream_check_time(struct stream *s, uint64_t time, bool may_equal)
 {
 	if (time < s->check->last || (time == s->check->last && !may_equal))
-		broken(s, "time %llu not after %llu", (unsigned long long)time,
-		       (unsigned long long)s->check->last);
+		stream_broken(s, "time %llu not after %llu", (unsigned long long)time,
+			      (unsigned long long)s->check->last);
 	s->check->last = time;
 }
 
 static bool m_runs_p(struct check *k, uint32_t tid)
 {
 	return k->m[tid].p && k->p[k->m[tid].p - 1].state == P_RUNNING;
+}
+
+bool stream_runs(const struct stream *s, int g, uint32_t tid)
+{
+	struct check *k = s->check;
+
+	return k->m[tid].g == g && k->g[g].state == G_RUNNING && m_runs_p(k, tid);
 }
 
 static void check_goroutine(struct stream *s, const struct g_change *c)
@@ -72,36 +55,36 @@ static void check_goroutine(struct stream *s, const struct g_change *c)
 	int g = (int)c->g->id;
 	const char *cause = g_cause_name(c->cause);
 
-	check_time(s, c->time, c->cause == G_INIT || c->cause == G_SWITCH_IN);
+	stream_check_time(s, c->time, c->cause == G_INIT || c->cause == G_SWITCH_IN);
 	if (k->g[g].state != c->from)
-		broken(s, "G%d %s from %s, was %s", g, cause, g_state_name(c->from),
-		       g_state_name(k->g[g].state));
+		stream_broken(s, "G%d %s from %s, was %s", g, cause, g_state_name(c->from),
+			      g_state_name(k->g[g].state));
 	if (k->switching && c->cause != G_SWITCH_IN)
-		broken(s, "no switch-in after a switch-out");
+		stream_broken(s, "no switch-in after a switch-out");
 	switch (c->cause) {
 	case G_CREATE:
 	case G_CREATE_BLOCKED:
 		if (!m_runs_p(k, tid) || (k->m[tid].g && k->g[k->m[tid].g].state != G_RUNNING))
-			broken(s, "G%d created on M%u without P", g, tid);
+			stream_broken(s, "G%d created on M%u without P", g, tid);
 		break;
 	case G_START:
 	case G_SWITCH_IN:
 		if (!m_runs_p(k, tid) || k->m[tid].g)
-			broken(s, "G%d %s on M%u without P or with G%d", g, cause, tid,
-			       k->m[tid].g);
+			stream_broken(s, "G%d %s on M%u without P or with G%d", g, cause, tid,
+				      k->m[tid].g);
 		if (c->cause == G_SWITCH_IN && k->switching != g)
-			broken(s, "switch to G%d, but G%d starts", k->switching, g);
+			stream_broken(s, "switch to G%d, but G%d starts", k->switching, g);
 		k->switching = 0;
 		break;
 	case G_SYSCALL_RETURN:
 		if (k->m[tid].g != g || !k->m[tid].p || k->p[k->m[tid].p - 1].state != P_SYSCALL)
-			broken(s, "G%d returns to M%u without its P", g, tid);
+			stream_broken(s, "G%d returns to M%u without its P", g, tid);
 		else
 			k->p[k->m[tid].p - 1].state = P_RUNNING;
 		break;
 	case G_SYSCALL_LOST:
 		if (k->m[tid].g != g || (k->m[tid].p && !m_runs_p(k, tid)))
-			broken(s, "G%d ends its syscall blocked, but has its P", g);
+			stream_broken(s, "G%d ends its syscall blocked, but has its P", g);
 		break;
 	case G_SWITCH_OUT:
 	case G_SWITCH_EXIT:
@@ -110,7 +93,7 @@ static void check_goroutine(struct stream *s, const struct g_change *c)
 	case G_EXIT:
 	case G_SYSCALL_ENTER:
 		if (k->m[tid].g != g || !m_runs_p(k, tid))
-			broken(s, "G%d %s, not running on M%u", g, cause, tid);
+			stream_broken(s, "G%d %s, not running on M%u", g, cause, tid);
 		else if (c->cause == G_SYSCALL_ENTER)
 			k->p[k->m[tid].p - 1].state = P_SYSCALL;
 		if (c->cause == G_SWITCH_OUT || c->cause == G_SWITCH_EXIT)
@@ -118,7 +101,7 @@ static void check_goroutine(struct stream *s, const struct g_change *c)
 		break;
 	case G_EXTRA_LEAVE:
 		if (k->m[tid].g != g)
-			broken(s, "G%d leaves M%u", g, tid);
+			stream_broken(s, "G%d leaves M%u", g, tid);
 		break;
 	case G_INIT:
 	case G_UNBLOCK:
@@ -133,9 +116,11 @@ static void check_goroutine(struct stream *s, const struct g_change *c)
 		k->g[g].tid = tid;
 		k->m[tid].g = g;
 		if (c->to == G_RUNNING && !m_runs_p(k, tid))
-			broken(s, "G%d runs without a P", g);
+			stream_broken(s, "G%d runs without a P", g);
 	}
 	k->g[g].state = c->to;
+	if (c->to == G_DEAD)
+		stream_check_end(s, g);
 }
 
 static int on_goroutine(void *ctx, const struct g_change *c)
@@ -143,22 +128,22 @@ static int on_goroutine(void *ctx, const struct g_change *c)
 	struct stream *s = ctx;
 
 	check_goroutine(s, c);
-	say(s, "%sG%d %s",
-	    c->flags & CHANGE_REPAIR   ? "!" :
-	    c->flags & CHANGE_INFERRED ? "~" :
-					 "",
-	    (int)c->g->id, g_cause_name(c->cause));
+	stream_say(s, "%sG%d %s",
+		   c->flags & CHANGE_REPAIR   ? "!" :
+		   c->flags & CHANGE_INFERRED ? "~" :
+						"",
+		   (int)c->g->id, g_cause_name(c->cause));
 	if (c->cause == G_INIT)
-		say(s, " %s", g_state_name(c->to));
+		stream_say(s, " %s", g_state_name(c->to));
 	if (c->m)
-		say(s, " M%u", c->m->tid);
+		stream_say(s, " M%u", c->m->tid);
 	if (c->other)
-		say(s, " by G%d", (int)c->other->id);
+		stream_say(s, " by G%d", (int)c->other->id);
 	if (*c->reason)
-		say(s, " '%s'", c->reason);
+		stream_say(s, " '%s'", c->reason);
 	if (*c->block)
-		say(s, " (%s)", c->block);
-	say(s, "\n");
+		stream_say(s, " (%s)", c->block);
+	stream_say(s, "\n");
 	return 0;
 }
 
@@ -170,27 +155,29 @@ static int on_processor(void *ctx, const struct p_change *c)
 	uint32_t tid = c->m ? c->m->tid : 0;
 	int p = c->p->id;
 
-	check_time(s, c->time, c->cause == P_INIT);
+	stream_check_time(s, c->time, c->cause == P_INIT);
 	if (c->cause == P_INIT)
 		k->p[p].known = true;
 	else if (!k->p[p].known || k->p[p].state != c->from)
-		broken(s, "P%d %s from %s", p, causes[c->cause], p_state_name(c->from));
+		stream_broken(s, "P%d %s from %s", p, causes[c->cause], p_state_name(c->from));
 	switch (c->cause) {
 	case P_INIT:
 		break;
 	case P_START:
 		if (c->from != P_IDLE || k->m[tid].p)
-			broken(s, "P%d starts on M%u", p, tid);
+			stream_broken(s, "P%d starts on M%u", p, tid);
 		break;
 	case P_STOP:
 		if (k->m[tid].p != p + 1 || (k->m[tid].g && k->g[k->m[tid].g].state == G_RUNNING))
-			broken(s, "P%d stops on M%u", p, tid);
+			stream_broken(s, "P%d stops on M%u", p, tid);
 		break;
 	case P_STEAL:
 		if (c->from != P_SYSCALL || !c->victim || k->m[c->victim->tid].p != p + 1)
-			broken(s, "P%d stolen", p);
+			stream_broken(s, "P%d stolen", p);
 		break;
 	}
+	if (c->to == P_IDLE && k->p[p].sweeps)
+		stream_broken(s, "P%d is left while it sweeps", p);
 	if (k->p[p].tid)
 		k->m[k->p[p].tid].p = 0;
 	k->p[p].tid = 0;
@@ -201,7 +188,8 @@ static int on_processor(void *ctx, const struct p_change *c)
 	k->p[p].state = c->to;
 	if (c->cause == P_INIT && c->to == P_IDLE)
 		return 0;
-	say(s, "%sP%d %s M%u\n", c->flags & CHANGE_INFERRED ? "~" : "", p, causes[c->cause], tid);
+	stream_say(s, "%sP%d %s M%u\n", c->flags & CHANGE_INFERRED ? "~" : "", p, causes[c->cause],
+		   tid);
 	return 0;
 }
 
@@ -209,8 +197,8 @@ static int on_repair(void *ctx, const struct repair *r)
 {
 	struct stream *s = ctx;
 
-	check_time(s, r->time, false);
-	say(s, "# %s\n", r->what);
+	stream_check_time(s, r->time, false);
+	stream_say(s, "# %s\n", r->what);
 	return 0;
 }
 
@@ -219,8 +207,8 @@ static int on_syscall(void *ctx, const struct syscall_span *sp)
 	struct stream *s = ctx;
 
 	if (sp->end < sp->begin)
-		broken(s, "syscall ends before it begins");
-	say(s, "S%d M%u G%d\n", sp->nr, sp->t->tid, sp->g ? (int)sp->g->id : 0);
+		stream_broken(s, "syscall ends before it begins");
+	stream_say(s, "S%d M%u G%d\n", sp->nr, sp->t->tid, sp->g ? (int)sp->g->id : 0);
 	return 0;
 }
 
@@ -229,9 +217,9 @@ static int on_thread(void *ctx, const struct t_change *c)
 	struct stream *s = ctx;
 
 	if (c->time < s->check->last)
-		broken(s, "a thread's time is before the last transition");
+		stream_broken(s, "a thread's time is before the last transition");
 	if (c->from != c->to && c->from != T_UNKNOWN)
-		say(s, "M%u %s\n", c->t->tid, t_state_name(c->to));
+		stream_say(s, "M%u %s\n", c->t->tid, t_state_name(c->to));
 	return 0;
 }
 
@@ -241,6 +229,12 @@ static const struct sink_ops ops = {
 	.repair = on_repair,
 	.syscall = on_syscall,
 	.thread = on_thread,
+	.range = stream_on_range,
+	.procs = stream_on_procs,
+	.user = stream_on_user,
+	.label = stream_on_label,
+	.heap = stream_on_heap,
+	.sample = stream_on_sample,
 };
 
 void stream_add(struct stream *s, struct event_head *h, unsigned int type, size_t size,
@@ -253,13 +247,6 @@ void stream_add(struct stream *s, struct event_head *h, unsigned int type, size_
 	s->time += 1000;
 	replay_event(s->replay, h, NULL);
 }
-
-#define ADD(s, type, tid, ...)                                       \
-	do {                                                         \
-		__typeof__(__VA_ARGS__) ev_ = __VA_ARGS__;           \
-                                                                     \
-		stream_add((s), &ev_.h, (type), sizeof(ev_), (tid)); \
-	} while (0)
 
 static void add_string(struct stream *s, unsigned int kind, unsigned int n, const char *text)
 {
@@ -294,22 +281,12 @@ void stream_close(struct stream *s)
 {
 	replay_finish(s->replay, NULL);
 	replay_free(s->replay);
-	free(s->check);
+	stream_check_free(s->check);
 }
 
 void stream_ready(struct stream *s)
 {
 	ADD(s, EV_READY, 0, (struct ev_ready){.tgid = STREAM_TGID});
-}
-
-static uint64_t g_addr(int g)
-{
-	return g < 0 ? 0 : G_ADDR(g);
-}
-
-static uint64_t p_addr(int p)
-{
-	return p < 0 ? 0 : P_ADDR(p);
 }
 
 void stream_snap_m(struct stream *s, uint32_t tid, int g, int p)

@@ -42,6 +42,17 @@ void stream_sys_runtime(struct stream *s, uint32_t tid, int g, int p);
 void stream_switch(struct stream *s, uint32_t prev, int g, int p, uint32_t prev_state,
 		   uint32_t next);
 
+/* p, g < 0: none */
+void stream_runtime(struct stream *s, enum runtime_kind kind, uint32_t tid, int p, int g,
+		    uint64_t arg);
+/* The same about another P: arg[0] is its address. */
+void stream_runtime_proc(struct stream *s, enum runtime_kind kind, uint32_t tid, int p, int g,
+			 int other);
+/* name and text may be NULL. */
+void stream_user(struct stream *s, enum user_kind kind, uint32_t tid, int p, int g, uint64_t task,
+		 const char *name, const char *text);
+void stream_labels(struct stream *s, uint32_t tid, int p, int g, const char *pairs, size_t len);
+
 /* The text so far equals `expected`; prints both if not. Empties it. */
 bool stream_expect(struct stream *s, const char *expected);
 

@@ -120,7 +120,7 @@ static void syscall_finds_another_p(void)
 	CU_ASSERT(stream_expect(&s, "G1 syscall-enter M1\n"
 				    "S1 M1 G1\n"
 				    "~P0 steal M1\n"
-				    "~P2 start M1\n"
+				    "P2 start M1\n"
 				    "G1 syscall-lost M1\n"
 				    "G1 start M1\n"
 				    "G1 syscall-enter M1\n"
@@ -206,7 +206,7 @@ static void blocking_syscall_gave_p_away(void)
 	stream_go(&s, GO_SYSBLOCK, 1, -1, 1, -1);
 	CU_ASSERT(stream_expect(&s, "G1 syscall-enter M1\n"
 				    "~P0 stop M1\n"
-				    "~P0 start M1\n"
+				    "P0 start M1\n"
 				    "G1 syscall-lost M1\n"
 				    "G1 start M1\n"
 				    "G2 unblock M1 by G1\n"
@@ -278,7 +278,7 @@ static void extra_m(void)
 	stream_sys_enter(&s, 3, 9, 3, 3);
 	stream_go(&s, GO_DROPM, 3, -1, 9, -1);
 	CU_ASSERT(stream_expect(&s, "G9 extra-enter M3\n"
-				    "~P3 start M3\n"
+				    "P3 start M3\n"
 				    "G9 syscall-lost M3\n"
 				    "G9 start M3\n"
 				    "G9 syscall-enter M3\n"
@@ -483,7 +483,15 @@ static void any_order(void)
 			if (i == 50)
 				stream_ready(&s);
 			s.len = 0;
-			switch (RND(6)) {
+			switch (RND(9)) {
+			case 6:
+				stream_runtime(&s, (enum runtime_kind)(RT_STW_BEGIN + RND(12)), tid,
+					       p, g, RND(2) ? P_ADDR(RND(4)) : (uint64_t)RND(20));
+				break;
+			case 7:
+				stream_user(&s, (enum user_kind)(USER_TASK_BEGIN + RND(6)), tid, p,
+					    g, (uint64_t)RND(8), RND(2) ? "a" : "b", "text");
+				break;
 			case 0:
 				stream_sys_enter(&s, tid, g, p, RND(2) + 2);
 				break;
@@ -495,7 +503,7 @@ static void any_order(void)
 					      (uint32_t)RND(7));
 				break;
 			default:
-				stream_go(&s, (enum go_kind)(RND(17)), tid, p, g,
+				stream_go(&s, (enum go_kind)(RND(19)), tid, p, g,
 					  other ? other : -1);
 			}
 			if (RND(200) == 0) {

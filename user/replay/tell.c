@@ -1,0 +1,183 @@
+/* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
+/* What is told besides the steps of apply.c, and the first state of a process. */
+#include "user/replay/tell.h"
+
+void tell_repair(struct replay *r, struct process *ps, const char *what, struct goroutine *g,
+		 struct proc *p, struct thread *t)
+{
+	struct repair rep = {.process = ps, .what = what, .g = g, .p = p, .m = t};
+
+	if (!loud(ps))
+		return;
+	rep.time = stamp(r);
+	r->totals.repairs++;
+	TELL(r, repair, &rep);
+}
+
+void tell_syscall(struct replay *r, const struct syscall_span *s)
+{
+	if (s->t->process ? loud(s->t->process) : r->system_ready)
+		TELL(r, syscall, s);
+}
+
+void tell_procs(struct replay *r, const struct procs_change *c)
+{
+	struct procs_change change = *c;
+
+	if (!loud(c->process))
+		return;
+	change.time = stamp(r);
+	TELL(r, procs, &change);
+}
+
+void tell_user(struct replay *r, const struct user_change *c)
+{
+	struct user_change change = *c;
+
+	if (!loud(c->g->process))
+		return;
+	change.time = stamp_at(r, c->time);
+	TELL(r, user, &change);
+}
+
+void tell_label(struct replay *r, const struct label_change *c)
+{
+	struct label_change change = *c;
+
+	if (!loud(c->g->process))
+		return;
+	change.time = stamp(r);
+	TELL(r, label, &change);
+}
+
+void tell_heap(struct replay *r, const struct ev_heap *ev)
+{
+	struct process *ps = process_find(r, ev->tgid);
+	struct heap_change c = {.process = ps, .live = ev->live, .goal = ev->goal};
+
+	if (!ps || !loud(ps))
+		return;
+	c.time = stamp(r);
+	TELL(r, heap, &c);
+}
+
+/* Beside the transitions, as those of threads. */
+void tell_sample(struct replay *r, const struct cpu_sample *c)
+{
+	struct cpu_sample sample = *c;
+
+	if (!(c->t->process ? loud(c->t->process) : r->system_ready))
+		return;
+	sample.time = r->now > r->last ? r->now : r->last;
+	TELL(r, sample, &sample);
+}
+
+/* GOMAXPROCS grew. */
+void tell_new_proc(struct replay *r, struct proc *p)
+{
+	struct p_change c = {.p = p, .from = P_IDLE, .to = P_IDLE, .cause = P_INIT};
+
+	if (!loud(p->process))
+		return;
+	c.time = p->since = stamp(r);
+	TELL(r, processor, &c);
+}
+
+void tell_gone(struct replay *r, struct process *ps, enum gone_how how)
+{
+	if (!loud(ps))
+		return;
+	TELL(r, gone, ps, how, stamp(r));
+	ps->gone = true;
+}
+
+void tell_loss(struct replay *r, const struct ev_loss *l)
+{
+	struct ev_loss told = *l;
+
+	r->totals.lost += l->count;
+	r->totals.loss_by_class[l->loss_class] += l->count;
+	/* A window that begins after its end, or before anything, says nothing. */
+	if (told.since_ns > told.h.time_ns)
+		told.since_ns = told.h.time_ns;
+	TELL(r, loss, &told);
+}
+
+void tell_site(struct replay *r, const struct ev_site *s)
+{
+	TELL(r, site, s);
+}
+
+void tell_end(struct replay *r, struct error *e)
+{
+	TELL(r, end, &r->totals, e);
+}
+
+/* The process's first state is complete: tell all of it, at one moment. */
+void tell_ready(struct replay *r, struct process *ps)
+{
+	uint64_t time;
+	unsigned int n = HASH_COUNT(ps->procs);
+	struct proc *p, *ptmp;
+	struct goroutine *g, *gtmp;
+	struct thread *t, *ttmp;
+
+	ps->ready = true;
+	process_forget_ends(ps);
+	time = stamp(r);
+	ps->ready_ns = time;
+	TELL(r, process, ps, time);
+	HASH_ITER(hh, ps->procs, p, ptmp) {
+		struct p_change c = {
+			.time = time,
+			.p = p,
+			.from = P_IDLE,
+			.to = p->state,
+			.cause = P_INIT,
+			.m = p->m,
+		};
+
+		p->since = time;
+		TELL(r, processor, &c);
+	}
+	HASH_ITER(hh, r->threads, t, ttmp) {
+		struct t_change c = {
+			.time = time,
+			.since = time,
+			.t = t,
+			.from = T_UNKNOWN,
+			.to = t->state,
+			.cpu = t->cpu,
+			.by_comm = "",
+		};
+
+		if (t->process != ps)
+			continue;
+		t->since = time;
+		TELL(r, thread, &c);
+	}
+	HASH_ITER(hh, ps->goroutines, g, gtmp) {
+		struct g_change c = {
+			.time = time,
+			.g = g,
+			.from = G_DEAD,
+			.to = g->state,
+			.cause = G_INIT,
+			.m = g->m,
+			.p = g->m ? g->m->p : NULL,
+			.reason = g->reason,
+			.block = g->state == G_WAITING ? reason_block(g->reason) : "",
+			.stack = g->stack,
+		};
+
+		g->since = time;
+		TELL(r, goroutine, &c);
+	}
+	ranges_at_start(r, ps, time);
+	if (n) {
+		struct procs_change c = {
+			.time = time, .process = ps, .n = n, .flags = CHANGE_INITIAL};
+
+		TELL(r, procs, &c);
+	}
+}
