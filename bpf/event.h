@@ -204,11 +204,12 @@ _Static_assert(sizeof(struct ev_go_create) == 88, "ev_go_create");
  * pc[0] is where the goroutine stopped, the others are return addresses, outermost last;
  * runtime.goexit's frame is included. Symbolise every pc with pc - 1, as the runtime does. In a
  * system call that C makes, C's frames come first: pc[0] is behind the call, then as many callers
- * as frame pointers lead to.
+ * as frame pointers lead to. In a CPU sample pc[0] is 1 behind the instruction that is to be
+ * executed next, and frames of C or of the runtime on the thread's own stack come first.
  */
 #define STACK_TRUNCATED 1U /* EVENT_MAX_FRAMES reached, or a frame could not be read */
 /*
- * Only in the rings: pc[1] is *(sched.sp), a frame only if pc[0]'s function had not pushed its
+ * Only in the rings: pc[1] is the word at the stack pointer, a frame only if pc[0]'s function had not pushed its
  * own yet; the collector decides and clears the flag.
  */
 #define STACK_MAYBE_CALLER 2U

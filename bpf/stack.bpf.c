@@ -209,23 +209,63 @@ static __always_inline bool is_return_address(__u64 pc)
 
 /*
  * Most C code has no frame pointers. Then the register is anything, and the walk ends where it
- * does not lead to a frame above the last one and to code that made a call.
+ * does not lead to a frame above the last one and to code that made a call. Returns where it led
+ * to then.
  */
-static __always_inline void walk_native(struct scratch *s, const struct native_walk *w)
+static __always_inline __u64 walk_native(struct scratch *s, const struct native_walk *w)
 {
 	__u64 bp = w->bp, frame[2];
 
 	push(s, w->pc);
+	if (w->caller) {
+		push(s, w->caller);
+		s->flags = w->flags;
+	}
 	for (int i = 0; i < NATIVE_FRAMES; i++) {
 		if (bp < w->lo || bp + 16 > w->hi || bp & 7 ||
 		    bpf_probe_read_user(frame, sizeof(frame), (void *)bp) ||
 		    !is_return_address(frame[1]))
 			break;
 		push(s, frame[1]);
-		if (frame[0] <= bp)
+		if (frame[0] <= bp) {
+			bp = frame[0];
 			break;
+		}
 		bp = frame[0];
 	}
+	return bp;
+}
+
+/* runtime.systemstack and runtime.morestack call on the thread's stack: runtime/asm_amd64.s. */
+static __always_inline bool follow_switch(struct scratch *s, const struct walk *go)
+{
+	__u32 tgid = go->id >> 32;
+	struct target_cfg *cfg = bpf_map_lookup_elem(&targets, &tgid);
+	__u64 n = s->n - 1, last;
+
+	if (!cfg || n >= EVENT_MAX_FRAMES)
+		return false;
+	last = s->pc[n];
+	if (last - cfg->morestack_lo < cfg->morestack_hi - cfg->morestack_lo)
+		push(s, go->pc); /* it stopped where it has no frame yet */
+	else if (last - cfg->systemstack_lo >= cfg->systemstack_hi - cfg->systemstack_lo)
+		return false;
+	if (go->caller)
+		push(s, go->caller);
+	return true;
+}
+
+/* The frames in front of the goroutine's; s->bp becomes that of the first of these, 0: none. */
+static __always_inline void walk_above(struct scratch *s, const struct native_walk *w)
+{
+	__u64 bp = walk_native(s, w);
+
+	if (w->next == NEXT_GO)
+		push(s, w->go.pc);
+	else if (w->next == NEXT_BP)
+		s->bp = bp >= w->go.lo && bp < w->go.hi ? bp : 0;
+	else if (!follow_switch(s, &w->go))
+		s->bp = 0;
 }
 
 static __always_inline __u64 walk_and_send(const struct walk *w, const struct native_walk *native)
@@ -246,12 +286,14 @@ static __always_inline __u64 walk_and_send(const struct walk *w, const struct na
 	s->n = 0;
 	s->flags = 0;
 	s->id = stack_id_begin(w->id >> 32);
-	if (native)
-		walk_native(s, native);
-	push(s, w->pc);
-	if (w->caller) {
-		push(s, w->caller);
-		s->flags = STACK_MAYBE_CALLER;
+	if (native) {
+		walk_above(s, native);
+	} else {
+		push(s, w->pc);
+		if (w->caller) {
+			push(s, w->caller);
+			s->flags = STACK_MAYBE_CALLER;
+		}
 	}
 	for (__u32 i = 0; i < EVENT_MAX_FRAMES; i++) {
 		barrier();

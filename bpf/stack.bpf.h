@@ -13,12 +13,27 @@ struct walk {
 	__u64 id; /* pid_tgid of the thread */
 };
 
-/* C code that a goroutine called and that runs on the thread's own stack, above the goroutine's. */
+/* Where the frames of a goroutine go on behind those of code on the thread's own stack. */
+enum native_next {
+	NEXT_GO, /* at `go`: C, which it called */
+	/*
+	 * Where the last frame is of runtime.systemstack or runtime.morestack: at g.sched, of which
+	 * go.pc is the PC and go.caller the word at SP, 0 if BP is a frame there. Otherwise nowhere: the thread runs for the
+	 * goroutine no more, or not yet.
+	 */
+	NEXT_SWITCHED,
+	NEXT_BP, /* where the frame pointer leads to the goroutine's stack: there is no other, or the vdso's */
+};
+
+/* Code on the thread's own stack, above the goroutine's. */
 struct native_walk {
 	struct walk go;
 	__u64 lo, hi; /* what is in use of the thread's stack: [lo, hi) */
 	__u64 pc; /* of the leaf */
+	__u64 caller; /* as in struct walk, or certain */
 	__u64 bp; /* the thread's: a frame's, if the code keeps frame pointers */
+	__u32 next; /* enum native_next */
+	__u32 flags; /* STACK_MAYBE_CALLER: whether that is one the collector finds out */
 };
 
 /*
@@ -27,7 +42,7 @@ struct native_walk {
  */
 __u64 stack_send(struct walk *w);
 
-/* The same with the frames of C in front: the leaf's, and those that frame pointers lead to. */
+/* The same with the frames of that in front: the leaf's, and those that frame pointers lead to. */
 __u64 stack_send_native(struct native_walk *w);
 
 static __always_inline void walk_begin(struct walk *w, const struct target_cfg *cfg,

@@ -10,18 +10,6 @@
 #include "bpf/stack.bpf.h"
 #include "bpf/task.bpf.h"
 
-static __always_inline __u64 current_fsbase(const bool typed)
-{
-	if (typed)
-		return bpf_get_current_task_btf()->thread.fsbase;
-	return BPF_CORE_READ((struct task_struct *)bpf_get_current_task(), thread.fsbase);
-}
-
-static __always_inline struct pt_regs *current_regs(void)
-{
-	return (struct pt_regs *)bpf_task_pt_regs(bpf_get_current_task_btf());
-}
-
 /*
  * The stack of goroutine `gp` in a system call. The one that is made on the thread's own stack (that
  * of `g0`) is made by C, unless the code is Go's: then it is the runtime's own.
@@ -40,8 +28,11 @@ static __always_inline __u64 goroutine_stack(const bool typed, const struct targ
 	w.pc = FIELD(typed, regs, ip);
 	if (w.pc - cfg->text_lo < cfg->text_hi - cfg->text_lo)
 		return stack_send(&w.go);
+	w.caller = 0;
 	w.lo = FIELD(typed, regs, sp);
 	w.hi = read_word(g0 + cfg->g_stack_hi);
+	w.next = NEXT_GO;
+	w.flags = 0;
 	return stack_send_native(&w);
 }
 

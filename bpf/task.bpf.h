@@ -39,4 +39,17 @@ static __always_inline void task_comm(const bool typed, struct task_struct *p, c
 	}
 }
 
+static __always_inline __u64 current_fsbase(const bool typed)
+{
+	if (typed)
+		return bpf_get_current_task_btf()->thread.fsbase;
+	return BPF_CORE_READ((struct task_struct *)bpf_get_current_task(), thread.fsbase);
+}
+
+/* What the registers were when the task entered the kernel. */
+static __always_inline struct pt_regs *current_regs(void)
+{
+	return (struct pt_regs *)bpf_task_pt_regs(bpf_get_current_task_btf());
+}
+
 #endif

@@ -141,6 +141,11 @@ wrong_usage() {
 		refused 2 'levels are goroutines and full' trace -p $pid --level "$text"
 		refused 2 'levels are goroutines and full' record -p $pid --level "$text"
 	done
+	for text in 0 -1 10001 '' 1e3 99h; do
+		refused 2 'sample rate' record -p $pid --level full --sample-rate "$text"
+	done
+	refused 2 'level full' record -p $pid --sample-rate 100
+	refused 2 'level full' record -p $pid --level goroutines --sample-rate 100
 	refused 2 'which process' trace
 	refused 2 'record what|-p' record
 	refused 2 'one -p|several' trace -p $pid -p 1

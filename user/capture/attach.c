@@ -15,7 +15,7 @@
 #include "user/target/flow.h"
 #include "user/target/overlay.h"
 
-static int keep(struct links *l, struct bpf_link *link)
+int links_keep(struct links *l, struct bpf_link *link)
 {
 	if (l->n == l->room) {
 		size_t room = l->room ? 2 * l->room : 16;
@@ -53,10 +53,10 @@ int attach_tracepoints(struct links *l, const struct programs *p, struct error *
 		struct bpf_link *link;
 		int err;
 
-		if (!bpf_program__autoload(prog) || bpf_program__type(prog) == BPF_PROG_TYPE_KPROBE)
+		if (!bpf_program__autoload(prog) || !programs_is_tracepoint(prog))
 			continue;
 		link = bpf_program__attach(prog);
-		err = link ? keep(l, link) : -errno;
+		err = link ? links_keep(l, link) : -errno;
 		if (err)
 			return error_set(e, EXIT_FAILED, err, "cannot attach to %s: %s",
 					 strchr(bpf_program__section_name(prog), '/') + 1,
@@ -203,7 +203,7 @@ static int attach_some(struct links *l, const struct programs *p, const struct b
 		link = bpf_program__attach_uprobe_opts(b->prog, b->pid, b->path, b->offsets[first],
 						       &opts);
 	}
-	return link ? keep(l, link) : -errno;
+	return link ? links_keep(l, link) : -errno;
 }
 
 /*

@@ -33,6 +33,9 @@ int attach_probes(struct links *l, const struct programs *p, const struct target
 /* The empty program at one instruction of our own process; its file offset in /proc/self/exe. */
 int attach_empty(struct links *l, const struct programs *p, uint64_t file_off);
 
+/* Add `link`; -ENOMEM: it was destroyed. */
+int links_keep(struct links *l, struct bpf_link *link);
+
 /* Detach all but the first `n`, the last one first; all. */
 void links_cut(struct links *l, size_t n);
 void links_close(struct links *l);

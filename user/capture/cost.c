@@ -101,11 +101,13 @@ void cost_counted(const struct programs *p, struct run_times *out)
 		struct bpf_prog_info info = {0};
 		uint32_t len = sizeof(info);
 		int fd = bpf_program__fd(prog);
-		struct run_time *sum;
+		bool probe = bpf_program__type(prog) == BPF_PROG_TYPE_KPROBE;
+		struct run_time *sum = probe ? &out->probes : &out->trace;
 
+		if (!probe && !programs_is_tracepoint(prog))
+			continue;
 		if (fd < 0 || bpf_prog_get_info_by_fd(fd, &info, &len))
 			continue;
-		sum = bpf_program__type(prog) == BPF_PROG_TYPE_KPROBE ? &out->probes : &out->trace;
 		sum->ns += info.run_time_ns;
 		sum->runs += info.run_cnt;
 	}

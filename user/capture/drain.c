@@ -186,13 +186,16 @@ static void missed_runs(const struct programs *p, uint64_t *sum)
 	struct bpf_program *prog;
 
 	bpf_object__for_each_program(prog, p->skel->obj) {
-		bool syscall = strstr(bpf_program__section_name(prog), "/sys_");
+		const char *section = bpf_program__section_name(prog);
+		enum loss_class class = strstr(section, "/sys_")       ? LOSS_SYSCALL :
+					!strcmp(section, "perf_event") ? LOSS_SAMPLE :
+									 LOSS_SCHED;
 		struct bpf_prog_info info = {0};
 		uint32_t len = sizeof(info);
 		int fd = bpf_program__fd(prog);
 
 		if (fd >= 0 && !bpf_prog_get_info_by_fd(fd, &info, &len))
-			sum[syscall ? LOSS_SYSCALL : LOSS_SCHED] += info.recursion_misses;
+			sum[class] += info.recursion_misses;
 	}
 }
 

@@ -173,8 +173,10 @@ static bool has_prefix(const char *s, const char *prefix)
 	return !strncmp(s, prefix, strlen(prefix));
 }
 
-static bool is_tracepoint(const char *section)
+bool programs_is_tracepoint(const struct bpf_program *prog)
 {
+	const char *section = bpf_program__section_name(prog);
+
 	return has_prefix(section, "tp_btf/") || has_prefix(section, "raw_tp/") ||
 	       has_prefix(section, "tp/");
 }
@@ -187,15 +189,17 @@ static bool is_twin_to_load(const struct programs *p, const char *section)
 	return has_prefix(section, p->typed ? "tp_btf/" : "raw_tp/");
 }
 
-static void choose_programs(struct programs *p)
+static void choose_programs(struct programs *p, const struct load_options *opt)
 {
 	struct bpf_program *prog;
 
 	bpf_object__for_each_program(prog, p->skel->obj) {
 		const char *section = bpf_program__section_name(prog);
 
-		if (is_tracepoint(section))
+		if (programs_is_tracepoint(prog))
 			bpf_program__set_autoload(prog, is_twin_to_load(p, section));
+		else if (bpf_program__type(prog) == BPF_PROG_TYPE_PERF_EVENT)
+			bpf_program__set_autoload(prog, opt->samples);
 		else if (!p->multi)
 			bpf_program__set_expected_attach_type(prog, 0);
 	}
@@ -230,7 +234,7 @@ static int prepare(struct programs *p, const struct load_options *opt, struct er
 	/* without, what is missed for that reason is counted (drain.c) */
 	p->steady = can_preempt_programs(btf) && has_tracefs();
 	p->multi = can_link_many_uprobes();
-	choose_programs(p);
+	choose_programs(p, opt);
 	p->skel->rodata->switch_has_state = tracepoint_args(btf, "sched_switch") >= 4;
 	p->skel->rodata->exit_has_last = tracepoint_args(btf, "sched_process_exit") >= 2;
 	btf__free(btf);

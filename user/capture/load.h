@@ -9,11 +9,13 @@
 
 #include "user/base/error.h"
 
+struct bpf_program;
 struct gscope_bpf;
 
 struct load_options {
 	bool system_wide;
 	uint64_t buffer_bytes; /* of all rings together; 0: default */
+	bool samples; /* CPU samples will be asked for */
 	size_t sites; /* probe sites of all targets */
 };
 
@@ -33,6 +35,9 @@ struct programs {
  */
 int programs_load(struct programs **out, const struct load_options *opt, struct error *e);
 void programs_close(struct programs *p);
+
+/* Whether a program is one of a tracepoint. */
+bool programs_is_tracepoint(const struct bpf_program *prog);
 
 /*
  * Size of one ring for `cpus` CPUs: a power of two not less than 64 KiB. `total` bytes are

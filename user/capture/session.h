@@ -23,6 +23,7 @@ struct capture_options {
 	bool system_wide; /* record every task */
 	bool no_probes; /* level "kernel": plant nothing in the targets */
 	bool full; /* level "full": CPU samples, and the sites that only it asks for */
+	unsigned int sample_rate; /* Hz; 0: SAMPLE_RATE */
 	bool threads_do; /* trace the threads of a process that takes no probes, and say so */
 	uint64_t duration_ns; /* from the moment everything is attached; 0: until stopped */
 	uint64_t buffer_bytes; /* of all rings together; 0: about a second's worth */

@@ -10,6 +10,7 @@
 
 #include "gscope.skel.h"
 #include "user/base/clock.h"
+#include "user/capture/sample.h"
 
 static int enter_targets(struct capture_session *s, struct error *e)
 {
@@ -42,6 +43,16 @@ static int attach_target(struct capture_session *s, size_t i, struct error *e)
 	return err ? session_fall_back(s, i, err, &why, e) : 0;
 }
 
+static int attach_samples(struct capture_session *s, struct error *e)
+{
+	unsigned int rate = s->opt.sample_rate ? s->opt.sample_rate : SAMPLE_RATE;
+	int err = 0;
+
+	if (s->opt.full)
+		err = sample_attach(&s->trace_links, s->programs, rate, s->opt.messages);
+	return err ? error_set(e, EXIT_FAILED, err, "out of memory") : 0;
+}
+
 int session_attach(struct capture_session *s, struct error *e)
 {
 	int err;
@@ -55,6 +66,8 @@ int session_attach(struct capture_session *s, struct error *e)
 	err = enter_targets(s, e);
 	for (size_t i = 0; i < s->opt.ntargets && !err; i++)
 		err = attach_target(s, i, e);
+	if (!err)
+		err = attach_samples(s, e);
 	/* what was found by pid has been attached: was it still the same process? */
 	for (size_t i = 0; i < s->opt.ntargets && !err; i++)
 		if (!target_process_same(s->traced[i].t->process))

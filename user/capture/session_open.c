@@ -24,6 +24,18 @@ static int out_of_memory(struct error *e)
 	return error_set(e, EXIT_FAILED, -ENOMEM, "out of memory");
 }
 
+/* The code of a function; empty if there is none. */
+static void code_of(const struct pclntab *t, const char *name, __u64 *lo, __u64 *hi)
+{
+	struct pcln_func func = {0};
+
+	*lo = *hi = 0;
+	if (!pclntab_find(t, name, &func))
+		return;
+	*lo = func.entry;
+	*hi = func.end;
+}
+
 static int fill_cfg(struct target_cfg *cfg, const struct target *t, struct error *e)
 {
 	struct callback callback;
@@ -35,6 +47,8 @@ static int fill_cfg(struct target_cfg *cfg, const struct target *t, struct error
 	pclntab_text(t->pcln, &lo, &hi);
 	cfg->text_lo = lo;
 	cfg->text_hi = hi;
+	code_of(t->pcln, "runtime.systemstack", &cfg->systemstack_lo, &cfg->systemstack_hi);
+	code_of(t->pcln, "runtime.morestack", &cfg->morestack_lo, &cfg->morestack_hi);
 	callback_find(&callback, t->pcln);
 	cfg->callback_lo = callback.lo;
 	cfg->callback_hi = callback.hi;
@@ -155,7 +169,11 @@ int capture_session_open(struct capture_session **out, const struct capture_opti
 			 struct error *e)
 {
 	struct capture_session *s = calloc(1, sizeof(*s));
-	struct load_options load = {opt->system_wide, opt->buffer_bytes, 0};
+	struct load_options load = {
+		.system_wide = opt->system_wide,
+		.buffer_bytes = opt->buffer_bytes,
+		.samples = opt->full,
+	};
 	int err;
 
 	if (!s)

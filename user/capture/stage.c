@@ -132,6 +132,7 @@ static int before(struct stage *st, struct event_head *ev)
 	const struct ev_go_create *create = (const void *)ev;
 	const struct ev_sys_enter *enter = (const void *)ev;
 	const struct ev_switch *sw = (const void *)ev;
+	const struct ev_sample *sample = (const void *)ev;
 	const struct ev_sys_exit *leave = (const void *)ev;
 	const struct ev_wakeup *wakeup = (const void *)ev;
 	const struct ev_snap_g *g = (const void *)ev;
@@ -149,6 +150,8 @@ static int before(struct stage *st, struct event_head *ev)
 		return need_proc(st, enter->tgid, enter->ctx.p, ev->time_ns);
 	case EV_SYS_EXIT:
 		return need_proc(st, leave->tgid, leave->ctx.p, ev->time_ns);
+	case EV_SAMPLE:
+		return need_proc(st, sample->tgid, sample->ctx.p, ev->time_ns);
 	case EV_GO:
 		return need_proc(st, go->tgid, go->p, ev->time_ns);
 	case EV_GO_CREATE:
@@ -229,6 +232,9 @@ static bool is_stray(struct stage *st, const struct event_head *ev)
 		break;
 	case EV_USER:
 		tgid = ((const struct ev_user *)ev)->tgid;
+		break;
+	case EV_SAMPLE:
+		tgid = ((const struct ev_sample *)ev)->tgid;
 		break;
 	default:
 		return false;

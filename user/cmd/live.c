@@ -13,6 +13,7 @@
 #include "user/base/duration.h"
 #include "user/base/version.h"
 #include "user/capture/file.h"
+#include "user/capture/sample.h"
 #include "user/capture/session.h"
 #include "user/cmd/cmd.h"
 #include "user/target/describe.h"
@@ -20,13 +21,15 @@
 #include "user/target/target.h"
 
 /* Options without a letter. */
-enum { OPT_LEVEL = 0x100 };
+enum { OPT_LEVEL = 0x100, OPT_SAMPLE_RATE };
 
 static const struct argp_option options[] = {
 	{"pid", 'p', "PID", 0, "process to trace", 0},
 	{"duration", 'd', "DURATION", 0, "how long: 500ms, 5s, 2m (default 5s)", 0},
 	{"level", OPT_LEVEL, "LEVEL", 0,
 	 "how much to record: goroutines (default), or full, which adds CPU samples and sweeps", 0},
+	{"sample-rate", OPT_SAMPLE_RATE, "HZ", 0,
+	 "CPU samples per second of CPU time, at level full (default 100)", 0},
 	{"buffer", 'B', "SIZE", 0,
 	 "memory for events under way, all CPUs together: 64M, 1G (default: one second at 500,000 "
 	 "events/s)",
@@ -50,6 +53,20 @@ static bool parse_level(struct live_options *o, const char *name)
 		return true;
 	}
 	return false;
+}
+
+/* False: not a rate. */
+static bool parse_rate(struct live_options *o, const char *text)
+{
+	char *end;
+	long rate;
+
+	errno = 0;
+	rate = strtol(text, &end, 10);
+	if (errno || *end || end == text || rate < 1 || rate > SAMPLE_RATE_MAX)
+		return false;
+	o->sample_rate = (unsigned int)rate;
+	return true;
 }
 
 static error_t parse(int key, char *arg, struct argp_state *state)
@@ -80,6 +97,15 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 		if (!parse_level(o, arg))
 			argp_error(state, "there is no level '%s'; levels are goroutines and full",
 				   arg);
+		return 0;
+	case OPT_SAMPLE_RATE:
+		if (!parse_rate(o, arg))
+			argp_error(state, "'%s' is not a sample rate; give a number from 1 to %d",
+				   arg, SAMPLE_RATE_MAX);
+		return 0;
+	case ARGP_KEY_END:
+		if (o->sample_rate && !o->full)
+			argp_error(state, "CPU samples are taken at level full: --level full");
 		return 0;
 	case 'v':
 		o->verbose = true;
@@ -140,6 +166,7 @@ static int capture_targets(const struct live_options *o, struct target **targets
 		.ntargets = o->npids,
 		.system_wide = o->system_wide,
 		.full = o->full,
+		.sample_rate = o->sample_rate,
 		.threads_do = !o->goroutines,
 		.duration_ns = o->duration_ns,
 		.buffer_bytes = o->buffer_bytes,

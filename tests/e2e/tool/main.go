@@ -15,6 +15,7 @@ var commands = map[string]func(args []string) error{
 	"waiting":  waiting,
 	"states":   states,
 	"frames":   frames,
+	"samples":  samples,
 	"about":    about,
 	"text":     text,
 	"load":     load,
@@ -31,6 +32,7 @@ var commands = map[string]func(args []string) error{
 	"memfd":     memfd,
 	"poke":      poke,
 	"seize":     seize,
+	"deny":      deny,
 	"damage":    damage,
 	"ports":     ports,
 	"ask":       ask,
@@ -52,6 +54,8 @@ const usage = `Usage: tool COMMAND [ARGS]
   frames JSON DUMP <PARSED
                           compare stacks with what the program frames printed of its own; DUMP is
                           of gscope dump --events --verbose
+  samples RATE JSON DUMP  compare CPU samples with what the program cpu printed; DUMP is of
+                          gscope dump --events --verbose
   about PID DUMP          what gscope dump --events --verbose says of the process, as KEY VALUE:
                           the release, the offsets' source, the probed instructions, frames of
                           stacks and those with a name
@@ -68,6 +72,7 @@ const usage = `Usage: tool COMMAND [ARGS]
                         standard error
   memfd PROGRAM [ARGS]  become a copy of it that is in no directory
   poke PID on|off       make the list of its runtime's threads endless
+  deny NR PROGRAM [ARGS]  become it, with system call NR failing
   seize PID             trace it as a debugger does, and let it run, until killed
   replace FILE OUT OLD NEW
                           copy with all OLD replaced by NEW, of the same length
