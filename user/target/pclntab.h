@@ -86,10 +86,15 @@ size_t pclntab_logical(const struct pclntab *t, uint64_t pc, const char **names,
 bool pclntab_inlined(const struct pclntab *t, uint64_t pc, const char *name);
 
 /*
- * Was `name` inlined anywhere into function number `index` (pclntab_at())? Takes a step for every
- * piece of it that was inlined, and as many from *budget: a sound table has fewer than the code
- * has bytes, a damaged one may have no end.
+ * Was a function for whose name `test` is true inlined anywhere into function number `index`
+ * (pclntab_at())? Takes a step for every piece of it that was inlined, and as many from *budget: a
+ * sound table has fewer than the code has bytes, a damaged one may have no end.
  */
+typedef bool (*pcln_name_test)(const char *name, void *ctx);
+bool pclntab_inlines_any(const struct pclntab *t, size_t index, pcln_name_test test, void *ctx,
+			 uint64_t *budget);
+
+/* The same for the function `name`. */
 bool pclntab_inlines(const struct pclntab *t, size_t index, const char *name, uint64_t *budget);
 
 /*

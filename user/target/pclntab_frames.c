@@ -219,7 +219,8 @@ bool pclntab_inlined(const struct pclntab *t, uint64_t pc, const char *name)
 	return false;
 }
 
-bool pclntab_inlines(const struct pclntab *t, size_t index, const char *name, uint64_t *budget)
+bool pclntab_inlines_any(const struct pclntab *t, size_t index, pcln_name_test test, void *ctx,
+			 uint64_t *budget)
 {
 	uint32_t tree, value = -1U, delta;
 	struct pcln_raw_func f;
@@ -238,12 +239,22 @@ bool pclntab_inlines(const struct pclntab *t, size_t index, const char *name, ui
 			break;
 		value += delta & 1 ? ~(delta >> 1) : delta >> 1;
 		if (read_call(t, tree, (int32_t)value, &call) &&
-		    !strcmp(pcln_name(t, call.name_off), name))
+		    test(pcln_name(t, call.name_off), ctx))
 			return true;
 		if (!pcln_read_varint(&t->pcs, &at, &delta))
 			break;
 	}
 	return false;
+}
+
+static bool is_name(const char *name, void *ctx)
+{
+	return !strcmp(name, ctx);
+}
+
+bool pclntab_inlines(const struct pclntab *t, size_t index, const char *name, uint64_t *budget)
+{
+	return pclntab_inlines_any(t, index, is_name, (void *)name, budget);
 }
 
 uint64_t pclntab_start_pc(const struct pclntab *t, uint64_t startpc)

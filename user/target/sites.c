@@ -197,29 +197,6 @@ static bool scan_module(struct plan *p)
 	return ok;
 }
 
-/* coroswitch_m: the `push %rbp` behind its stack check, at which AX still holds gp. */
-static void plan_switch(struct plan *p)
-{
-	struct site site = {.kind = SITE_SWITCH, .place = SITE_AT_CALL, .skip_slot = -1};
-	const cs_insn *insn;
-	struct pcln_func func;
-
-	if (!(p->has & RULE_CORO) || !pclntab_find(p->pcln, "runtime.coroswitch_m", &func) ||
-	    !plan_decode(p, &func))
-		return;
-	while ((insn = code_next(p->code)) && !(values_written(p->code, insn) & 1U << FLOW_AX)) {
-		if (insn->id == X86_INS_PUSH && insn->size == 1 &&
-		    insn->detail->x86.operands[0].reg == X86_REG_RBP) {
-			site.vaddr = insn->address;
-			site.func = func.name;
-			plan_add(p, &site);
-			return;
-		}
-	}
-	plan_warn(p, "runtime.coroswitch_m has no instruction to probe: switches between "
-		     "coroutines (iter.Pull) will not be seen");
-}
-
 static int refuse(const struct plan *p, const struct site_rule *r, struct error *e)
 {
 	return error_set(e, EXIT_TARGET, -ENOTSUP,
@@ -285,11 +262,12 @@ static int make_plan(struct plan *p, struct error *e)
 		p->has |= RULE_CORO;
 	pclntab_text(p->pcln, &lo, &hi);
 	p->budget = 4 * (hi - lo);
+	p->effort = 64 * (hi - lo);
 	if (!scan_module(p))
 		return error_set(e, EXIT_TARGET, -EPROTO, "%s: its code cannot be read",
 				 elf_file_name(p->f));
 	plan_inlined(p);
-	plan_switch(p);
+	plan_spots(p);
 	err = check_rules(p, e);
 	check_must_hit(p->out);
 	if (p->failed)

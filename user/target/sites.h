@@ -52,9 +52,9 @@ enum site_kind {
 	SITE_CGO_EXIT, /* the same, `call exitsyscall` */
 	/*
 	 * What the runtime does besides: R14 is gp or a g0. At SITE_REGISTER `reg` has the argument
-	 * struct ev_runtime asks for; at SITE_AT_CALL there is none.
+	 * struct ev_runtime asks for; at SITE_AT_CALL there is none, or it is m.p.
 	 */
-	SITE_STW_BEGIN,
+	SITE_STW_BEGIN, /* reason: u8; none in Go <= 1.20 */
 	SITE_STW_END,
 	SITE_GC_BEGIN,
 	SITE_GC_END,
@@ -63,11 +63,15 @@ enum site_kind {
 	SITE_SWEEP_BEGIN, /* level full only, as the next two */
 	SITE_SWEEP_SPAN, /* `reg` = *mspan, about to be swept */
 	SITE_SWEEP_END,
-	SITE_PROC_START,
-	SITE_PROC_STOP,
-	SITE_PROC_STEAL,
-	SITE_PROCS,
-	/* Calls of package runtime/trace and pprof: arguments in their registers, R14 = gp. */
+	SITE_PROC_START, /* p, or it is in m.p already */
+	SITE_PROC_STOP, /* p, or it is still in m.p */
+	SITE_PROC_STEAL, /* p */
+	SITE_PROCS, /* their number: i32 */
+	/*
+	 * Package runtime/trace and pprof are called: arguments in their registers, the return
+	 * address at SP, R14 = gp. Go <= 1.20: passed twice where the stack has to grow, the first
+	 * time with CF or ZF set.
+	 */
 	SITE_TASK_BEGIN, /* AX task, BX parent, CX type, DI its length */
 	SITE_TASK_END, /* AX task */
 	SITE_REGION, /* AX task, BX 0 begin 1 end, CX type, DI its length */
@@ -78,7 +82,7 @@ enum site_kind {
 };
 
 enum site_place {
-	SITE_AT_CALL, /* a call, or the push of coroswitch_m: see enum site_kind */
+	SITE_AT_CALL, /* a call, the entry of a function, a branch: see enum site_kind */
 	/*
 	 * The branch behind an inlined casgstatus: `reg` = gp. If ZF is clear the status has just
 	 * changed from old_status to new_status, or whatever it is now if that is unknown; if ZF

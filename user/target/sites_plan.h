@@ -24,6 +24,7 @@ struct plan {
 	uint64_t callee[CALLEES]; /* vaddr; 0: not in this binary */
 	unsigned int has; /* RULE_CGO, RULE_CORO */
 	uint64_t budget; /* bytes that may still be decoded: a damaged table may have no end */
+	uint64_t effort; /* steps that may still be taken, for the same reason: sites_spots.c */
 	uint64_t decoded; /* end of the last function decoded */
 	size_t *hits; /* sites by rule */
 	bool failed; /* out of memory */
@@ -43,6 +44,9 @@ bool plan_decode(struct plan *p, const struct pcln_func *func);
 
 /* Where status changes were inlined, and where their sites are: sites_inlined.c. */
 void plan_inlined(struct plan *p);
+
+/* What the runtime does besides, calls of package runtime/trace, coroutines: sites_spots.c. */
+void plan_spots(struct plan *p);
 
 /* Creations in Go <= 1.23 whose runqput was inlined. */
 void plan_created(struct plan *p);

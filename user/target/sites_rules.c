@@ -14,9 +14,14 @@
 #include <string.h>
 
 const char *const site_callee_names[CALLEES] = {
-	[CAS] = "runtime.casgstatus",    [PREEMPT_SCAN] = "runtime.casGToPreemptScan",
-	[ACQUIREP] = "runtime.acquirep", [ACQUIREP_NO_TRACE] = "runtime.acquirepNoTrace",
+	[CAS] = "runtime.casgstatus",
+	[PREEMPT_SCAN] = "runtime.casGToPreemptScan",
+	[ACQUIREP] = "runtime.acquirep",
+	[ACQUIREP_NO_TRACE] = "runtime.acquirepNoTrace",
 	[RUNQPUT] = "runtime.runqput",
+	[ENTERSYSCALL] = "runtime.entersyscall",
+	[REENTERSYSCALL] = "runtime.reentersyscall",
+	[EXITSYSCALL] = "runtime.exitsyscall",
 };
 
 /* In a rule, in place of a status number. */
@@ -30,6 +35,8 @@ const char *const site_callee_names[CALLEES] = {
 
 #define NEWEST 0xffffffffU /* a release gscope does not know is taken for the newest it knows */
 #define ALWAYS 0, NEWEST
+
+static const char no_cgo[] = "calls between Go and C will be seen late";
 
 /* The status numbers are those of runtime/runtime2.go; 11 is _Gdeadextra, since 1.26. */
 static const struct site_rule rules[] = {
@@ -76,6 +83,10 @@ static const struct site_rule rules[] = {
 	 "C threads leaving Go will not be seen"},
 	{"runtime.dropm", CAS, 3, 11, SITE_DROPM, 26, NEWEST, CGO,
 	 "C threads leaving Go will not be seen"},
+	{"runtime.cgocall", ENTERSYSCALL, ANY, ANY, SITE_CGO_ENTER, ALWAYS, CGO, no_cgo},
+	{"runtime.cgocall", EXITSYSCALL, ANY, ANY, SITE_CGO_EXIT, ALWAYS, CGO, no_cgo},
+	{"runtime.cgocallbackg", EXITSYSCALL, ANY, ANY, SITE_CGO_EXIT, ALWAYS, CGO, no_cgo},
+	{"runtime.cgocallbackg", REENTERSYSCALL, ANY, ANY, SITE_CGO_ENTER, ALWAYS, CGO, no_cgo},
 };
 
 #define NRULES (sizeof(rules) / sizeof(rules[0]))

@@ -9,7 +9,17 @@
 #include "user/target/sites.h"
 
 /* Functions whose calls are looked for. */
-enum callee { CAS, PREEMPT_SCAN, ACQUIREP, ACQUIREP_NO_TRACE, RUNQPUT, CALLEES };
+enum callee {
+	CAS,
+	PREEMPT_SCAN,
+	ACQUIREP,
+	ACQUIREP_NO_TRACE,
+	RUNQPUT,
+	ENTERSYSCALL,
+	REENTERSYSCALL,
+	EXITSYSCALL,
+	CALLEES
+};
 
 extern const char *const site_callee_names[CALLEES];
 

@@ -241,6 +241,7 @@ func churn() {
 		}()
 	}
 	churnMore()
+	churnAnnotations()
 	fmt.Println("ready")
 	io.Copy(io.Discard, os.Stdin)
 }
