@@ -137,7 +137,20 @@ static struct thread *thread_of_m(struct replay *r, const struct process *ps, ui
 	return NULL;
 }
 
-static enum g_state snap_state(const struct process *ps, const struct ev_snap_g *ev)
+/*
+ * A goroutine that switched to its thread's system stack runs on there, though its status may say
+ * that it waits: why it would, Go <= 1.20 does not write down in time, or not at all.
+ */
+static bool on_system_stack(const struct replay *r, const struct ev_snap_g *ev)
+{
+	struct frame leaf;
+
+	return ev->m && symbols_stack(r->symbols, ev->tgid, ev->stack, 0, &leaf, 1) &&
+	       !strcmp(leaf.func, "runtime.systemstack_switch");
+}
+
+static enum g_state snap_state(const struct replay *r, const struct process *ps,
+			       const struct ev_snap_g *ev)
 {
 	const char *reason;
 
@@ -151,7 +164,9 @@ static enum g_state snap_state(const struct process *ps, const struct ev_snap_g 
 		return G_SYSCALL;
 	case GST_WAITING:
 		reason = process_string(ps, STRING_WAIT_REASON, ev->wait_reason);
-		return reason_is_running(reason) && ev->m ? G_RUNNING : G_WAITING;
+		if ((reason_is_running(reason) && ev->m) || on_system_stack(r, ev))
+			return G_RUNNING;
+		return G_WAITING;
 	case GST_PREEMPTED:
 	case GST_LEAKED:
 		return G_WAITING;
@@ -204,7 +219,7 @@ void on_snap_g(struct replay *r, const struct ev_snap_g *ev)
 
 	if (!ps || ps->ready)
 		return;
-	state = snap_state(ps, ev);
+	state = snap_state(r, ps, ev);
 	if (state == G_DEAD || process_knows_end(ps, ev->goid))
 		return;
 	g = goroutine_find(ps, ev->gp);

@@ -387,6 +387,47 @@ static void lost_exit_is_repaired(void)
 	stream_close(&s);
 }
 
+/*
+ * One whose status says that it waits runs on, on its thread's system stack. The reason may be an
+ * old one; where it stopped tells.
+ */
+static void system_stack_is_running(void)
+{
+	static const char func[] = "runtime.systemstack_switch";
+	struct {
+		struct ev_symbol s;
+		struct ev_frame f;
+		char func[32];
+	} sym = {
+		{.tgid = STREAM_TGID, .n = 1, .pc = 0x401000}, {.func_len = sizeof(func) - 1}, {0}};
+	struct {
+		struct ev_stack s;
+		__u64 pc;
+	} stack = {{.id = 7, .tgid = STREAM_TGID, .n = 1}, 0x401000};
+	struct ev_snap_g g = {
+		.tgid = STREAM_TGID,
+		.status = 4,
+		.wait_reason = 1,
+		.gp = G_ADDR(1),
+		.goid = 1,
+		.m = M_ADDR(1),
+		.stack = 7,
+	};
+	struct stream s;
+
+	memcpy(sym.func, func, sizeof(func));
+	stream_open(&s, 19, 2);
+	stream_add(&s, &sym.s.h, EV_SYMBOL, sizeof(sym), 0);
+	stream_add(&s, &stack.s.h, EV_STACK, sizeof(stack), 0);
+	stream_snap_m(&s, 1, 1, 0);
+	stream_add(&s, &g.h, EV_SNAP_G, sizeof(g), 0);
+	stream_snap_g(&s, 2, 4, 0);
+	stream_ready(&s);
+	CU_ASSERT(stream_expect(&s, "P0 init M1\nG1 init running M1\n"
+				    "G2 init waiting 'chan receive' (chan receive)\n"));
+	stream_close(&s);
+}
+
 static struct thread *find_thread(const struct stream *s, uint32_t tid)
 {
 	struct thread *t;
@@ -633,6 +674,7 @@ static CU_TestInfo tests[] = {
 	{"the end of a coroutine", coroutine_ends},
 	{"C threads enter and leave Go", extra_m},
 	{"an event corrects the snapshot", event_corrects_snapshot},
+	{"a goroutine on the system stack runs", system_stack_is_running},
 	{"a snapshot that contradicts itself", snapshot_contradicts_itself},
 	{"a lost stop is repaired", lost_stop_is_repaired},
 	{"a lost wake-up is repaired", lost_wakeup_is_repaired},
