@@ -51,3 +51,43 @@ for release in "${releases[@]}"; do
 	need "$release" edges $variant
 	[ $variant = plain ] || add "edges-busy-$release" edges "$release" $variant busy
 done
+
+# storm RELEASE KIND TIMES: the runtime is at something of its own whenever the tracing begins and ends
+storm() {
+	local i
+
+	start_target target "$1" storm plain "$2"
+	for i in $(seq "$3"); do
+		run_gscope record 0 record -p "${target[target]}" -d 20ms -o "$i.gscope"
+	done
+	record_work target
+	for i in *.gscope; do
+		whole "$i"
+		same_counts_or_states "$i"
+	done
+}
+
+# same_counts_or_states CAPTURE: the target's numbers, or its states if it had ended before the work
+same_counts_or_states() {
+	if [ "$1" = capture.gscope ]; then
+		same_counts target "$1"
+		return
+	fi
+	run_gscope export 0 export -f go -o trace.out "$1"
+	[ "$1" != 1.gscope ] || accept trace.out
+	run_gscope dump 0 dump --transitions "$1"
+	events_of trace.out >parsed || fail "go tool trace does not accept $1"
+	"$tool" states target.json dump.out <parsed 2>wrong || fail "$1: $(head -c 1000 wrong)"
+}
+for release in "${releases[@]}"; do
+	times=2 rare=-x
+	case $release in
+	"$newest") times=7 rare='' ;; # of each kind
+	"$oldest" | "$middle") rare='' ;;
+	esac
+	for kind in gc stw trace; do
+		# shellcheck disable=SC2086
+		add $rare "storm-$kind-$release" storm "$release" $kind $times
+		need "$release" storm plain
+	done
+done
