@@ -33,45 +33,49 @@ func align(a, b []point) []int {
 
 const never = int64(1) << 62
 
+// cells are those of a row, for so many of a done, from `from` of b done on.
+type cells struct {
+	from int
+	cost []int64
+	way  []byte // the last thing done: 'm' a pair, 'a' or 'b' one of these left alone
+}
+
+func (c *cells) at(j int) int64 {
+	if j < c.from || j >= c.from+len(c.cost) {
+		return never
+	}
+	return c.cost[j-c.from]
+}
+
 // alignNear is align for the ways that stay near those of the begin and the end, and its cost.
+// What is too far from a point in time is done before it or after it, never with it.
 func alignNear(a, b []point, band int) ([]int, int64) {
 	low, high := min(0, len(b)-len(a))-band, max(0, len(b)-len(a))+band // of j-i
-	width := high - low + 1
-	way := make([]byte, (len(a)+1)*width)
-	last, row := make([]int64, width), make([]int64, width)
-	for i := 0; i <= len(a); i++ {
-		for d := 0; d < width; d++ { // the cell of i and j = i + low + d
-			j := i + low + d
-			best, how := never, byte(0)
-			if i == 0 && j == 0 {
-				best = 0
-			}
-			if j < 0 || j > len(b) {
-				row[d] = never
-				continue
-			}
-			if j > 0 && d > 0 && row[d-1] < never {
-				if c := row[d-1] + price(b[j-1]); c < best {
-					best, how = c, 'b'
-				}
-			}
-			if i > 0 && d+1 < width && last[d+1] < never {
-				if c := last[d+1] + unpaired; c < best {
-					best, how = c, 'a'
-				}
-			}
-			if i > 0 && j > 0 && last[d] < never && a[i-1].kind == b[j-1].kind {
-				if c := last[d] + distance(a[i-1].at, b[j-1].at); c <= best {
-					best, how = c, 'm'
-				}
-			}
-			row[d], way[i*width+d] = best, how
+	ways := make([]cells, len(a)+1)
+	var row, last cells
+	for i, first, end := 0, 0, 0; i <= len(a); i++ {
+		for i > 0 && first < len(b) && b[first].at < a[i-1].at-2*unpaired {
+			first++
 		}
-		last, row = row, last
+		for end < len(b) && (i == len(a) || b[end].at <= a[i].at+2*unpaired) {
+			end++
+		}
+		from, to := max(first, i+low), min(end, i+high)
+		n := max(0, to-from+1)
+		row = cells{from, make([]int64, n), make([]byte, n)}
+		for j := from; j <= to; j++ {
+			row.cost[j-from], row.way[j-from] = cell(a, b, i, j, &row, &last)
+		}
+		last = row
+		ways[i] = cells{from: from, way: row.way}
+	}
+	cost := last.at(len(b))
+	if cost >= never {
+		return nil, cost
 	}
 	pairs := make([]int, len(a))
 	for i, j := len(a), len(b); i > 0 || j > 0; {
-		switch way[i*width+j-i-low] {
+		switch ways[i].way[j-ways[i].from] {
 		case 'm':
 			i, j = i-1, j-1
 			pairs[i] = j
@@ -82,7 +86,33 @@ func alignNear(a, b []point, band int) ([]int, int64) {
 			j--
 		}
 	}
-	return pairs, last[len(b)-len(a)-low]
+	return pairs, cost
+}
+
+// cell is the least cost of having done i of a and j of b, and the last thing done for it.
+func cell(a, b []point, i, j int, row, last *cells) (int64, byte) {
+	best, way := never, byte('b')
+	if i == 0 && j == 0 {
+		return 0, 0
+	}
+	if j > 0 {
+		if c := row.at(j - 1); c < never {
+			best = c + price(b[j-1])
+		}
+	}
+	if i == 0 {
+		return best, way
+	}
+	if c := last.at(j); c < never && c+unpaired < best {
+		best, way = c+unpaired, 'a'
+	}
+	if j > 0 && a[i-1].kind == b[j-1].kind {
+		c := last.at(j - 1)
+		if c < never && c+distance(a[i-1].at, b[j-1].at) <= best {
+			best, way = c+distance(a[i-1].at, b[j-1].at), 'm'
+		}
+	}
+	return best, way
 }
 
 func price(p point) int64 {
