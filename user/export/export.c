@@ -7,7 +7,12 @@
 
 static int go_open(void **ctx, int fd, const struct export_options *options, struct error *e)
 {
-	struct gotrace_options go = {.tgid = options->tgid};
+	struct gotrace_options go = {
+		.tgid = options->tgid,
+		.go_minor = options->go_minor,
+		.mono_ns = options->mono_ns,
+		.wall_ns = options->wall_ns,
+	};
 	struct gotrace *t;
 	int err = gotrace_new(&t, fd, &go, NULL, e);
 

@@ -7,6 +7,8 @@
 
 struct export_options {
 	uint32_t tgid; /* process to export; 0: the first whose trace begins */
+	unsigned int go_minor; /* of a Go trace: for tools of Go 1.go_minor; 0: as the process */
+	uint64_t mono_ns, wall_ns; /* CLOCK_MONOTONIC and CLOCK_REALTIME at one moment */
 };
 
 /*

@@ -6,6 +6,16 @@
 
 #include "user/export/gotrace_state.h"
 
+/* The release whose header and events are written for those of Go 1.minor. */
+static unsigned int header_of(unsigned int minor)
+{
+	if (minor < 23)
+		return 22;
+	if (minor < 25)
+		return 23;
+	return minor < 26 ? 25 : 26;
+}
+
 static int on_process(void *ctx, struct process *ps, uint64_t time)
 {
 	struct gotrace *t = ctx;
@@ -18,6 +28,7 @@ static int on_process(void *ctx, struct process *ps, uint64_t time)
 	}
 	t->process = ps;
 	t->tgid = ps->tgid;
+	t->minor = header_of(t->options.go_minor ? t->options.go_minor : ps->info.go_minor);
 	t->begin = time ? time : 1;
 	return 0;
 }
@@ -64,22 +75,90 @@ static int on_processor(void *ctx, const struct p_change *c)
 	return result(t, err ? err : wire_change_p(t, c));
 }
 
+static int on_range(void *ctx, const struct range_change *c)
+{
+	struct gotrace *t = ctx;
+	int err = 0;
+
+	if (!ours(t, c->process))
+		return 0;
+	if (!(c->flags & CHANGE_INITIAL))
+		err = gen_for(t, c->time);
+	if (!err)
+		wire_range(t, c);
+	return result(t, err);
+}
+
+static int on_procs(void *ctx, const struct procs_change *c)
+{
+	struct gotrace *t = ctx;
+	int err = 0;
+
+	if (!ours(t, c->process))
+		return 0;
+	if (c->g)
+		err = gen_for(t, c->time);
+	if (!err)
+		wire_procs(t, c);
+	return result(t, err);
+}
+
+static int on_heap(void *ctx, const struct heap_change *c)
+{
+	struct gotrace *t = ctx;
+	int err;
+
+	if (!ours(t, c->process))
+		return 0;
+	err = gen_for(t, c->time);
+	if (!err)
+		wire_heap(t, c);
+	return result(t, err);
+}
+
+static int on_user(void *ctx, const struct user_change *c)
+{
+	struct gotrace *t = ctx;
+	int err;
+
+	if (!ours(t, c->g->process))
+		return 0;
+	err = gen_for(t, c->time);
+	return result(t, err ? err : wire_user(t, c));
+}
+
+static int on_label(void *ctx, const struct label_change *c)
+{
+	struct gotrace *t = ctx;
+	int err;
+
+	if (!ours(t, c->g->process))
+		return 0;
+	err = gen_for(t, c->time);
+	if (!err)
+		wire_label(t, c);
+	return result(t, err);
+}
+
+static int on_sample(void *ctx, const struct cpu_sample *c)
+{
+	struct gotrace *t = ctx;
+	int err;
+
+	if (!c->t->process || !ours(t, c->t->process))
+		return 0;
+	err = gen_for(t, c->time);
+	if (!err)
+		wire_sample(t, c);
+	return result(t, err);
+}
+
 static int on_loss(void *ctx, const struct ev_loss *l)
 {
 	struct gotrace *t = ctx;
-	struct wire_m *m, *next;
 
-	if (t->err || !t->process || t->done || l->loss_class >= LOSS_CLASSES)
-		return 0;
-	t->lost[l->loss_class] += l->count;
-	if (!t->gen)
-		return 0;
-	HASH_ITER(hh, t->ms, m, next) {
-		if (m->g && wire_is_running(m->g)) {
-			gen_running(t, m, l->h.time_ns > t->last ? l->h.time_ns : t->last);
-			break;
-		}
-	}
+	if (t->process && !t->done && !t->err && l->loss_class < LOSS_CLASSES)
+		wire_loss(t, l);
 	return 0;
 }
 
@@ -118,6 +197,12 @@ static const struct sink_ops ops = {
 	.process = on_process,
 	.goroutine = on_goroutine,
 	.processor = on_processor,
+	.range = on_range,
+	.procs = on_procs,
+	.user = on_user,
+	.label = on_label,
+	.heap = on_heap,
+	.sample = on_sample,
 	.loss = on_loss,
 	.gone = on_gone,
 	.end = on_end,
@@ -132,19 +217,13 @@ int gotrace_new(struct gotrace **out, int fd, const struct gotrace_options *opti
 		const struct symbols *symbols, struct error *e)
 {
 	struct gotrace *t = calloc(1, sizeof(*t));
-	int err;
 
 	if (!t)
 		return error_set(e, EXIT_FAILED, -ENOMEM, "no memory left for the Go trace");
 	if (options)
 		t->options = *options;
 	t->symbols = symbols;
-	t->minor = 22;
-	err = out_open(&t->file, fd, e);
-	if (err) {
-		free(t);
-		return err;
-	}
+	out_open(&t->file, fd);
 	*out = t;
 	return 0;
 }
@@ -156,8 +235,6 @@ void gotrace_set_symbols(struct gotrace *t, const struct symbols *symbols)
 
 int gotrace_finish(struct gotrace *t, struct error *e)
 {
-	int err;
-
 	if (!t->process && t->plain)
 		t->err = error_set(
 			&t->error, EXIT_FAILED, -ENODATA,
@@ -170,10 +247,6 @@ int gotrace_finish(struct gotrace *t, struct error *e)
 				   "events of %s; was it recorded at level goroutines?",
 				   t->options.tgid ? "that process" : "a Go process");
 	complete(t, t->last);
-	/* an unfinished generation has no place in the file, but what is whole has */
-	err = out_finish(&t->file, t->err ? NULL : &t->error);
-	if (!t->err)
-		t->err = err;
 	if (t->err && e)
 		*e = t->error;
 	return t->err;
@@ -200,7 +273,8 @@ void gotrace_free(struct gotrace *t)
 	}
 	tables_clear(&t->tables);
 	bytes_free(&t->out);
+	bytes_free(&t->samples);
+	wire_free_tasks(t);
 	free(t->loose);
-	out_close(&t->file);
 	free(t);
 }

@@ -7,9 +7,21 @@
  * The trace is written a generation, that is about a second, at a time. Each generation is whole
  * when it reaches the file, so a trace that ends early ends with its last generation.
  *
- * Header: "go 1.22", which every reader takes, or "go 1.23" as soon as a coroutine event is in
- * the trace. It is rewritten in place; output that cannot be rewritten (a pipe, or a file opened
- * for appending) is collected in an unnamed temporary file and copied at the end.
+ * The header names a release, and what is in the file is what that release writes:
+ *   - "go 1.22": every reader takes it. No coroutine events: a switch is an unblock, a block and a
+ *     start, and a new coroutine is runnable, as Go 1.22 has them;
+ *   - "go 1.23", of Go 1.23 and 1.24: coroutines, and statuses with stacks;
+ *   - "go 1.25": each generation tells the wall clock;
+ *   - "go 1.26", of Go 1.26 and later: each generation has an end, and stands for itself.
+ *
+ * What is lost leaves a gap: a task "gscope: events lost" from its begin to its end, which the page
+ * of tasks shows with its length, and a log message of category "gscope" in it, which the timeline
+ * shows. A task, as that is the only range of time that need not be one goroutine's or P's: those
+ * that begin and end it have no more to do with the loss than others. It begins up to 10 ms early,
+ * or later, where the generation begins or no goroutine ran.
+ *
+ * Ranges and annotations need a goroutine that runs; what comes at another moment waits for the
+ * next one or, if it is of one goroutine that does not run, is left out.
  *
  * Times are CLOCK_MONOTONIC nanoseconds (frequency 1e9). Readers take the base time of a batch
  * through a float64; it is rounded down to what a float64 holds exactly, the first event makes up
@@ -30,7 +42,12 @@ struct gotrace;
 
 struct gotrace_options {
 	uint32_t tgid; /* process to write; 0: the first whose trace begins */
+	unsigned int go_minor; /* header of Go 1.go_minor; 0: as the process's own release has it */
+	uint64_t mono_ns, wall_ns; /* CLOCK_MONOTONIC and CLOCK_REALTIME at one moment */
 };
+
+#define GOTRACE_MINOR_MIN 22U /* releases whose traces can be asked for: Go 1.22 ... */
+#define GOTRACE_MINOR_MAX 27U /* ... to 1.27 */
 
 /*
  * Write to fd, which stays the caller's. *symbols must outlive the writer; it may be NULL here and

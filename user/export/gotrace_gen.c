@@ -55,64 +55,70 @@ void wire_emit(struct gotrace *t, struct wire_m *m, uint64_t time, enum wire_typ
 		memcpy(ev->args, args, nargs * sizeof(*args));
 }
 
+/*
+ * With its stack, where that is known and can be said. The runtime gives one to those that did not
+ * run: viewers then know their names.
+ */
+static struct loose_event status_of(struct gotrace *t, const struct wire_g *g)
+{
+	struct loose_event ev = {
+		.type = WIRE_GO_STATUS,
+		.nargs = 3,
+		.args = {g->id, g->m ? g->m->tid : WIRE_NO_THREAD, g->status},
+	};
+
+	if (t->minor < 23 || g->status == WIRE_G_RUNNING || !(g->stack || g->start_pc))
+		return ev;
+	ev.type = WIRE_GO_STATUS_STACK;
+	ev.args[ev.nargs++] = g->stack ? stack_of(t, g, g->stack, g->skip) : stack_of_start(t, g);
+	return ev;
+}
+
 void wire_announce(struct gotrace *t, struct wire_g *g, struct wire_m *m, uint64_t time)
 {
+	struct loose_event ev;
+
 	if (g->gen == t->gen)
 		return;
 	g->gen = t->gen;
 	g->seq = 0;
-	WIRE_EMIT(t, m, time, WIRE_GO_STATUS, g->id, g->m ? g->m->tid : WIRE_NO_THREAD, g->status);
+	ev = status_of(t, g);
+	wire_emit(t, m, time, ev.type, ev.nargs, ev.args);
+	if (g->assists)
+		WIRE_EMIT(t, m, time, WIRE_ASSIST_ACTIVE, g->id);
+}
+
+static void p_status(struct gotrace *t, const struct wire_p *p, uint64_t time)
+{
+	WIRE_EMIT(t, p->m, time, WIRE_PROC_STATUS, (uint64_t)p->id, p->status);
 }
 
 void wire_announce_p(struct gotrace *t, struct wire_p *p, uint64_t time)
 {
 	p->seq = 0;
-	WIRE_EMIT(t, p->m, time, WIRE_PROC_STATUS, (uint64_t)p->id, p->status);
+	p_status(t, p, time);
+	if (p->sweeps)
+		WIRE_EMIT(t, p->m, time, WIRE_SWEEP_ACTIVE, (uint64_t)p->id);
 }
 
 /* --- what needs a running goroutine --------------------------------------------------------- */
 
-static void tell_procs(struct gotrace *t, struct wire_m *m, uint64_t time)
-{
-	unsigned int n = HASH_COUNT(t->ps);
-
-	/* without the number of Ps, go tool trace cannot draw /mmu */
-	if (n == t->told_procs)
-		return;
-	t->told_procs = n;
-	WIRE_EMIT(t, m, time, WIRE_PROCS_CHANGE, n, stack_of_start(t, m->g));
-}
-
-static void tell_losses(struct gotrace *t, struct wire_m *m, uint64_t time)
-{
-	static const char *const what[LOSS_CLASSES] = {
-		[LOSS_SCHED] = "thread switches", [LOSS_SYSCALL] = "system calls",
-		[LOSS_GO] = "goroutine events",   [LOSS_STACK] = "stacks",
-		[LOSS_SAMPLE] = "CPU samples",
-	};
-	char text[200] = "lost:";
-	size_t len = strlen(text);
-	bool any = false;
-
-	for (int i = 0; i < LOSS_CLASSES; i++) {
-		if (!t->lost[i])
-			continue;
-		len += (size_t)snprintf(text + len, sizeof(text) - len, "%s %s %" PRIu64,
-					any ? "," : "", what[i], t->lost[i]);
-		any = true;
-		t->lost[i] = 0;
-	}
-	if (any)
-		WIRE_EMIT(t, m, time, WIRE_USER_LOG, 0, tables_string(&t->tables, "gscope"),
-			  tables_string(&t->tables, text), stack_of_start(t, m->g));
-}
-
 void gen_running(struct gotrace *t, struct wire_m *m, uint64_t time)
 {
-	if (!m->g || m->g->status != WIRE_G_RUNNING || !m->p)
+	if (!m->g || !wire_is_running(m->g))
 		return;
-	tell_procs(t, m, time);
-	tell_losses(t, m, time);
+	gap_mark(t, m, time);
+	tell_runtime(t, m, time);
+	tell_gap(t, m, time);
+}
+
+struct wire_m *wire_speaker(struct gotrace *t, const struct thread *thread)
+{
+	struct wire_m *m = NULL;
+
+	if (thread && t->gen)
+		HASH_FIND(hh, t->ms, &thread->tid, sizeof(thread->tid), m);
+	return m && m->g && wire_is_running(m->g) ? m : NULL;
 }
 
 /* --- begin ---------------------------------------------------------------------------------- */
@@ -154,6 +160,8 @@ static void begin_first(struct gotrace *t)
 	unsigned int n;
 
 	t->gen = 1;
+	if (!t->procs)
+		t->procs = HASH_COUNT(t->ps);
 	n = loose_gs(t);
 	time = t->begin > n ? t->begin - n : 1; /* readers take 0 for "unknown" */
 	t->gen_begin = time;
@@ -204,11 +212,11 @@ static void mark_end(struct gotrace *t, uint64_t time)
 	HASH_ITER(hh, t->ps, p, next) {
 		if (p->m)
 			continue;
-		wire_announce_p(t, p, time);
+		p_status(t, p, time);
 		return;
 	}
 	if (t->ps)
-		wire_announce_p(t, t->ps, time);
+		p_status(t, t->ps, time);
 }
 
 static void loose_write(struct gotrace *t, struct batch *b, const struct loose_event *ev)
@@ -226,7 +234,7 @@ static void write_loose(struct gotrace *t)
 	size_t i = 0;
 
 	HASH_ITER(hh, t->gs, g, next) {
-		struct loose_event status = {.type = WIRE_GO_STATUS, .nargs = 3};
+		struct loose_event status, active = {.type = WIRE_ASSIST_ACTIVE, .nargs = 1};
 
 		if (g->m || g->gen == t->gen)
 			continue;
@@ -234,11 +242,12 @@ static void write_loose(struct gotrace *t)
 		time += step;
 		for (; i < t->nloose && t->loose[i].time <= time; i++)
 			loose_write(t, &batch, &t->loose[i]);
-		status.time = time;
-		status.args[0] = g->id;
-		status.args[1] = WIRE_NO_THREAD;
-		status.args[2] = g->status;
+		status = status_of(t, g);
+		status.time = active.time = time;
+		active.args[0] = g->id;
 		loose_write(t, &batch, &status);
+		if (g->assists)
+			loose_write(t, &batch, &active);
 	}
 	for (; i < t->nloose; i++)
 		loose_write(t, &batch, &t->loose[i]);
@@ -262,13 +271,25 @@ static void write_threads(struct gotrace *t)
 	}
 }
 
-static void write_frequency(struct gotrace *t)
+/* How times are to be read: runtime/tracetime.go, traceSyncBatch; before Go 1.25 the unit alone. */
+static void write_sync(struct gotrace *t)
 {
+	uint64_t base = batch_exact_time(t->gen_begin);
+	uint64_t wall = t->options.wall_ns + (t->gen_begin - t->options.mono_ns);
 	struct bytes data = {0};
 
+	if (t->minor >= 25)
+		bytes_byte(&data, WIRE_SYNC);
 	bytes_byte(&data, WIRE_FREQUENCY);
 	bytes_uvarint(&data, 1000000000);
-	batch_write(&t->out, t->gen, WIRE_NO_THREAD, batch_exact_time(t->gen_begin), &data);
+	if (t->minor >= 25) {
+		bytes_byte(&data, WIRE_CLOCK_SNAPSHOT);
+		bytes_uvarint(&data, t->gen_begin - base);
+		bytes_uvarint(&data, t->gen_begin);
+		bytes_uvarint(&data, wall / 1000000000);
+		bytes_uvarint(&data, wall % 1000000000);
+	}
+	batch_write(&t->out, t->gen, WIRE_NO_THREAD, base, &data);
 	bytes_free(&data);
 }
 
@@ -278,19 +299,28 @@ int gen_end(struct gotrace *t, uint64_t time, bool last)
 
 	if (!t->gen)
 		return 0;
-	if (last)
+	if (last) {
+		tell_last_gap(t);
 		mark_end(t, time);
+	}
 	write_loose(t);
 	write_threads(t);
+	samples_flush(t);
 	tables_write(&t->tables, t->symbols, t->tgid, t->gen, batch_exact_time(t->gen_begin),
 		     &t->out);
-	write_frequency(t);
+	write_sync(t);
+	if (t->minor >= 26)
+		bytes_byte(&t->out, WIRE_END_OF_GENERATION);
 	if (t->out.failed)
 		err = error_set(&t->error, EXIT_FAILED, -ENOMEM,
 				"no memory left for a second of the Go trace");
 	else
 		err = out_write(&t->file, t->minor, &t->out, &t->error);
 	tables_clear(&t->tables);
+	/* the reader looks up the kind by its old number when it ends: order.go, advanceGoRangeEnd */
+	if (t->stw)
+		tables_keep_string(&t->tables, t->stw_kind, t->stw_string);
 	t->out.len = 0;
+	t->nmarks = 0;
 	return err;
 }

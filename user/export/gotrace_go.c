@@ -112,7 +112,7 @@ static struct wire_m *creator(struct gotrace *t, const struct g_change *c)
 
 static int g_create(struct gotrace *t, const struct g_change *c)
 {
-	bool blocked = c->cause == G_CREATE_BLOCKED;
+	bool blocked = c->cause == G_CREATE_BLOCKED && t->minor >= 23;
 	struct wire_m *m = creator(t, c);
 	struct wire_g *g;
 
@@ -122,8 +122,7 @@ static int g_create(struct gotrace *t, const struct g_change *c)
 	if (!g)
 		return wire_no_memory(t);
 	g->gen = t->gen;
-	if (blocked)
-		t->minor = 23;
+	g->unstarted = c->cause == G_CREATE_BLOCKED && !blocked;
 	/* viewers name a goroutine by the first stack they see of it: rather none than a made-up one */
 	WIRE_EMIT(t, m, c->time, blocked ? WIRE_GO_CREATE_BLOCKED : WIRE_GO_CREATE, g->id,
 		  g->start_pc ? stack_of_start(t, g) : 0, doers_stack(t, c, CREATE_SKIP));
@@ -175,6 +174,10 @@ static int g_unblock(struct gotrace *t, struct wire_g *g, const struct g_change 
 {
 	struct wire_m *m = c->m ? wire_get_m(t, c->m) : NULL;
 
+	if (g->unstarted) {
+		g->unstarted = false;
+		return 0;
+	}
 	if (g->status != WIRE_G_WAITING)
 		return g_contradiction(t, c, "wakes up but is not waiting");
 	unblock(t, g, m, c);
@@ -190,6 +193,7 @@ static int g_stop(struct gotrace *t, struct wire_g *g, const struct g_change *c)
 {
 	if (!wire_is_running(g))
 		return g_contradiction(t, c, "stops but is not running");
+	range_stop_g(t, g, c->time);
 	WIRE_EMIT(t, g->m, c->time, WIRE_GO_STOP, reason(t, c), own_stack(t, g, c));
 	wire_unbind(g, WIRE_G_RUNNABLE);
 	return 0;
@@ -199,6 +203,7 @@ static int g_block(struct gotrace *t, struct wire_g *g, const struct g_change *c
 {
 	if (!wire_is_running(g))
 		return g_contradiction(t, c, "blocks but is not running");
+	range_stop_g(t, g, c->time);
 	WIRE_EMIT(t, g->m, c->time, WIRE_GO_BLOCK, reason(t, c), own_stack(t, g, c));
 	wire_unbind(g, WIRE_G_WAITING);
 	return 0;
@@ -208,6 +213,7 @@ static int g_exit(struct gotrace *t, struct wire_g *g, const struct g_change *c)
 {
 	if (!wire_is_running(g))
 		return g_contradiction(t, c, "ends but is not running");
+	range_stop_g(t, g, c->time);
 	WIRE_EMIT(t, g->m, c->time, WIRE_GO_DESTROY);
 	wire_del_g(t, g);
 	return 0;
@@ -220,6 +226,7 @@ static int g_syscall_enter(struct gotrace *t, struct wire_g *g, const struct g_c
 	if (!wire_is_running(g))
 		return g_contradiction(t, c, "enters a system call but is not running");
 	p = g->m->p;
+	range_enter_syscall(t, g, c->time);
 	WIRE_EMIT(t, g->m, c->time, WIRE_GO_SYSCALL_BEGIN, ++p->seq, own_stack(t, g, c));
 	p->status = WIRE_P_SYSCALL;
 	g->status = WIRE_G_SYSCALL;
@@ -289,7 +296,10 @@ static int g_extra_leave(struct gotrace *t, struct wire_g *g, const struct g_cha
 	return 0;
 }
 
-/* One event for both goroutines; G_SWITCH_IN, which follows, finds its work done. */
+/*
+ * One event for both goroutines; G_SWITCH_IN, which follows, finds its work done. Before Go 1.23
+ * there is no such event, and G_SWITCH_IN writes its part.
+ */
 static int g_switch_out(struct gotrace *t, struct wire_g *g, const struct g_change *c)
 {
 	bool exits = c->cause == G_SWITCH_EXIT;
@@ -298,9 +308,9 @@ static int g_switch_out(struct gotrace *t, struct wire_g *g, const struct g_chan
 
 	if (!wire_is_running(g))
 		return g_contradiction(t, c, "switches but is not running");
-	if (!target || target->status != WIRE_G_WAITING)
+	if (!target || target->status != WIRE_G_WAITING || t->minor < 23)
 		return exits ? g_exit(t, g, c) : g_block(t, g, c);
-	t->minor = 23;
+	range_stop_g(t, g, c->time);
 	wire_announce(t, target, m, c->time);
 	WIRE_EMIT(t, m, c->time, exits ? WIRE_GO_SWITCH_DESTROY : WIRE_GO_SWITCH, target->id,
 		  ++target->seq);
@@ -319,12 +329,14 @@ static int g_switch_in(struct gotrace *t, struct wire_g *g, const struct g_chang
 
 	if (m && g->m == m && g->status == WIRE_G_RUNNING)
 		return 0;
-	/* who switched to it is not known */
-	if (g->status != WIRE_G_WAITING)
+	if (g->status != WIRE_G_WAITING && !g->unstarted)
 		return g_contradiction(t, c, "is switched to but is not waiting");
 	if (!m || m->g || !m->p || m->p->status != WIRE_P_RUNNING)
 		return g_contradiction(t, c, "is switched to without a P");
-	unblock(t, g, m, c);
+	/* who switched to it is not known, or cannot be said */
+	if (!g->unstarted)
+		unblock(t, g, m, c);
+	g->unstarted = false;
 	start(t, g, m, c->time);
 	return 0;
 }

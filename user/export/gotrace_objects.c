@@ -80,6 +80,7 @@ struct wire_g *wire_new_g(struct gotrace *t, const struct goroutine *goroutine,
 
 void wire_del_g(struct gotrace *t, struct wire_g *g)
 {
+	wire_free_regions(g);
 	if (g->m)
 		g->m->g = NULL;
 	HASH_DELETE(hh, t->gs, g);
@@ -121,6 +122,17 @@ uint64_t stack_of(struct gotrace *t, const struct wire_g *g, uint64_t stack, int
 	} else {
 		ref.start_pc = 0;
 	}
+	return tables_stack(&t->tables, &ref);
+}
+
+uint64_t stack_exactly(struct gotrace *t, const struct wire_g *g, uint64_t stack, int skip)
+{
+	struct stack_ref ref = {.stack = stack, .skip = skip > 0 ? skip : 0};
+
+	if (!stack)
+		return 0;
+	if (g && g->id == 1)
+		ref.flags |= STACK_REF_MAIN;
 	return tables_stack(&t->tables, &ref);
 }
 

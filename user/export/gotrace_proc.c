@@ -23,6 +23,7 @@ void wire_steal(struct gotrace *t, struct wire_p *p, struct wire_m *thief, uint6
 
 void wire_start_p(struct gotrace *t, struct wire_p *p, struct wire_m *m, uint64_t time)
 {
+	range_start_p(t, p, time);
 	WIRE_EMIT(t, m, time, WIRE_PROC_START, (uint64_t)p->id, ++p->seq);
 	p->status = WIRE_P_RUNNING;
 	p->m = m;
@@ -83,6 +84,7 @@ static int p_stop(struct gotrace *t, struct wire_p *p, const struct p_change *c)
 		return p_contradiction(t, c, "stops on a thread that does not have it");
 	if (m->g && m->g->status == WIRE_G_RUNNING)
 		return p_contradiction(t, c, "stops under a running goroutine");
+	range_stop_p(t, p, c->time);
 	WIRE_EMIT(t, m, c->time, WIRE_PROC_STOP);
 	m->p = NULL;
 	p->m = NULL;

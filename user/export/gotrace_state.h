@@ -23,7 +23,15 @@ struct wire_p {
 	struct wire_m *m; /* that holds it: running or syscall */
 	uint32_t abandoned_by; /* tid, if abandoned */
 	uint64_t seq; /* of this generation */
+	bool sweeps; /* only while running */
 	UT_hash_handle hh;
+};
+
+/* A region of user code that is open; `below` is the one around it. */
+struct wire_region {
+	struct wire_region *below;
+	uint64_t task;
+	char type[];
 };
 
 struct wire_g {
@@ -36,6 +44,11 @@ struct wire_g {
 	uint64_t start_pc;
 	uint64_t stack; /* last one known */
 	int32_t skip;
+	bool unstarted; /* a coroutine that waits and is runnable to the reader: Go 1.22 */
+	bool assists; /* helps marking, whatever it does in between */
+	bool assist_over; /* and does no more, which it can say when it runs */
+	unsigned int nregions, unsaid_regions; /* open, and those too deep to be said */
+	struct wire_region *regions; /* the innermost */
 	UT_hash_handle hh; /* by serial */
 	UT_hash_handle hh_id; /* by id */
 };
@@ -46,6 +59,40 @@ struct loose_event {
 	enum wire_type type;
 	unsigned int nargs;
 	uint64_t args[WIRE_ARGS_MAX];
+};
+
+/* A task of the program, or of gscope's own, that is open. */
+struct wire_task {
+	uint64_t id;
+	UT_hash_handle hh;
+};
+
+/* The garbage collector, as it is and as the reader has been told. */
+struct wire_gc {
+	bool marks, initially;
+	bool told;
+	uint64_t told_gen; /* last generation in which something was told */
+	uint64_t seq; /* last one told */
+};
+
+struct wire_heap {
+	uint64_t live, goal; /* bytes */
+	bool new_live, new_goal; /* not yet told */
+};
+
+/* A moment at which thread `tid` could have said something: its next batch begins at out[at]. */
+struct wire_mark {
+	uint64_t time;
+	uint32_t tid;
+	size_t at;
+};
+
+#define WIRE_MARKS_MAX 128
+
+/* Losses not yet told. */
+struct wire_gap {
+	uint64_t since, until; /* ns; until 0: none */
+	uint64_t lost[LOSS_CLASSES];
 };
 
 struct gotrace {
@@ -61,15 +108,27 @@ struct gotrace {
 	struct wire_m *ms;
 	struct wire_p *ps;
 	struct wire_g *gs, *gs_by_id;
-	uint64_t lost[LOSS_CLASSES]; /* not yet told */
-	unsigned int told_procs; /* number of Ps last written */
+	struct wire_g *stw; /* stops the world; it runs */
+	char stw_kind[64];
+	uint64_t stw_string;
+	struct wire_gc gc;
+	struct wire_heap heap;
+	unsigned int procs; /* GOMAXPROCS */
+	unsigned int told_procs;
+	uint64_t told_procs_gen;
+	struct wire_task *tasks;
+	struct wire_gap gap;
+	uint64_t gaps; /* told so far */
 
-	int minor; /* Go 1.minor needed to read it */
+	unsigned int minor; /* Go 1.minor: of the header */
 	uint64_t gen; /* 0: none yet */
 	uint64_t begin; /* ns, of the process's trace */
 	uint64_t gen_begin; /* ns */
 	uint64_t last; /* ns, of the last event */
 	struct bytes out; /* batches of this generation */
+	struct wire_mark marks[WIRE_MARKS_MAX]; /* of this generation */
+	unsigned int nmarks;
+	struct bytes samples; /* a batch of them */
 	struct loose_event *loose;
 	size_t nloose, loose_size;
 	struct tables tables;
@@ -94,8 +153,12 @@ void wire_del_g(struct gotrace *t, struct wire_g *g);
 void wire_unbind(struct wire_g *g, enum wire_g_status status);
 void wire_bind(struct wire_g *g, struct wire_m *m, enum wire_g_status status);
 
-/* Stack ids of this generation, never 0: see gotrace.h for what stands in. g may be NULL. */
+/*
+ * Stack ids of this generation; g may be NULL. Where none is known stack_exactly() gives 0, none,
+ * and the others what stands in for it: see gotrace.h.
+ */
 uint64_t stack_of(struct gotrace *t, const struct wire_g *g, uint64_t stack, int skip);
+uint64_t stack_exactly(struct gotrace *t, const struct wire_g *g, uint64_t stack, int skip);
 uint64_t stack_of_start(struct gotrace *t, const struct wire_g *g);
 uint64_t stack_of_scheduler(struct gotrace *t);
 
@@ -128,7 +191,46 @@ int gen_for(struct gotrace *t, uint64_t time);
 /* Complete the current generation, if there is one, and write it. `last`: none follows. */
 int gen_end(struct gotrace *t, uint64_t time, bool last);
 
-/* A goroutine runs on m with a P: write what waits for such a moment. */
+/* If a goroutine runs on m with a P: write what waits for such a moment. */
 void gen_running(struct gotrace *t, struct wire_m *m, uint64_t time);
+
+/* The thread as the reader knows it, if a goroutine runs on it with a P, else NULL. */
+struct wire_m *wire_speaker(struct gotrace *t, const struct thread *thread);
+
+/* --- what the runtime does besides (gotrace_range.c) ---------------------------------------- */
+
+void wire_range(struct gotrace *t, const struct range_change *c);
+void wire_procs(struct gotrace *t, const struct procs_change *c);
+void wire_heap(struct gotrace *t, const struct heap_change *c);
+void tell_runtime(struct gotrace *t, struct wire_m *m, uint64_t time);
+
+/* g stops to run, or the P of m: what can only go on while they run ends. Before their event. */
+void range_stop_g(struct gotrace *t, struct wire_g *g, uint64_t time);
+void range_stop_p(struct gotrace *t, struct wire_p *p, uint64_t time);
+void range_start_p(struct gotrace *t, const struct wire_p *p, uint64_t time);
+void range_enter_syscall(struct gotrace *t, struct wire_g *g, uint64_t time);
+
+/* --- what the program says (gotrace_user.c) -------------------------------------------------- */
+
+int wire_user(struct gotrace *t, const struct user_change *c);
+void wire_label(struct gotrace *t, const struct label_change *c);
+int wire_open_task(struct gotrace *t, uint64_t id); /* 1: it is new; 0: it is open; -ENOMEM */
+void wire_close_task(struct gotrace *t, uint64_t id);
+void wire_free_regions(struct wire_g *g);
+void wire_free_tasks(struct gotrace *t);
+
+/* --- CPU samples (gotrace_sample.c) ---------------------------------------------------------- */
+
+void wire_sample(struct gotrace *t, const struct cpu_sample *c);
+void samples_flush(struct gotrace *t);
+
+/* --- losses (gotrace_gap.c) ------------------------------------------------------------------ */
+
+void wire_loss(struct gotrace *t, const struct ev_loss *l);
+void tell_gap(struct gotrace *t, struct wire_m *m, uint64_t time);
+void tell_last_gap(struct gotrace *t); /* before the last generation ends */
+
+/* A goroutine runs on m: remember a moment from which a gap can be said to last. */
+void gap_mark(struct gotrace *t, struct wire_m *m, uint64_t time);
 
 #endif

@@ -13,30 +13,36 @@
 #define ALIAS_PC (1ULL << 63) /* no code is there, on any architecture Go runs on */
 #define STACK_BYTES_MAX (WIRE_FRAMES_MAX * 40 + 32)
 
-uint64_t tables_string(struct tables *t, const char *s)
+static uint64_t add_string(struct tables *t, const char *s, size_t len, uint64_t id)
 {
-	size_t len = strlen(s);
-	struct table_string *str;
+	struct table_string *str = malloc(sizeof(*str) + len);
 
-	if (!len)
-		return 0;
-	if (len > WIRE_STRING_MAX) {
-		s += len - WIRE_STRING_MAX;
-		len = WIRE_STRING_MAX;
-	}
-	HASH_FIND(hh, t->strings, s, len, str);
-	if (str)
-		return str->id;
-	str = malloc(sizeof(*str) + len);
 	if (!str) {
 		t->failed = true;
 		return 0;
 	}
-	str->id = ++t->nstrings;
+	str->id = id;
 	str->len = len;
 	memcpy(str->text, s, len);
 	HASH_ADD_KEYPTR(hh, t->strings, str->text, len, str);
-	return str->id;
+	return id;
+}
+
+uint64_t tables_string(struct tables *t, const char *s)
+{
+	size_t len = strnlen(s, WIRE_STRING_MAX);
+	struct table_string *str;
+
+	if (!len)
+		return 0;
+	HASH_FIND(hh, t->strings, s, len, str);
+	return str ? str->id : add_string(t, s, len, ++t->nstrings);
+}
+
+void tables_keep_string(struct tables *t, const char *s, uint64_t id)
+{
+	t->nstrings = id;
+	add_string(t, s, strnlen(s, WIRE_STRING_MAX), id);
 }
 
 uint64_t tables_stack(struct tables *t, const struct stack_ref *ref)

@@ -26,6 +26,8 @@ enum wire_type {
 	WIRE_STACK = 3,
 	WIRE_STRINGS = 4,
 	WIRE_STRING = 5,
+	WIRE_CPU_SAMPLES = 6,
+	WIRE_CPU_SAMPLE = 7, /* time, m, p, g, stack */
 	WIRE_FREQUENCY = 8,
 	WIRE_PROCS_CHANGE = 9, /* number, stack */
 	WIRE_PROC_START = 10, /* p, p seq */
@@ -44,10 +46,32 @@ enum wire_type {
 	WIRE_GO_SYSCALL_END = 23,
 	WIRE_GO_SYSCALL_END_BLOCKED = 24,
 	WIRE_GO_STATUS = 25, /* g, m, enum wire_g_status */
+	WIRE_STW_BEGIN = 26, /* kind, stack */
+	WIRE_STW_END = 27,
+	WIRE_GC_ACTIVE = 28, /* gc seq */
+	WIRE_GC_BEGIN = 29, /* gc seq, stack */
+	WIRE_GC_END = 30, /* gc seq */
+	WIRE_SWEEP_ACTIVE = 31, /* p */
+	WIRE_SWEEP_BEGIN = 32, /* stack */
+	WIRE_SWEEP_END = 33, /* bytes swept, bytes reclaimed */
+	WIRE_ASSIST_ACTIVE = 34, /* g */
+	WIRE_ASSIST_BEGIN = 35, /* stack */
+	WIRE_ASSIST_END = 36,
+	WIRE_HEAP_ALLOC = 37, /* bytes */
+	WIRE_HEAP_GOAL = 38, /* bytes */
+	WIRE_GO_LABEL = 39, /* label */
+	WIRE_TASK_BEGIN = 40, /* task, parent, type, stack */
+	WIRE_TASK_END = 41, /* task, stack */
+	WIRE_REGION_BEGIN = 42, /* task, type, stack */
+	WIRE_REGION_END = 43, /* task, type, stack */
 	WIRE_USER_LOG = 44, /* task, key, value, stack */
 	WIRE_GO_SWITCH = 45, /* g, g seq; from here on Go 1.23 */
 	WIRE_GO_SWITCH_DESTROY = 46, /* g, g seq */
 	WIRE_GO_CREATE_BLOCKED = 47, /* g, its stack, creator's stack */
+	WIRE_GO_STATUS_STACK = 48, /* g, m, enum wire_g_status, stack */
+	WIRE_SYNC = 50, /* from here on Go 1.25 */
+	WIRE_CLOCK_SNAPSHOT = 51, /* monotonic ns, wall s, ns */
+	WIRE_END_OF_GENERATION = 52, /* Go 1.26 */
 };
 
 enum wire_g_status { WIRE_G_RUNNABLE = 1, WIRE_G_RUNNING, WIRE_G_SYSCALL, WIRE_G_WAITING };
@@ -141,8 +165,11 @@ struct tables {
 	bool failed; /* out of memory */
 };
 
-/* Id of a string (0 for "", and its last WIRE_STRING_MAX bytes if it is longer). */
+/* Id of a string (0 for ""); longer ones are cut to WIRE_STRING_MAX bytes as the runtime does. */
 uint64_t tables_string(struct tables *t, const char *s);
+
+/* Give a string the id it had in the generation before; first thing in a generation. */
+void tables_keep_string(struct tables *t, const char *s, uint64_t id);
 
 /* Id of a stack. Padding and unused members of *ref must be zero. */
 uint64_t tables_stack(struct tables *t, const struct stack_ref *ref);
@@ -156,20 +183,14 @@ void tables_clear(struct tables *t);
 /* --- file (gotrace_out.c) ------------------------------------------------------------------ */
 
 struct trace_out {
-	int fd; /* where the trace shall go */
-	int spool; /* temporary file, -1: fd can be written at any place */
-	off_t start; /* of the trace in what is written */
+	int fd; /* where the trace goes */
+	off_t start; /* of the trace in it; -1: it cannot be cut back */
 	uint64_t len; /* bytes of whole generations, header included */
-	int minor; /* Go 1.minor in the header; 0: not written yet */
 };
 
-int out_open(struct trace_out *o, int fd, struct error *e);
+void out_open(struct trace_out *o, int fd);
 
-/* Append a generation that needs a reader of Go 1.minor. On error the file is cut back to `len`. */
-int out_write(struct trace_out *o, int minor, const struct bytes *b, struct error *e);
-
-/* Bring what was spooled to its place. */
-int out_finish(struct trace_out *o, struct error *e);
-void out_close(struct trace_out *o);
+/* Append a generation, the first one behind the header of Go 1.minor. On error cut back to `len`. */
+int out_write(struct trace_out *o, unsigned int minor, const struct bytes *b, struct error *e);
 
 #endif

@@ -77,7 +77,7 @@ static void transitions(void)
 	GO(G_START, g2, &w->m[1], .other = NULL);
 	GO(G_BLOCK, g2, &w->m[1], .reason = "chan receive", .block = "chan receive", .stack = 8);
 	GO(G_UNBLOCK, g2, &w->m[0], .other = g1, .stack = 99);
-	world_lose(w, LOSS_GO, 12);
+	world_lose(w, LOSS_GO, 12, 0);
 	world_end(w);
 	check(&f, "0.000000000 process 4000 go1.25.3 /bin/server\n"
 		  "0.000000000 M4000 P0 G- proc-init running\n"

@@ -26,13 +26,18 @@ struct fixture {
 	int fd;
 };
 
-static void setup_fd(struct fixture *f, int fd, uint64_t begin)
+static void setup_fd(struct fixture *f, int fd, unsigned int minor)
 {
+	const struct gotrace_options options = {
+		.go_minor = minor,
+		.mono_ns = 500000,
+		.wall_ns = 1700000000999000000,
+	};
 	static const uint64_t leaf[] = {0x1001, 0x2001, 0x3001, 0x9001};
 	static const uint64_t create_stack[] = {0x7001, 0x8001, 0x4001, 0x5001, 0x9001};
 	static const uint64_t main_stack[] = {0x1001, 0x4001, 0x5001, 0x9001};
 
-	world_init(&f->w, begin);
+	world_init(&f->w, BEGIN);
 	world_symbol(&f->w, 0x1001, "runtime.gopark", "proc.go", 400);
 	world_symbol(&f->w, 0x2001, "main.recv", "main.go", 10);
 	world_symbol(&f->w, 0x3001, "main.worker", "main.go", 20);
@@ -47,13 +52,18 @@ static void setup_fd(struct fixture *f, int fd, uint64_t begin)
 	world_stack(&f->w, 9, create_stack, 5);
 	f->fd = fd;
 	f->t = NULL;
-	CU_ASSERT_EQUAL_FATAL(gotrace_new(&f->t, fd, NULL, f->w.symbols, NULL), 0);
+	CU_ASSERT_EQUAL_FATAL(gotrace_new(&f->t, fd, &options, f->w.symbols, NULL), 0);
 	f->w.sink = gotrace_sink(f->t);
+}
+
+static void setup_minor(struct fixture *f, unsigned int minor)
+{
+	setup_fd(f, memfd_create("trace", 0), minor);
 }
 
 static void setup(struct fixture *f)
 {
-	setup_fd(f, memfd_create("trace", 0), BEGIN);
+	setup_minor(f, 22);
 }
 
 static void teardown(struct fixture *f)
@@ -257,18 +267,17 @@ static void abandoned(void)
 	teardown(&f);
 }
 
-static void coroutines(void)
+static void switches(unsigned int minor, const char *golden)
 {
 	struct fixture f;
 	struct world *w = &f.w;
 	struct thread *m = &w->m[0];
 	struct goroutine *g1, *co;
 
-	setup(&f);
+	setup_minor(&f, minor);
 	world_p(w, P_RUNNING, m);
 	g1 = world_g(w, 1, G_RUNNING, m);
 	world_begin(w);
-	/* the header is on its way as go 1.22 when the first coroutine event comes */
 	w->now += 1000000000;
 	co = world_new_g(w, 20);
 	co->start_pc = 0x6000;
@@ -280,8 +289,18 @@ static void coroutines(void)
 	GO(G_SWITCH_OUT, g1, m, .other = co, .reason = "coroutine", .stack = 8);
 	GO(G_SWITCH_EXIT, co, m, .other = g1);
 	world_end(w);
-	check_golden(&f, "coroutines");
+	check_golden(&f, golden);
 	teardown(&f);
+}
+
+static void coroutines(void)
+{
+	switches(24, "coroutines");
+}
+
+static void coroutines_before(void)
+{
+	switches(22, "coroutines_before");
 }
 
 static void generations(void)
@@ -347,6 +366,173 @@ static void middle(void)
 	teardown(&f);
 }
 
+/* All that is not a change of state, in the order a runtime does it. */
+static void besides(void)
+{
+	struct fixture f;
+	struct world *w = &f.w;
+	struct thread *m = &w->m[0];
+	struct goroutine *g1, *worker, *helper;
+	struct proc *p;
+
+	setup_minor(&f, 27);
+	p = world_p(w, P_RUNNING, m);
+	g1 = world_g(w, 1, G_RUNNING, m);
+	worker = world_g(w, 2, G_RUNNABLE, NULL);
+	helper = world_g(w, 3, G_WAITING, NULL);
+	helper->stack = 7;
+	world_begin(w);
+	/* it helped to mark when the trace began, in a cycle that was under way */
+	world_range(
+		w, (struct range_change){.kind = RANGE_GC, .begin = true, .flags = CHANGE_INITIAL});
+	world_range(w, (struct range_change){.kind = RANGE_MARK_ASSIST,
+					     .begin = true,
+					     .g = helper,
+					     .flags = CHANGE_INITIAL});
+	world_procs(w, (struct procs_change){.n = 4});
+	world_heap(w, 1000, 4000);
+	world_range(w, (struct range_change){.kind = RANGE_GC, .g = g1, .p = p, .m = m});
+	world_heap(w, 1000, 0);
+	/* a cycle: stopped twice, a worker, sweeping */
+	world_range(w, (struct range_change){.kind = RANGE_GC,
+					     .begin = true,
+					     .g = g1,
+					     .p = p,
+					     .m = m,
+					     .stack = 8,
+					     .skip = 1});
+	world_range(w, (struct range_change){.kind = RANGE_STW,
+					     .begin = true,
+					     .g = g1,
+					     .p = p,
+					     .m = m,
+					     .name = "GC sweep termination",
+					     .stack = 8});
+	world_procs(w, (struct procs_change){.n = 2, .g = g1, .p = p, .m = m, .stack = 8});
+	world_range(w, (struct range_change){.kind = RANGE_STW, .g = g1, .p = p, .m = m});
+	world_range(
+		w,
+		(struct range_change){
+			.kind = RANGE_SWEEP, .begin = true, .g = g1, .p = p, .m = m, .stack = 8});
+	world_range(w,
+		    (struct range_change){
+			    .kind = RANGE_SWEEP, .p = p, .m = m, .swept = 8192, .reclaimed = 96});
+	GO(G_STOP, g1, m, .block = "preempted", .stack = 8);
+	GO(G_START, worker, m);
+	world_label(
+		w,
+		(struct label_change){
+			.g = worker, .p = p, .m = m, .label = "GC (dedicated)", .gc_worker = true});
+	world_sample(w, (struct cpu_sample){.t = m, .g = worker, .p = p, .stack = 7});
+	world_sample(w, (struct cpu_sample){.t = &w->m[1]});
+	/* all that is open is so in the next generation, too */
+	world_range(w, (struct range_change){.kind = RANGE_STW,
+					     .begin = true,
+					     .g = worker,
+					     .p = p,
+					     .m = m,
+					     .name = "GC mark termination"});
+	world_range(w, (struct range_change){
+			       .kind = RANGE_SWEEP, .begin = true, .g = worker, .p = p, .m = m});
+	w->now += 1000000000;
+	world_range(w, (struct range_change){.kind = RANGE_SWEEP, .p = p, .m = m});
+	world_range(w, (struct range_change){.kind = RANGE_GC, .g = worker, .p = p, .m = m});
+	world_range(w, (struct range_change){.kind = RANGE_STW, .g = worker, .p = p, .m = m});
+	GO(G_BLOCK, worker, m, .reason = "GC worker (idle)", .block = "GC background sweeper wait");
+	GO(G_UNBLOCK, helper, m);
+	GO(G_START, helper, m);
+	world_range(w,
+		    (struct range_change){.kind = RANGE_MARK_ASSIST, .g = helper, .p = p, .m = m});
+	world_end(w);
+	check_golden(&f, "besides");
+	teardown(&f);
+}
+
+#define USER(kind_, ...) \
+	world_user(w, (struct user_change){.kind = kind_, .g = g, .p = p, .m = m, __VA_ARGS__})
+
+static void annotations(void)
+{
+	struct fixture f;
+	struct world *w = &f.w;
+	struct thread *m = &w->m[0];
+	struct goroutine *g;
+	struct proc *p;
+
+	setup(&f);
+	p = world_p(w, P_RUNNING, m);
+	g = world_g(w, 7, G_RUNNING, m);
+	world_begin(w);
+	/* a region and a task that began before */
+	USER(USER_REGION_END, .task = 3, .name = "early");
+	USER(USER_TASK_END, .task = 3, .stack = 8);
+	USER(USER_TASK_BEGIN, .task = 4, .parent = 3, .name = "request", .stack = 8);
+	/* twice: the reader would refuse it */
+	USER(USER_TASK_BEGIN, .task = 4, .name = "request");
+	USER(USER_REGION_BEGIN, .task = 4, .name = "outer", .stack = 8);
+	USER(USER_REGION_BEGIN, .task = 4, .name = "lost");
+	USER(USER_REGION_BEGIN, .task = 4, .name = "inner");
+	USER(USER_LOG, .task = 4, .name = "key", .text = "value");
+	USER(USER_LOG, .name = "", .text = "without a task");
+	USER(USER_START_REGION, .task = 4, .name = "begun");
+	USER(USER_REGION_END, .task = 4, .name = "inner");
+	/* never begun, or lost, while others are open */
+	USER(USER_REGION_END, .task = 5, .name = "lost");
+	/* in another generation, where strings have other numbers; the one within ends with it */
+	w->now += 1000000000;
+	USER(USER_REGION_END, .task = 4, .name = "outer");
+	USER(USER_TASK_END, .task = 4);
+	/* ids may come again */
+	USER(USER_TASK_BEGIN, .task = 4, .name = "again");
+	world_label(w, (struct label_change){.g = g, .p = p, .m = m, .label = "user=a, path=/"});
+	world_label(w, (struct label_change){.g = g, .p = p, .m = m, .label = ""});
+	world_label(w, (struct label_change){.g = g, .p = p, .m = m, .label = "GC (idle)"});
+	world_end(w);
+	check_golden(&f, "annotations");
+	teardown(&f);
+}
+
+/* Ends that are missing, and such that end nothing; the reader takes neither. */
+static void open_ends(void)
+{
+	struct fixture f;
+	struct world *w = &f.w;
+	struct thread *m = &w->m[0];
+	struct goroutine *g;
+	struct proc *p;
+
+	setup(&f);
+	p = world_p(w, P_RUNNING, m);
+	g = world_g(w, 7, G_RUNNING, m);
+	world_begin(w);
+	for (int kind = RANGE_STW; kind <= RANGE_SWEEP; kind++)
+		world_range(w, (struct range_change){
+				       .kind = (enum range_kind)kind, .g = g, .p = p, .m = m});
+	for (int i = 0; i < 2; i++) {
+		for (int kind = RANGE_STW; kind <= RANGE_SWEEP; kind++)
+			world_range(w, (struct range_change){.kind = (enum range_kind)kind,
+							     .begin = true,
+							     .g = g,
+							     .p = p,
+							     .m = m,
+							     .name = "GOMAXPROCS"});
+	}
+	/* in a system call neither the world is stopped nor anything marked or swept */
+	GO(G_SYSCALL_ENTER, g, m);
+	GO(G_SYSCALL_RETURN, g, m);
+	world_range(w, (struct range_change){
+			       .kind = RANGE_MARK_ASSIST, .begin = true, .g = g, .p = p, .m = m});
+	GO(G_BLOCK, g, m);
+	/* told late */
+	world_range(w, (struct range_change){.kind = RANGE_MARK_ASSIST, .g = g});
+	world_range(w, (struct range_change){.kind = RANGE_GC, .flags = CHANGE_REPAIR});
+	GO(G_UNBLOCK, g, m);
+	GO(G_START, g, m);
+	world_end(w);
+	check_golden(&f, "open_ends");
+	teardown(&f);
+}
+
 static void losses(void)
 {
 	struct fixture f;
@@ -359,12 +545,24 @@ static void losses(void)
 	g->start_pc = 0x6000;
 	world_begin(w);
 	/* nobody runs who could say it */
-	world_lose(w, LOSS_GO, 3);
-	world_lose(w, LOSS_GO, 4);
-	world_lose(w, LOSS_STACK, 1);
+	world_lose(w, LOSS_GO, 3, w->now - 600);
+	world_lose(w, LOSS_GO, 4, w->now - 500);
+	world_lose(w, LOSS_STACK, 1, w->now - 500);
+	w->now += WORLD_STEP;
 	GO(G_START, g, &w->m[0]);
-	world_lose(w, LOSS_SCHED, 2);
+	/* while goroutines run, in the midst of what was written already */
+	for (int i = 0; i < 3; i++) {
+		w->now += 20000000;
+		GO(G_STOP, g, &w->m[0], .stack = 8);
+		GO(G_START, g, &w->m[0]);
+	}
+	world_lose(w, LOSS_SCHED, 2, w->now - 30000000);
+	w->now += WORLD_STEP;
+	GO(G_STOP, g, &w->m[0], .stack = 8);
+	GO(G_START, g, &w->m[0]);
 	GO(G_BLOCK, g, &w->m[0], .reason = "select", .stack = 999);
+	/* nobody runs any more */
+	world_lose(w, LOSS_SAMPLE, 5, BEGIN);
 	world_end(w);
 	check_golden(&f, "losses");
 	teardown(&f);
@@ -372,9 +570,9 @@ static void losses(void)
 
 /* --- the file -------------------------------------------------------------------------------- */
 
-static void short_history(struct world *w, bool coroutine)
+static void short_history(struct world *w)
 {
-	struct goroutine *g1, *co;
+	struct goroutine *g1;
 
 	world_p(w, P_RUNNING, &w->m[0]);
 	g1 = world_g(w, 1, G_RUNNING, &w->m[0]);
@@ -384,27 +582,23 @@ static void short_history(struct world *w, bool coroutine)
 		GO(G_STOP, g1, &w->m[0], .stack = 8);
 		GO(G_START, g1, &w->m[0]);
 	}
-	if (coroutine) {
-		co = world_new_g(w, 2);
-		GO(G_CREATE_BLOCKED, co, &w->m[0], .other = g1);
-	}
 	world_end(w);
 }
 
-static uint8_t *history_in(int fd, bool coroutine, size_t *n)
+static uint8_t *history_in(int fd, unsigned int minor, size_t *n)
 {
 	struct fixture f;
 	uint8_t *data;
 
-	setup_fd(&f, fd, BEGIN);
-	short_history(&f.w, coroutine);
+	setup_fd(&f, fd, minor);
+	short_history(&f.w);
 	CU_ASSERT_EQUAL(gotrace_finish(f.t, NULL), 0);
 	data = wire_read(fd, n);
 	teardown(&f);
 	return data;
 }
 
-/* The same bytes whatever fd is; the header changes after generations were written. */
+/* The same bytes whatever fd is. */
 static void pipes_and_appending(void)
 {
 	char path[] = "/tmp/gscope-unit.XXXXXX";
@@ -413,34 +607,62 @@ static void pipes_and_appending(void)
 	struct fixture f;
 	int fds[2], fd;
 
-	file = history_in(memfd_create("trace", 0), true, &nfile);
+	file = history_in(memfd_create("trace", 0), 26, &nfile);
 	CU_ASSERT_FATAL(file && nfile > 16 && nfile < sizeof(buf));
-	CU_ASSERT_EQUAL(memcmp(file, "go 1.23 trace\0\0\0", 16), 0);
+	CU_ASSERT_EQUAL(memcmp(file, "go 1.26 trace\0\0\0", 16), 0);
 
 	fd = mkstemp(path);
 	close(fd);
 	fd = open(path, O_RDWR | O_APPEND);
 	unlink(path);
 	CU_ASSERT_EQUAL(write(fd, "head", 4), 4);
-	other = history_in(fd, true, &nother);
+	other = history_in(fd, 26, &nother);
 	CU_ASSERT_FATAL(other && nother == nfile + 4);
 	CU_ASSERT_EQUAL(memcmp(other, "head", 4), 0);
 	CU_ASSERT_EQUAL(memcmp(other + 4, file, nfile), 0);
 	free(other);
 
 	CU_ASSERT_EQUAL_FATAL(pipe(fds), 0);
-	setup_fd(&f, fds[1], BEGIN);
-	short_history(&f.w, true);
+	setup_fd(&f, fds[1], 26);
+	short_history(&f.w);
 	CU_ASSERT_EQUAL(gotrace_finish(f.t, NULL), 0);
 	CU_ASSERT_EQUAL(read(fds[0], buf, sizeof(buf)), (ssize_t)nfile);
 	CU_ASSERT_EQUAL(memcmp(buf, file, nfile), 0);
 	teardown(&f);
 	close(fds[0]);
 	free(file);
+}
 
-	file = history_in(memfd_create("trace", 0), false, &nfile);
-	CU_ASSERT_EQUAL(memcmp(file, "go 1.22 trace\0\0\0", 16), 0);
-	free(file);
+/* Of what is asked for, else of the process's own release. */
+static void headers(void)
+{
+	static const struct {
+		unsigned int asked, own, written;
+	} cases[] = {
+		{0, 0, 22},   {0, 19, 22},  {0, 21, 22},  {0, 22, 22},  {0, 23, 23},
+		{0, 24, 23},  {0, 25, 25},  {0, 26, 26},  {0, 27, 26},  {0, 28, 26},
+		{22, 27, 22}, {24, 19, 23}, {27, 22, 26}, {25, 26, 25},
+	};
+
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		char want[16] = "";
+		struct fixture f;
+		uint8_t *data;
+		size_t n = 0;
+
+		setup_minor(&f, cases[i].asked);
+		f.w.ps.info.go_minor = (uint16_t)cases[i].own;
+		short_history(&f.w);
+		CU_ASSERT_EQUAL(gotrace_finish(f.t, NULL), 0);
+		snprintf(want, sizeof(want), "go 1.%u trace", cases[i].written);
+		data = wire_read(f.fd, &n);
+		CU_ASSERT_FATAL(data && n > 16);
+		CU_ASSERT_EQUAL(memcmp(data, want, 16), 0);
+		/* the last byte ends the last generation */
+		CU_ASSERT_EQUAL(data[n - 1] == 52, cases[i].written >= 26);
+		free(data);
+		teardown(&f);
+	}
 }
 
 /* In a file that has something before it, the header is written where the trace begins. */
@@ -452,7 +674,7 @@ static void starts_at_the_offset(void)
 	char *text;
 
 	CU_ASSERT_EQUAL(write(fd, "0123456789", 10), 10);
-	data = history_in(fd, true, &n);
+	data = history_in(fd, 23, &n);
 	CU_ASSERT_FATAL(data && n > 26);
 	CU_ASSERT_EQUAL(memcmp(data, "0123456789go 1.23", 17), 0);
 	text = wire_text(data + 10, n - 10);
@@ -466,9 +688,9 @@ static void full_disk(void)
 	struct fixture f;
 	struct error e = {0};
 
-	setup_fd(&f, open("/dev/full", O_WRONLY), BEGIN);
-	short_history(&f.w, false);
-	/* spooled, as it is no regular file: the error comes at the end */
+	setup_fd(&f, open("/dev/full", O_WRONLY), 22);
+	short_history(&f.w);
+	CU_ASSERT_EQUAL(f.w.err, -ENOSPC);
 	CU_ASSERT_EQUAL(gotrace_finish(f.t, &e), -ENOSPC);
 	CU_ASSERT_PTR_NOT_NULL(strstr(e.text, "full"));
 	teardown(&f);
@@ -484,11 +706,11 @@ static void keeps_whole_generations(void)
 	size_t n = 0, first;
 	char *text;
 
-	setup_fd(&f, fd, BEGIN);
+	setup_fd(&f, fd, 22);
 	world_p(&f.w, P_RUNNING, &f.w.m[0]);
 	world_g(&f.w, 1, G_RUNNING, &f.w.m[0]);
 	world_begin(&f.w);
-	world_lose(&f.w, LOSS_GO, 1);
+	world_lose(&f.w, LOSS_GO, 1, 0);
 	f.w.now += 2000000000;
 	world_go(&f.w, G_STOP, &f.w.g[0], &f.w.m[0], NULL);
 	data = wire_read(fd, &first);
@@ -521,7 +743,7 @@ static void no_process(void)
 	world_init(&w, BEGIN);
 	CU_ASSERT_EQUAL(gotrace_new(&t, fd, &options, w.symbols, &e), 0);
 	w.sink = gotrace_sink(t);
-	short_history(&w, false);
+	short_history(&w);
 	CU_ASSERT_EQUAL(w.err, 0);
 	CU_ASSERT_EQUAL(gotrace_finish(t, &e), -ENODATA);
 	CU_ASSERT_PTR_NOT_NULL(strstr(e.text, "nothing to write"));
@@ -576,10 +798,15 @@ static CU_TestInfo tests[] = {
 	{"all causes", all_causes},
 	{"system calls kept, lost and stolen", syscalls},
 	{"a P left by a C thread", abandoned},
-	{"coroutines need go 1.23", coroutines},
+	{"coroutines", coroutines},
+	{"coroutines before Go 1.23", coroutines_before},
+	{"what the runtime does besides", besides},
+	{"what the program says", annotations},
+	{"ends that are missing or too many", open_ends},
 	{"a new generation", generations},
 	{"from the middle to the middle", middle},
 	{"losses", losses},
+	{"headers", headers},
 	{"pipes and files open for appending", pipes_and_appending},
 	{"begins where the file stands", starts_at_the_offset},
 	{"full disk", full_disk},

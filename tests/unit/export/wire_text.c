@@ -18,6 +18,8 @@ static const struct {
 	[3] = {"Stack", {"id", "nframes"}},
 	[4] = {"Strings", {0}},
 	[5] = {"String", {"id"}},
+	[6] = {"CPUSamples", {0}},
+	[7] = {"CPUSample", {"time", "m", "p", "g", "stack"}},
 	[8] = {"Frequency", {"freq"}},
 	[9] = {"ProcsChange", {"dt", "procs_value", "stack"}},
 	[10] = {"ProcStart", {"dt", "p", "p_seq"}},
@@ -36,10 +38,32 @@ static const struct {
 	[23] = {"GoSyscallEnd", {"dt"}},
 	[24] = {"GoSyscallEndBlocked", {"dt"}},
 	[25] = {"GoStatus", {"dt", "g", "m", "gstatus"}},
+	[26] = {"STWBegin", {"dt", "kind_string", "stack"}},
+	[27] = {"STWEnd", {"dt"}},
+	[28] = {"GCActive", {"dt", "gc_seq"}},
+	[29] = {"GCBegin", {"dt", "gc_seq", "stack"}},
+	[30] = {"GCEnd", {"dt", "gc_seq"}},
+	[31] = {"GCSweepActive", {"dt", "p"}},
+	[32] = {"GCSweepBegin", {"dt", "stack"}},
+	[33] = {"GCSweepEnd", {"dt", "swept_value", "reclaimed_value"}},
+	[34] = {"GCMarkAssistActive", {"dt", "g"}},
+	[35] = {"GCMarkAssistBegin", {"dt", "stack"}},
+	[36] = {"GCMarkAssistEnd", {"dt"}},
+	[37] = {"HeapAlloc", {"dt", "heapalloc_value"}},
+	[38] = {"HeapGoal", {"dt", "heapgoal_value"}},
+	[39] = {"GoLabel", {"dt", "label_string"}},
+	[40] = {"UserTaskBegin", {"dt", "task", "parent_task", "name_string", "stack"}},
+	[41] = {"UserTaskEnd", {"dt", "task", "stack"}},
+	[42] = {"UserRegionBegin", {"dt", "task", "name_string", "stack"}},
+	[43] = {"UserRegionEnd", {"dt", "task", "name_string", "stack"}},
 	[44] = {"UserLog", {"dt", "task", "key_string", "value_string", "stack"}},
 	[45] = {"GoSwitch", {"dt", "g", "g_seq"}},
 	[46] = {"GoSwitchDestroy", {"dt", "g", "g_seq"}},
 	[47] = {"GoCreateBlocked", {"dt", "new_g", "new_stack", "stack"}},
+	[48] = {"GoStatusStack", {"dt", "g", "m", "gstatus", "stack"}},
+	[50] = {"Sync", {0}},
+	[51] = {"ClockSnapshot", {"dt", "mono", "sec", "nsec"}},
+	[52] = {"EndOfGeneration", {0}},
 };
 
 struct input {
@@ -97,7 +121,7 @@ static void print_event(struct input *in, FILE *out, const uint8_t **batch_end)
 	uint64_t args[5] = {0};
 
 	if (type >= sizeof(specs) / sizeof(specs[0]) || !specs[type].name ||
-	    (type == 1) != (in->at - 1 >= *batch_end)) {
+	    (type == 1 || type == 52) != (in->at - 1 >= *batch_end)) {
 		in->bad = true;
 		return;
 	}

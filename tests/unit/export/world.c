@@ -205,12 +205,61 @@ void world_proc(struct world *w, enum p_cause cause, struct proc *p, struct thre
 	w->now += WORLD_STEP;
 }
 
-void world_lose(struct world *w, enum loss_class class, uint64_t count)
+void world_range(struct world *w, struct range_change c)
+{
+	c.time = w->now;
+	c.process = &w->ps;
+	c.name = c.name ? c.name : "";
+	TELL(w, range, &c);
+	w->now += WORLD_STEP;
+}
+
+void world_procs(struct world *w, struct procs_change c)
+{
+	c.time = w->now;
+	c.process = &w->ps;
+	TELL(w, procs, &c);
+	w->now += WORLD_STEP;
+}
+
+void world_user(struct world *w, struct user_change c)
+{
+	c.time = w->now;
+	c.name = c.name ? c.name : "";
+	c.text = c.text ? c.text : "";
+	TELL(w, user, &c);
+	w->now += WORLD_STEP;
+}
+
+void world_label(struct world *w, struct label_change c)
+{
+	c.time = w->now;
+	TELL(w, label, &c);
+	w->now += WORLD_STEP;
+}
+
+void world_heap(struct world *w, uint64_t live, uint64_t goal)
+{
+	struct heap_change c = {.time = w->now, .process = &w->ps, .live = live, .goal = goal};
+
+	TELL(w, heap, &c);
+	w->now += WORLD_STEP;
+}
+
+void world_sample(struct world *w, struct cpu_sample c)
+{
+	c.time = w->now;
+	TELL(w, sample, &c);
+	w->now += WORLD_STEP;
+}
+
+void world_lose(struct world *w, enum loss_class class, uint64_t count, uint64_t since)
 {
 	struct ev_loss l = {
 		.h = {.time_ns = w->now, .type = EV_LOSS, .size = sizeof(l)},
 		.loss_class = class,
 		.count = count,
+		.since_ns = since,
 	};
 
 	TELL(w, loss, &l);

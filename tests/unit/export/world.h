@@ -48,7 +48,15 @@ struct goroutine *world_new_g(struct world *w, uint64_t id);
 void world_go(struct world *w, enum g_cause cause, struct goroutine *g, struct thread *m,
 	      const struct with *with);
 void world_proc(struct world *w, enum p_cause cause, struct proc *p, struct thread *m);
-void world_lose(struct world *w, enum loss_class class, uint64_t count);
+void world_lose(struct world *w, enum loss_class class, uint64_t count, uint64_t since);
+
+/* What comes besides, also one step each. Time and process need not be set, nor empty strings. */
+void world_range(struct world *w, struct range_change c);
+void world_procs(struct world *w, struct procs_change c);
+void world_user(struct world *w, struct user_change c);
+void world_label(struct world *w, struct label_change c);
+void world_heap(struct world *w, uint64_t live, uint64_t goal);
+void world_sample(struct world *w, struct cpu_sample c);
 void world_end(struct world *w);
 
 /* One frame per PC. */

@@ -1,0 +1,140 @@
+/* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
+/*
+ * Losses. A gap is a task of its own, "gscope: events lost", from its begin to its end, and a log
+ * message that says what was lost; see gotrace.h.
+ *
+ * A loss is known at its end. The begin of the task is put behind the last mark before it: a batch
+ * that was closed early, when a goroutine ran that could be the one to begin a task.
+ */
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "user/export/gotrace_state.h"
+
+#define MARK_NS 10000000U
+#define FIRST_TASK (1ULL << 62) /* the runtime counts from 1 */
+
+void gap_mark(struct gotrace *t, struct wire_m *m, uint64_t time)
+{
+	struct wire_mark *last = t->nmarks ? &t->marks[t->nmarks - 1] : NULL;
+
+	if (t->nmarks == WIRE_MARKS_MAX || (last && time < last->time + MARK_NS))
+		return;
+	batch_flush(&m->batch, &t->out, t->gen, m->tid);
+	t->marks[t->nmarks++] = (struct wire_mark){
+		.time = time,
+		.tid = m->tid,
+		.at = t->out.len,
+	};
+}
+
+/* The last mark before the gap, or the first one of the generation. */
+static unsigned int mark_before(const struct gotrace *t, uint64_t since)
+{
+	unsigned int i = 0;
+
+	while (i + 1 < t->nmarks && t->marks[i + 1].time <= since)
+		i++;
+	return i;
+}
+
+/* Before what was inserted there already. */
+static void insert(struct gotrace *t, unsigned int i, enum wire_type type, unsigned int nargs,
+		   const uint64_t *args)
+{
+	const struct wire_mark *mark = &t->marks[i];
+	struct bytes added = {0}, *out = &t->out;
+	struct batch b = {0};
+	size_t behind = out->len - mark->at;
+
+	batch_event(&b, &added, t->gen, mark->tid, mark->time, type, args, nargs);
+	batch_flush(&b, &added, t->gen, mark->tid);
+	/* make room, then move what was written behind the mark */
+	bytes_add(out, added.data, added.len);
+	out->failed |= added.failed;
+	if (!out->failed) {
+		uint8_t *at = out->data + mark->at;
+
+		memmove(at + added.len, at, behind);
+		memcpy(at, added.data, added.len);
+		while (++i < t->nmarks)
+			t->marks[i].at += added.len;
+	}
+	bytes_free(&b.data);
+	bytes_free(&added);
+}
+
+static void describe(const struct wire_gap *gap, char *text, size_t size)
+{
+	static const char *const what[LOSS_CLASSES] = {
+		[LOSS_SCHED] = "thread switches", [LOSS_SYSCALL] = "system calls",
+		[LOSS_GO] = "goroutine events",   [LOSS_STACK] = "stacks",
+		[LOSS_SAMPLE] = "CPU samples",
+	};
+	size_t len = (size_t)snprintf(
+		text, size, "lost within %" PRIu64 " us:", (gap->until - gap->since) / 1000);
+	const char *comma = "";
+
+	for (int i = 0; i < LOSS_CLASSES; i++) {
+		if (!gap->lost[i])
+			continue;
+		len += (size_t)snprintf(text + len, size - len, "%s %s %" PRIu64, comma, what[i],
+					gap->lost[i]);
+		comma = ",";
+	}
+}
+
+static void say(struct gotrace *t, struct wire_m *m, uint64_t time)
+{
+	unsigned int last = t->nmarks - 1, first = mark_before(t, t->gap.since);
+	struct tables *tables = &t->tables;
+	uint64_t begin[4], end[2] = {0}, log[4] = {0};
+	char text[256];
+	int err;
+
+	do
+		begin[0] = log[0] = end[0] = FIRST_TASK + t->gaps++;
+	while (!(err = wire_open_task(t, begin[0])));
+	wire_close_task(t, begin[0]);
+	t->out.failed |= err < 0;
+	describe(&t->gap, text, sizeof(text));
+	begin[1] = begin[3] = 0;
+	begin[2] = tables_string(tables, "gscope: events lost");
+	log[1] = tables_string(tables, "gscope");
+	log[2] = tables_string(tables, text);
+	if (m) {
+		wire_emit(t, m, time, WIRE_USER_LOG, 4, log);
+		wire_emit(t, m, time, WIRE_TASK_END, 2, end);
+	} else {
+		insert(t, last, WIRE_TASK_END, 2, end);
+		insert(t, last, WIRE_USER_LOG, 4, log);
+	}
+	insert(t, first, WIRE_TASK_BEGIN, 4, begin);
+	t->gap = (struct wire_gap){0};
+}
+
+void tell_gap(struct gotrace *t, struct wire_m *m, uint64_t time)
+{
+	/* losses of one moment come one by one: tell them together, with what comes after */
+	if (t->gap.until && time > t->gap.until)
+		say(t, m, time);
+}
+
+void tell_last_gap(struct gotrace *t)
+{
+	if (t->gap.until && t->nmarks)
+		say(t, NULL, 0);
+}
+
+void wire_loss(struct gotrace *t, const struct ev_loss *l)
+{
+	struct wire_gap *gap = &t->gap;
+	uint64_t since = l->since_ns < l->h.time_ns ? l->since_ns : l->h.time_ns;
+
+	if (!gap->until || since < gap->since)
+		gap->since = since;
+	if (l->h.time_ns > gap->until)
+		gap->until = l->h.time_ns;
+	gap->lost[l->loss_class] += l->count;
+}
