@@ -208,6 +208,9 @@ lost() {
 	answers
 	lossy capture.gscope
 	go_trace capture.gscope
+	grep -q 'TaskBegin .*Type="gscope: events lost"' parsed || fail 'the trace has no gap'
+	grep -q 'Log .*Category="gscope" Message="lost within ' parsed ||
+		fail 'the trace does not say what was lost'
 	run_gscope report 0 report capture.gscope
 	grep -Eqi '[1-9][0-9,]* .*lost' report.out || fail 'the report does not say what was lost'
 }
@@ -232,6 +235,24 @@ lost_trace() {
 }
 add lost-trace lost_trace
 need "$oldest" http plain
+
+# One capture for the tools of every release; by itself for those of the release it was built with.
+versions() {
+	local release header
+
+	start_load server "$newest"
+	start_gscope record record -p "${target[server]}" -d 100ms -o capture.gscope
+	await_gscope record 0
+	for release in 1.22 1.23 1.25 1.26; do
+		go_trace capture.gscope --go-version $release
+		header=$(head -c 16 capture.gscope.trace | tr -d '\0')
+		[ "$header" = "go $release trace" ] || fail "the header of $release is $header"
+	done
+	run_gscope own 0 export -f go -o own.trace capture.gscope
+	cmp own.trace capture.gscope.trace || fail 'it is not as its own release would have it'
+}
+add versions versions
+need "$newest" http plain
 
 several() {
 	local release

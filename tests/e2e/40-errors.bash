@@ -146,6 +146,10 @@ wrong_usage() {
 	done
 	refused 2 'level full' record -p $pid --sample-rate 100
 	refused 2 'level full' record -p $pid --level goroutines --sample-rate 100
+	for text in 1.21 1.28 go1.26 1.26.3 1.2 26 ''; do
+		refused 2 'release of Go' trace -p $pid --go-version "$text"
+		refused 2 'release of Go' export -f go --go-version "$text" capture.gscope
+	done
 	refused 2 'which process' trace
 	refused 2 'record what|-p' record
 	refused 2 'one -p|several' trace -p $pid -p 1

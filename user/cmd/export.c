@@ -11,6 +11,7 @@
 
 #include "user/base/outfile.h"
 #include "user/cmd/cmd.h"
+#include "user/cmd/go_version.h"
 #include "user/cmd/replay_file.h"
 
 struct options {
@@ -49,6 +50,7 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 	switch (key) {
 	case ARGP_KEY_INIT:
 		state->child_inputs[0] = &o->path;
+		state->child_inputs[1] = &o->export.go_minor;
 		return 0;
 	case 'f':
 		parse_format(state, o, arg);
@@ -71,7 +73,9 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 	return ARGP_ERR_UNKNOWN;
 }
 
-static const struct argp_child children[] = {{.argp = &replay_file_argp}, {0}};
+static const struct argp_child children[] = {{.argp = &replay_file_argp},
+					     {.argp = &go_version_argp},
+					     {0}};
 
 static const struct argp argp = {
 	.options = options,
@@ -94,7 +98,7 @@ static char *default_output(const char *path, const char *suffix)
 	return out;
 }
 
-static int export(const struct options *o, struct capture_reader *reader, struct outfile *out,
+static int export(struct options *o, struct capture_reader *reader, struct outfile *out,
 		  struct error *e)
 {
 	const struct exporter *x = o->format;
@@ -102,6 +106,8 @@ static int export(const struct options *o, struct capture_reader *reader, struct
 	void *ctx = NULL;
 	int err, err2;
 
+	o->export.mono_ns = capture_reader_info(reader)->mono_ns;
+	o->export.wall_ns = capture_reader_info(reader)->wall_ns;
 	err = replay_new(&replay, e);
 	if (!err)
 		err = x->open(&ctx, outfile_fd(out), &o->export, e);

@@ -9,6 +9,7 @@
 
 #include "user/base/outfile.h"
 #include "user/cmd/cmd.h"
+#include "user/cmd/go_version.h"
 #include "user/cmd/live.h"
 #include "user/cmd/replay_file.h"
 #include "user/cmd/report_args.h"
@@ -18,6 +19,7 @@
 struct trace_options {
 	struct live_options live;
 	struct report_options report;
+	unsigned int go_minor;
 	const char *output;
 };
 
@@ -34,6 +36,7 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 	case ARGP_KEY_INIT:
 		state->child_inputs[0] = &o->live;
 		state->child_inputs[1] = &o->report;
+		state->child_inputs[2] = &o->go_minor;
 		return 0;
 	case 'o':
 		o->output = arg;
@@ -51,7 +54,10 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 	return ARGP_ERR_UNKNOWN;
 }
 
-static const struct argp_child children[] = {{.argp = &live_argp}, {.argp = &report_argp}, {0}};
+static const struct argp_child children[] = {{.argp = &live_argp},
+					     {.argp = &report_argp},
+					     {.argp = &go_version_argp},
+					     {0}};
 
 static const struct argp argp = {
 	.options = options,
@@ -66,7 +72,10 @@ static const struct argp argp = {
 static int finish(const struct trace_options *o, int capture_fd, struct outfile *out,
 		  struct error *e)
 {
-	struct export_options eo = {.tgid = (uint32_t)o->live.pids[0]};
+	struct export_options eo = {
+		.tgid = (uint32_t)o->live.pids[0],
+		.go_minor = o->go_minor,
+	};
 	const struct exporter *x = exporter_find("go");
 	struct capture_reader *reader = NULL;
 	struct replay *replay = NULL;
@@ -79,8 +88,11 @@ static int finish(const struct trace_options *o, int capture_fd, struct outfile 
 		err = replay_new(&replay, e);
 	if (!err)
 		err = report_new(&report, &o->report, replay_symbols(replay), e);
-	if (!err)
+	if (!err) {
+		eo.mono_ns = capture_reader_info(reader)->mono_ns;
+		eo.wall_ns = capture_reader_info(reader)->wall_ns;
 		err = x->open(&trace, outfile_fd(out), &eo, e);
+	}
 	if (!err) {
 		x->symbols(trace, replay_symbols(replay));
 		replay_add_sink(replay, report_sink(report));
