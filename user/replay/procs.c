@@ -62,6 +62,14 @@ void proc_start(struct replay *r, const struct actor *a, struct proc *p)
 	proc_expect(t, p);
 	if (t->p == p && p->state == P_RUNNING)
 		return;
+	if (a->g && a->g->state == G_RUNNABLE && a->g->stw.open) {
+		struct why w = {.skip = -1, .flags = CHANGE_INFERRED};
+
+		ensure_thread_free(r, t, NULL);
+		if (ensure_thread_proc(r, t, p, 0))
+			g_apply(r, a->g, G_START, t, &w);
+		return;
+	}
 	if (t->g && t->g->state == G_RUNNING) {
 		/* procresize gives the first P to who is running: see ensure_running() */
 		if (t->g == a->g && p->id == 0 && t->p && t->p->state == P_RUNNING) {
@@ -98,10 +106,16 @@ void proc_stop(struct replay *r, const struct actor *a, struct proc *p, uint64_t
 			return;
 	}
 	if (t->g && t->g->state == G_RUNNING) {
-		if (t->g != a->g)
+		if (t->g != a->g) {
 			ensure_thread_free(r, t, NULL);
-		else
+		} else if (t->g->stw.open) {
+			/* procresize: see ensure_running(); proc_start() has it go on */
+			w.block = "runtime.Gosched";
+			w.flags = CHANGE_INFERRED;
+			g_apply(r, t->g, G_STOP, t, &w);
+		} else {
 			g_apply(r, t->g, G_SYSCALL_ENTER, t, &w);
+		}
 	}
 	p_apply(r, p, P_STOP, t, 0);
 }

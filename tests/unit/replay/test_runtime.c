@@ -336,6 +336,34 @@ static void gomaxprocs_shrinks(void)
 	no_repairs(&s, 4);
 }
 
+/* The same, and the first half of it is seen, too. */
+static void gomaxprocs_shrinks_seen(void)
+{
+	struct stream s;
+
+	open_usual(&s, 26);
+	stream_go(&s, GO_PARK, 1, 0, 1, -1);
+	stream_runtime(&s, RT_STW_BEGIN, 2, 1, 2, 9);
+	stream_runtime_proc(&s, RT_PROC_STOP, 1, 0, -1, 0);
+	stream_runtime(&s, RT_PROCS, 2, 1, 2, 1);
+	stream_runtime_proc(&s, RT_PROC_STOP, 2, 1, 2, 1);
+	/* m.p is not yet set */
+	stream_sys_runtime(&s, 2, 2, -1);
+	stream_runtime_proc(&s, RT_PROC_START, 2, -1, 2, 0);
+	stream_runtime(&s, RT_STW_END, 2, 0, 2, 0);
+	CU_ASSERT(stream_expect(&s, "G1 block M1 'chan receive' (chan receive)\n"
+				    "stw begin G2 (GOMAXPROCS)\n"
+				    "P0 stop M1\n"
+				    "procs 1\n"
+				    "~G2 stop M2 (runtime.Gosched)\n"
+				    "P1 stop M2\n"
+				    "S1 M2 G0\n"
+				    "P0 start M2\n"
+				    "~G2 start M2\n"
+				    "stw end G2 (GOMAXPROCS)\n"));
+	no_repairs(&s, 2);
+}
+
 /* A system call that C makes for g. */
 static void c_call(struct stream *s, uint32_t tid, int g, int p, int oldp, int oldp_status)
 {
@@ -414,6 +442,7 @@ static CU_TestInfo tests[] = {
 	{"entersyscallblock", blocking_syscall},
 	{"the world stops, syscalls lose their Ps", world_stops_syscalls},
 	{"GOMAXPROCS shrinks", gomaxprocs_shrinks},
+	{"GOMAXPROCS shrinks, and its P is seen to go", gomaxprocs_shrinks_seen},
 	{"calls of C, callbacks", cgo_both_ways},
 	{"attached while in C", cgo_at_attach},
 	CU_TEST_INFO_NULL,
