@@ -23,6 +23,7 @@ struct target_cfg {
 	__s32 tls_g; /* g is at FS base + tls_g */
 	__u64 goidgen; /* address of runtime.sched.goidgen; Go 1.23 only */
 	__u64 callback_lo, callback_hi, callback_up; /* struct callback: user/target/callback.h */
+	__u64 cgocall_frame; /* of it, too */
 	__u64 systemstack_lo, systemstack_hi; /* code of runtime.systemstack, */
 	__u64 morestack_lo, morestack_hi; /* and of runtime.morestack */
 	__u64 text_lo, text_hi; /* [text_lo, text_hi) is Go's code, the runtime's at least */

@@ -244,16 +244,7 @@ static __noinline int go_cgo_reenter(struct pt_regs *ctx, __u64 cookie)
 		return 0;
 	walk_begin(&w, h.cfg, &h.g, h.id);
 	w.pc = ctx->ax;
-	if (h.cfg->g_syscallbp != NO_OFFSET) {
-		w.bp = ctx->cx;
-	} else {
-		/* the chain leads to the thread's own stack, but for that place */
-		w.bp = ctx->bp + h.cfg->callback_up;
-		for (int i = 0; i < 4 && w.bp >= w.lo && w.bp < ctx->bx; i++)
-			w.bp = read_word(w.bp);
-		if (!h.cfg->callback_up || w.bp < ctx->bx || w.bp >= w.hi)
-			w.bp = 0;
-	}
+	w.bp = h.cfg->g_syscallbp != NO_OFFSET ? ctx->cx : ctx->bx + h.cfg->cgocall_frame;
 	return go_emit(&h, GO_RUNNING, GO_SYSCALL, stack_send(&w));
 }
 

@@ -53,6 +53,7 @@ static int fill_cfg(struct target_cfg *cfg, const struct target *t, struct error
 	cfg->callback_lo = callback.lo;
 	cfg->callback_hi = callback.hi;
 	cfg->callback_up = callback.up;
+	cfg->cgocall_frame = callback.cgocall_frame;
 	cfg->goidgen = t->goidgen;
 	cfg->go_minor = (__u16)t->build.go_minor;
 	return 0;

@@ -18,6 +18,8 @@ struct callback {
 	 * one is the PC of what comes in between.
 	 */
 	uint64_t up;
+	/* From SP where runtime.cgocall calls others to its frame pointer; 0: not known. */
+	uint64_t cgocall_frame;
 };
 
 void callback_find(struct callback *c, const struct pclntab *t);
