@@ -210,6 +210,18 @@ static int record_goroutine(const struct record_sink *to, uint32_t tgid, const s
 	return err ? err : record_add(to, &ev.h, e);
 }
 
+static int record_gc(const struct record_sink *to, uint32_t tgid, const struct snapshot_gc *gc,
+		     struct error *e)
+{
+	struct ev_snap_gc ev = {
+		.h = {.time_ns = gc->time_ns, .tid = tgid, .type = EV_SNAP_GC, .size = sizeof(ev)},
+		.tgid = tgid,
+		.marking = gc->marking,
+	};
+
+	return gc->time_ns ? record_add(to, &ev.h, e) : 0;
+}
+
 int record_snapshot(const struct record_sink *to, struct target *t, struct error *e)
 {
 	uint32_t tgid = (uint32_t)t->process->pid;
@@ -219,6 +231,7 @@ int record_snapshot(const struct record_sink *to, struct target *t, struct error
 
 	if (err)
 		return err;
+	err = record_gc(to, tgid, &s.gc, e);
 	for (size_t i = 0; i < s.np && !err; i++) {
 		struct ev_snap_p ev = {
 			.h = {.time_ns = s.begin_ns, .type = EV_SNAP_P, .size = sizeof(ev)},

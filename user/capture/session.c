@@ -8,7 +8,7 @@
 
 #include "user/base/clock.h"
 
-#define WAIT_MS 50 /* the longest a record waits in a ring */
+#define WAIT_NS 50000000 /* the longest a record waits in a ring */
 #define COUNT_NS 300000000 /* how long run times are counted: counting costs, too */
 
 struct loss_report {
@@ -21,6 +21,19 @@ static int report_loss(void *ctx, const struct ev_loss *ev)
 	const struct loss_report *r = ctx;
 
 	return record_add(&r->s->own, &ev->h, r->e);
+}
+
+static int look_at_heaps(struct capture_session *s, struct error *e)
+{
+	uint64_t now = now_ns();
+	int err = 0;
+
+	if (now - s->heaps_ns < HEAP_MIN_NS)
+		return 0;
+	s->heaps_ns = now;
+	for (size_t i = 0; i < s->opt.ntargets && !err; i++)
+		err = heap_look(&s->heaps[i], &s->traced[i], &s->own, e);
+	return err;
 }
 
 /* Rings -> merge -> file, and what was lost meanwhile. */
@@ -54,11 +67,16 @@ static void show(struct capture_session *s)
 	progress_show(&s->progress, &state);
 }
 
-static int wait_ms(uint64_t now, uint64_t deadline)
+/* Until the rings are to be emptied, whether they ask for it or not, or only the heaps looked at. */
+static int wait_ms(const struct capture_session *s, uint64_t now, uint64_t deadline)
 {
-	uint64_t left = deadline > now ? (deadline - now + 999999) / 1000000 : 0;
+	uint64_t until = s->moved_ns + WAIT_NS;
 
-	return left < WAIT_MS ? (int)left : WAIT_MS;
+	if (s->has_heaps && until > now + HEAP_MAX_NS)
+		until = now + HEAP_MAX_NS;
+	if (until > deadline)
+		until = deadline;
+	return until > now ? (int)((until - now + 999999) / 1000000) : 0;
 }
 
 static int loop(struct capture_session *s, struct error *e)
@@ -71,6 +89,10 @@ static int loop(struct capture_session *s, struct error *e)
 	for (;;) {
 		uint64_t now = now_ns();
 		int n;
+
+		err = look_at_heaps(s, e);
+		if (err)
+			return err;
 
 		if (s->opt.stop && *s->opt.stop) {
 			s->result.why = END_INTERRUPT;
@@ -86,9 +108,12 @@ static int loop(struct capture_session *s, struct error *e)
 		}
 		if (s->count_fd >= 0 && now - begin >= COUNT_NS)
 			session_count_end(s);
-		n = epoll_wait(s->epoll_fd, events, 16, wait_ms(now, deadline));
+		n = epoll_wait(s->epoll_fd, events, 16, wait_ms(s, now, deadline));
 		if (n < 0 && errno != EINTR)
 			return error_set(e, EXIT_FAILED, -errno, "epoll_wait: %s", strerror(errno));
+		if (!n && now_ns() - s->moved_ns < WAIT_NS)
+			continue;
+		s->moved_ns = now_ns();
 		err = move(s, e);
 		for (int i = 0; i < n && !err; i++)
 			if (events[i].data.u64 != EVENT_RING)

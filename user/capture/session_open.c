@@ -106,7 +106,8 @@ static int take_targets(struct capture_session *s, struct error *e)
 	s->cfg = calloc(opt->ntargets + 1, sizeof(*s->cfg));
 	s->traced = calloc(opt->ntargets + 1, sizeof(*s->traced));
 	s->probe_links = calloc(opt->ntargets + 1, sizeof(*s->probe_links));
-	if (!s->cfg || !s->traced || !s->probe_links)
+	s->heaps = calloc(opt->ntargets + 1, sizeof(*s->heaps));
+	if (!s->cfg || !s->traced || !s->probe_links || !s->heaps)
 		return out_of_memory(e);
 	for (size_t i = 0; i < opt->ntargets; i++) {
 		struct target *t = opt->targets[i];
@@ -115,6 +116,7 @@ static int take_targets(struct capture_session *s, struct error *e)
 
 		if (!opt->full)
 			sites_leave_full(&t->sites);
+		s->has_heaps |= t->heap.at != NULL;
 		if (err)
 			err = session_fall_back(s, i, err, &why, e);
 		if (err)
@@ -219,6 +221,7 @@ void capture_session_close(struct capture_session *s)
 	merge_free(s->merge);
 	programs_close(s->programs);
 	stage_free(&s->stage);
+	free(s->heaps);
 	free(s->probe_links);
 	free(s->traced);
 	free(s->cfg);

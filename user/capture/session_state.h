@@ -10,6 +10,7 @@
 #include "user/capture/attach.h"
 #include "user/capture/cost.h"
 #include "user/capture/drain.h"
+#include "user/capture/heap.h"
 #include "user/capture/load.h"
 #include "user/capture/merge.h"
 #include "user/capture/progress.h"
@@ -31,6 +32,10 @@ struct capture_session {
 	struct stage stage;
 	struct links trace_links;
 	struct links *probe_links; /* by target */
+	struct heap_watch *heaps; /* by target */
+	bool has_heaps; /* any of them can be read */
+	uint64_t heaps_ns; /* when they were looked at */
+	uint64_t moved_ns; /* when the rings were emptied */
 	struct progress progress;
 	struct capture_result result;
 	uint32_t sites; /* of all targets */

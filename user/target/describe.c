@@ -82,8 +82,8 @@ static void describe_layout(const struct target *t, FILE *out)
 		line(t, out,
 		     "layout of the runtime: from %s, %u fields, %u of them confirmed by its code",
 		     has_dwarf(t) ? "DWARF" : l->rung, known, l->checked);
-	line(t, out, "variables of the runtime: by %s; g is at FS base%+d", t->globals.rung,
-	     l->tls_g);
+	line(t, out, "variables of the runtime: by %s; g is at FS base%+d%s", t->globals.rung,
+	     l->tls_g, t->heap.at ? "" : "; the size of the heap cannot be read");
 }
 
 static void describe_sites(const struct target *t, FILE *out)

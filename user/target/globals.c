@@ -36,6 +36,8 @@ void globals_by_symbol(struct globals *out, const struct elf_file *f, uint64_t b
 		.allp = find_symbol(f, "runtime.allp", bias, NULL),
 		/* goidgen is the first field of schedt: runtime/runtime2.go of Go 1.19 to 1.27 */
 		.goidgen = find_symbol(f, "runtime.sched", bias, NULL),
+		.gc_controller = find_symbol(f, "runtime.gcController", bias, NULL),
+		.gc_blacken = find_symbol(f, "runtime.gcBlackenEnabled", bias, NULL),
 	};
 	out->wait_reasons = find_symbol(f, "runtime.waitReasonStrings", bias, &size);
 	out->nwait_reasons = out->wait_reasons ? size / STRING_SIZE : 0;

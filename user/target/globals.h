@@ -22,6 +22,8 @@ struct globals {
 	uint64_t allm; /* *m */
 	uint64_t allp; /* []*p */
 	uint64_t goidgen; /* u64: sched.goidgen, the last id that was handed to a P */
+	uint64_t gc_controller; /* gcControllerState */
+	uint64_t gc_blacken; /* u32: gcBlackenEnabled */
 	uint64_t wait_reasons; /* [nwait_reasons]string */
 	size_t nwait_reasons;
 	uint64_t block_reasons; /* [nblock_reasons]string; not in every program */

@@ -146,6 +146,31 @@ static void note_goidgen(void *ctx, const struct flow *fl, const struct flow_eve
 		found(s, &s->out->goidgen, (uint64_t)base.v);
 }
 
+/* gcControllerCommit: gcController.commit(...). */
+static void note_controller(void *ctx, const struct flow *fl, const struct flow_event *ev)
+{
+	struct search *s = ctx;
+	struct flow_value receiver;
+
+	if (ev->kind != FLOW_CALL || !ev->callee ||
+	    strcmp(ev->callee, "runtime.(*gcControllerState).commit") != 0)
+		return;
+	receiver = flow_value(fl, ev->args[FLOW_AX]);
+	if (receiver.kind == FLOW_GLOBAL)
+		found(s, &s->out->gc_controller, (uint64_t)receiver.v);
+}
+
+/* gcMarkDone: atomic.Store(&gcBlackenEnabled, 0), the only one of its kind. */
+static void note_blacken(void *ctx, const struct flow *fl, const struct flow_event *ev)
+{
+	struct flow_value base = flow_value(fl, ev->base);
+	struct search *s = ctx;
+
+	if (ev->kind == FLOW_ATOMIC && ev->size == 4 && !ev->disp && base.kind == FLOW_GLOBAL &&
+	    flow_is_const(fl, ev->value, 0))
+		found(s, &s->out->gc_blacken, (uint64_t)base.v);
+}
+
 /*
  * waitReason.String, itself or inlined: the number is compared with that of the strings, then one
  * of them is read, its address and its length.
@@ -186,8 +211,9 @@ static void find_wait_reasons(struct search *s, struct flow *fl)
 int globals_by_code(struct globals *out, struct elf_file *f, const struct pclntab *pcln,
 		    uint64_t bias, struct error *e)
 {
-	uint64_t *const addresses[] = {&out->allglen, &out->allgptr, &out->allm,
-				       &out->allp,    &out->goidgen, &out->wait_reasons};
+	uint64_t *const addresses[] = {&out->allglen,    &out->allgptr,     &out->allm,
+				       &out->allp,       &out->goidgen,     &out->gc_controller,
+				       &out->gc_blacken, &out->wait_reasons};
 	struct search s = {.out = out};
 	struct flow *fl;
 	int err = flow_open(&fl, f, pcln, bias, e);
@@ -199,6 +225,8 @@ int globals_by_code(struct globals *out, struct elf_file *f, const struct pclnta
 	find_processors(&s, fl);
 	flow_run(fl, "runtime.mcommoninit", note_all_m, &s);
 	flow_run(fl, "runtime.newproc1", note_goidgen, &s);
+	flow_run(fl, "runtime.gcControllerCommit", note_controller, &s);
+	flow_run(fl, "runtime.gcMarkDone", note_blacken, &s);
 	find_wait_reasons(&s, fl);
 	flow_close(fl);
 	if (s.contradiction)

@@ -37,12 +37,24 @@ int snapshot_variable(const struct target *t, uint64_t addr, const char *name, v
 	return err ? snapshot_unreadable(t, name, err, e) : 0;
 }
 
+static void read_gc(struct snapshot *s, const struct target *t)
+{
+	uint64_t time_ns = now_ns();
+	uint32_t blacken;
+
+	if (!t->globals.gc_blacken ||
+	    target_process_read(t->process, t->globals.gc_blacken, &blacken, sizeof(blacken)))
+		return;
+	s->gc = (struct snapshot_gc){time_ns, blacken != 0};
+}
+
 int snapshot_take(struct snapshot *s, struct target *t, struct error *e)
 {
 	int err;
 
 	memset(s, 0, sizeof(*s));
 	s->begin_ns = now_ns();
+	read_gc(s, t);
 	err = snapshot_processors(s, t, e);
 	if (!err)
 		err = snapshot_threads(s, t, e);

@@ -56,7 +56,13 @@ struct snapshot_p {
 	uint32_t status;
 };
 
+struct snapshot_gc {
+	uint64_t time_ns; /* CLOCK_MONOTONIC, taken before it was read; 0: not known */
+	bool marking; /* a cycle is under way, as Go's own tracer has it: runtime/trace.go */
+};
+
 struct snapshot {
+	struct snapshot_gc gc;
 	struct snapshot_g *g; /* live ones only, in the order of the runtime's list */
 	size_t ng;
 	struct snapshot_m *m;

@@ -11,6 +11,7 @@
 #include "user/target/buildinfo.h"
 #include "user/target/elf.h"
 #include "user/target/globals.h"
+#include "user/target/heap.h"
 #include "user/target/layout.h"
 #include "user/target/modules.h"
 #include "user/target/pclntab.h"
@@ -31,6 +32,7 @@ struct target {
 	struct pclntab *pcln;
 	struct layout layout;
 	struct globals globals;
+	struct heap heap; /* .at NULL: not known */
 	struct sites sites;
 };
 

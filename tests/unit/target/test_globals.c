@@ -32,6 +32,10 @@ static void compare(const char *path)
 	CU_ASSERT(same(path, "allm", symbols.allm, code.allm));
 	CU_ASSERT(same(path, "allp", symbols.allp, code.allp));
 	CU_ASSERT(same(path, "sched.goidgen", symbols.goidgen, code.goidgen));
+	CU_ASSERT_NOT_EQUAL(symbols.gc_controller, 0);
+	CU_ASSERT_NOT_EQUAL(symbols.gc_blacken, 0);
+	CU_ASSERT(same(path, "gcController", symbols.gc_controller, code.gc_controller));
+	CU_ASSERT(same(path, "gcBlackenEnabled", symbols.gc_blacken, code.gc_blacken));
 	CU_ASSERT(same(path, "waitReasonStrings", symbols.wait_reasons, code.wait_reasons));
 	CU_ASSERT(same(path, "number of wait reasons", symbols.nwait_reasons, code.nwait_reasons));
 	prog_close(&f);
