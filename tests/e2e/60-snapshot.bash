@@ -60,11 +60,24 @@ storm() {
 	for i in $(seq "$3"); do
 		run_gscope record 0 record -p "${target[target]}" -d 20ms -o "$i.gscope"
 	done
+	[ "$2" != gc ] || seen_marking [1-9]*.gscope
 	record_work target
 	for i in *.gscope; do
 		whole "$i"
 		same_counts_or_states "$i"
 	done
+}
+
+# seen_marking CAPTURE...: each says whether a collection was under way, and for some one was
+seen_marking() {
+	local i
+
+	for i in "$@"; do
+		run_gscope dump 0 dump --events "$i"
+		[ "$(grep -Ec ' snap_gc (marking|off)$' dump.out)" = 1 ] || fail "$i does not say whether there was a collection"
+		grep ' snap_gc ' dump.out >>marking
+	done
+	grep -q ' snap_gc marking$' marking || fail 'no collection was under way'
 }
 
 # same_counts_or_states CAPTURE: the target's numbers, or its states if it had ended before the work

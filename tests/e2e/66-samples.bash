@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only
 # shellcheck shell=bash disable=SC2154
 #
-# CPU samples: as many as there was CPU time, each with the goroutine that used it and its stack.
+# CPU samples: as many as there was CPU time, each with the goroutine that used it and its stack. The
+# heap: as large as the runtime says.
 
 samples() {
 	local rate=500
@@ -16,6 +17,7 @@ samples() {
 	whole capture.gscope
 	run_gscope dump 0 dump --events --verbose capture.gscope
 	"$tool" samples $rate target.json dump.out >compared 2>wrong || fail "$(head -c 1500 wrong)"
+	"$tool" heap target.json dump.out >>compared 2>wrong || fail "$(head -c 1500 wrong)"
 	cat compared
 	quit target
 }

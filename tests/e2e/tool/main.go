@@ -16,6 +16,7 @@ var commands = map[string]func(args []string) error{
 	"states":   states,
 	"frames":   frames,
 	"samples":  samples,
+	"heap":     heap,
 	"about":    about,
 	"text":     text,
 	"load":     load,
@@ -56,6 +57,7 @@ const usage = `Usage: tool COMMAND [ARGS]
                           of gscope dump --events --verbose
   samples RATE JSON DUMP  compare CPU samples with what the program cpu printed; DUMP is of
                           gscope dump --events --verbose
+  heap JSON DUMP          the same for the size of the heap; DUMP is of gscope dump --events
   about PID DUMP          what gscope dump --events --verbose says of the process, as KEY VALUE:
                           the release, the offsets' source, the probed instructions, frames of
                           stacks and those with a name
