@@ -20,6 +20,7 @@ import (
 type result struct {
 	Groups   map[string]map[string]int `json:"groups"`
 	Syscalls map[string]map[string]int `json:"syscalls"`
+	Stops    map[string]map[string]int `json:"stops"`
 	Threads  map[string]int            `json:"threads"`
 }
 
@@ -140,6 +141,25 @@ func threadsEnded(dump string) (int, error) {
 	return bytes.Count(text, []byte(" thread-dead ")), err
 }
 
+// countStops counts in a dump who stops the world, and why: the ranges' begins or ends.
+func countStops(dump, when string, start starts) (map[string]map[string]int, error) {
+	text, err := os.ReadFile(dump)
+	line := regexp.MustCompile(` G(\d+) stw-` + when + `(?: "(.*?)")?(?: |\n)`)
+	got := map[string]map[string]int{}
+	for _, m := range line.FindAllStringSubmatch(string(text), -1) {
+		gid, err := strconv.ParseUint(m[1], 10, 64)
+		if err != nil {
+			return nil, err
+		}
+		fn := start[gid]
+		if got[fn] == nil {
+			got[fn] = map[string]int{}
+		}
+		got[fn][m[2]]++
+	}
+	return got, err
+}
+
 // What the goroutines of a start function wait for, as Go's own tracer names it. The package is
 // not named, which is another one in a plugin; without an entry it is not checked.
 var reasons = map[string]string{
@@ -236,6 +256,15 @@ func counts(args []string) error {
 		return err
 	}
 	compare(want.Groups, got, complain)
+	for _, when := range []string{"begin", "end"} {
+		stops, err := countStops(args[1], when, start)
+		if err != nil {
+			return err
+		}
+		compare(want.Stops, stops, func(format string, a ...any) {
+			complain("stops of the world, "+when+": "+format, a...)
+		})
+	}
 	if w, ok := want.Threads["exit"]; ok && w != ended {
 		complain("%d threads ended, in the dump %d", w, ended)
 	}

@@ -37,6 +37,13 @@ func inspected(e *expected) {
 	harness.Until("the inspections", inspections.Load)
 	harness.UntilGone("main.inspector")
 	e.groups["main.inspector"] = harness.Counts{"create": 1, "block_otherwise": 0, "exit": 1}
+	e.stopped("main.inspector", harness.Counts{
+		"all goroutines stack trace": rounds,
+		"read mem stats":             rounds,
+		"goroutine profile":          rounds,
+		"goroutine profile cleanup":  rounds,
+		"write heap dump":            rounds,
+	})
 }
 
 func init() { add("inspected", inspected) }

@@ -8,6 +8,7 @@ package main
 import (
 	"os"
 	"runtime"
+	"strings"
 
 	"targets/internal/harness"
 )
@@ -21,7 +22,21 @@ const (
 type expected struct {
 	groups  harness.Groups
 	calls   harness.Syscalls
-	threads int // that end
+	stops   harness.Groups // of the world, by reason
+	threads int            // that end
+}
+
+// stopped says how often goroutines of a function stopped the world, and why; before Go 1.21 nobody
+// writes down why
+func (e *expected) stopped(fn string, why harness.Counts) {
+	if strings.HasPrefix(runtime.Version(), "go1.19") {
+		n := 0
+		for _, m := range why {
+			n += m
+		}
+		why = harness.Counts{"": n}
+	}
+	e.stops[fn] = why
 }
 
 // situations by name; each leaves no goroutine behind
@@ -56,7 +71,8 @@ func start(n int, fn func()) {
 // work is what happens while the program is traced. It begins with the end of the goroutine of
 // main, without which the process lives on.
 func work() harness.Result {
-	e := &expected{groups: harness.Groups{}, calls: harness.Syscalls{}}
+	e := &expected{groups: harness.Groups{}, calls: harness.Syscalls{},
+		stops: harness.Groups{}}
 	leave <- true
 	harness.UntilGone("main.main")
 	e.groups["runtime.main"] = harness.Count{Block: 0, Unblock: 1, Exit: 1}
@@ -65,7 +81,7 @@ func work() harness.Result {
 			s.run(e)
 		}
 	}
-	return harness.Result{"groups": e.groups, "syscalls": e.calls,
+	return harness.Result{"groups": e.groups, "syscalls": e.calls, "stops": e.stops,
 		"threads": harness.Counts{"exit": e.threads}}
 }
 

@@ -49,6 +49,8 @@ func procs(e *expected) {
 	e.groups["main.yielder"] = harness.Counts{"create": 2 * workers, "block": 0,
 		"yield": int(yielded.Load()), "exit": 2 * workers}
 	e.groups["main.resizer"] = harness.Counts{"create": 1, "yield_min": resizes + 1, "exit": 1}
+	// the first change is none
+	e.stopped("main.resizer", harness.Counts{"GOMAXPROCS": 2*resizes - 1})
 }
 
 func init() { add("procs", procs) }
