@@ -67,6 +67,10 @@ static const char *g_broken(const struct goroutine *g, enum g_cause cause, const
 		if (t->g)
 			return "C thread enters Go with a goroutine";
 		break;
+	case G_EXTRA_LEAVE:
+		if (t->p && t->p->state != P_SYSCALL)
+			return "C thread leaves Go with a running P";
+		break;
 	default:
 		break;
 	}

@@ -4,7 +4,6 @@
  * because nothing probes it (a P changing hands, most of all), is CHANGE_INFERRED; one that should
  * have been seen and was not is CHANGE_REPAIR, and told as a repair.
  */
-#include <errno.h>
 #include <stddef.h>
 
 #include "user/replay/internal.h"
@@ -25,15 +24,15 @@ void proc_taken(struct replay *r, struct thread *t, unsigned int flags)
 }
 
 /*
- * `g`, running for all we know, cannot be running any more on its thread. Without losses only one
- * thing takes a running goroutine's P unseen: a syscall or cgo call without a kernel entry of its
- * own. Otherwise its stop was lost.
+ * `g`, running for all we know, cannot be running any more on its thread. Unless something was lost
+ * since it started only one thing takes a running goroutine's P unseen: a syscall or cgo call without
+ * a kernel entry of its own. Otherwise its stop was lost.
  */
 static void stop_unseen(struct replay *r, struct goroutine *g)
 {
 	struct thread *t = g->m;
 
-	if (!r->totals.lost && step(r, g, G_SYSCALL_ENTER, t, NULL, CHANGE_INFERRED))
+	if (g->since > r->lost_until && step(r, g, G_SYSCALL_ENTER, t, NULL, CHANGE_INFERRED))
 		return;
 	tell_repair(r, g->process, "a running goroutine's stop was not seen", g, t->p, t);
 	step(r, g, G_STOP, t, "preempted", CHANGE_REPAIR);
@@ -151,7 +150,15 @@ bool ensure_running(struct replay *r, struct goroutine *g, struct thread *t, str
 	return step(r, g, G_START, t, NULL, CHANGE_REPAIR);
 }
 
-/* `g` is in a syscall on `t`, or was until now, and its P is gone. */
+/* `g` is in a syscall on `t`, which has no P at all. */
+bool ensure_no_proc(struct replay *r, struct goroutine *g, struct thread *t)
+{
+	if (!ensure_syscall_without_proc(r, g, t))
+		return false;
+	return !t->p || p_apply(r, t->p, P_STOP, t, CHANGE_INFERRED);
+}
+
+/* `g` is in a syscall on `t`, or was until now, and its P is gone; it may have got another. */
 bool ensure_syscall_without_proc(struct replay *r, struct goroutine *g, struct thread *t)
 {
 	if (g->state == G_RUNNING && g->m == t)
@@ -160,50 +167,4 @@ bool ensure_syscall_without_proc(struct replay *r, struct goroutine *g, struct t
 		return false;
 	proc_taken(r, t, CHANGE_INFERRED);
 	return true;
-}
-
-void goroutine_end_unseen(struct replay *r, struct goroutine *g, struct thread *t)
-{
-	tell_repair(r, g->process, "a goroutine's exit was not seen", g, NULL, t);
-	/* A thread it is still bound to must get free in every reader. */
-	if (g->m)
-		ensure_runnable(r, g);
-	goroutine_drop(g);
-}
-
-struct goroutine *goroutine_introduce(struct replay *r, struct process *ps, struct thread *t,
-				      uint64_t addr, uint64_t id)
-{
-	struct why w = {.skip = -1, .flags = CHANGE_REPAIR};
-	struct goroutine *g;
-	struct proc *p, *tmp;
-
-	/* A goroutine can only come into a running trace by creation, on a thread with a P. */
-	if (!t->p || t->p->state != P_RUNNING) {
-		t = NULL;
-		HASH_ITER(hh, ps->procs, p, tmp)
-			if (!t && p->state == P_RUNNING)
-				t = p->m;
-	}
-	if (!t && ps->ready) {
-		tell_repair(r, ps, "an unknown goroutine, and no P to introduce it on", NULL, NULL,
-			    NULL);
-		return NULL;
-	}
-	g = goroutine_new(r, ps, addr, id);
-	if (!g) {
-		r->status = -ENOMEM;
-		return NULL;
-	}
-	if (!ps->ready) {
-		g->state = G_RUNNABLE;
-		g->since = r->now;
-		return g;
-	}
-	tell_repair(r, ps, "a goroutine nobody announced", g, t->p, t);
-	if (!g_apply(r, g, G_CREATE, t, &w)) {
-		goroutine_drop(g);
-		return NULL;
-	}
-	return g;
 }

@@ -243,7 +243,7 @@ static void go_needm(struct replay *r, struct go_event *e)
 
 static void go_dropm(struct replay *r, struct go_event *e)
 {
-	if (ensure_syscall_without_proc(r, e->g, e->t))
+	if (ensure_no_proc(r, e->g, e->t))
 		g_apply(r, e->g, G_EXTRA_LEAVE, e->t, &e->why);
 }
 

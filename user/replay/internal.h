@@ -9,6 +9,7 @@
  *   runtime.c    what the runtime does besides; heap, samples
  *   user.c       what the program tells of itself
  *   evidence.c   bring the model to what was proven, by legal steps only
+ *   unseen.c     goroutines whose begin or end was not seen
  *   apply.c      one checked step: rule, model, sinks
  *   range.c      the same for what goes on for a while
  *   tell.c       the sinks
@@ -30,6 +31,7 @@ struct replay {
 	uint64_t serial;
 	uint64_t now; /* time of the record in hand */
 	uint64_t last; /* time of the last transition told */
+	uint64_t lost_until; /* when the last loss was noticed that can hide a change of state */
 	struct region_start *starts; /* user.c */
 	size_t nstarts;
 	bool system_ready; /* transitions of threads outside Go targets flow */
@@ -121,10 +123,13 @@ bool ensure_thread_proc(struct replay *r, struct thread *t, struct proc *p, unsi
 bool ensure_proc_free(struct replay *r, struct proc *p, struct thread *thief, unsigned int flags);
 void ensure_thread_free(struct replay *r, struct thread *t, const struct goroutine *but);
 bool ensure_syscall_without_proc(struct replay *r, struct goroutine *g, struct thread *t);
+bool ensure_no_proc(struct replay *r, struct goroutine *g, struct thread *t);
 void proc_taken(struct replay *r, struct thread *t, unsigned int flags);
-/* g is another goroutine by now: `t` is where that was noticed. */
+/* --- unseen.c --- */
+
+/* g is another goroutine by now: `t` is where that was noticed. g is gone afterwards. */
 void goroutine_end_unseen(struct replay *r, struct goroutine *g, struct thread *t);
-/* A goroutine alive that nobody announced: make it known, runnable. */
+/* A goroutine alive that nobody announced: make it known, runnable. NULL: that cannot be told. */
 struct goroutine *goroutine_introduce(struct replay *r, struct process *ps, struct thread *t,
 				      uint64_t addr, uint64_t id);
 

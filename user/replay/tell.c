@@ -96,6 +96,8 @@ void tell_loss(struct replay *r, const struct ev_loss *l)
 	struct ev_loss told = *l;
 
 	r->totals.lost += l->count;
+	if (l->loss_class != LOSS_STACK && l->loss_class != LOSS_SAMPLE)
+		r->lost_until = r->now;
 	r->totals.loss_by_class[l->loss_class] += l->count;
 	/* A window that begins after its end, or before anything, says nothing. */
 	if (told.since_ns > told.h.time_ns)

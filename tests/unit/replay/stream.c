@@ -102,6 +102,8 @@ static void check_goroutine(struct stream *s, const struct g_change *c)
 	case G_EXTRA_LEAVE:
 		if (k->m[tid].g != g)
 			stream_broken(s, "G%d leaves M%u", g, tid);
+		if (m_runs_p(k, tid))
+			stream_broken(s, "G%d leaves M%u with a P that runs", g, tid);
 		break;
 	case G_INIT:
 	case G_UNBLOCK:

@@ -379,7 +379,13 @@ static void lost_exit_is_repaired(void)
 
 	open_usual(&s, 26);
 	stream_add(&s, &ev.h, EV_GO, sizeof(ev), 2);
+	/* the old one has to exit somewhere */
 	CU_ASSERT(stream_expect(&s, "# a goroutine's exit was not seen\n"
+				    "!G2 unblock\n"
+				    "~P1 start M2\n"
+				    "!G2 start M2\n"
+				    "!G2 exit M2\n"
+				    "~P1 stop M2\n"
 				    "# a goroutine nobody announced\n"
 				    "!G77 create M1\n"
 				    "~P1 start M2\n"
