@@ -42,6 +42,7 @@ MAIN_OBJ  := $(patsubst %.c,$(O)/%.o,$(wildcard user/main.c))
 UNIT_OBJS := $(patsubst %.c,$(O)/%.o,$(filter-out %/prog/c/host.c,$(call find,tests/unit,*.c)))
 PROGRAM   := $(if $(MAIN_OBJ),$(O)/gscope)
 MAN       := $(wildcard docs/*.[1-9])
+SOAK_OBJS := $(patsubst %.c,$(O)/%.o,$(wildcard tests/soak/*.c))
 FUZZ_OBJS := $(patsubst %.c,$(O)/%.o,$(wildcard tests/fuzz/*.c) tests/unit/capture/records.c)
 FUZZERS   := capture report elf buildinfo pclntab layout sites native globals
 C_FILES   := $(call find,bpf user tests tools,*.[ch])
@@ -55,6 +56,9 @@ $(O)/gscope: $(MAIN_OBJ) $(O)/libgscope.a
 
 $(O)/unit: $(UNIT_OBJS) $(O)/libgscope.a
 	$(call quiet,LINK)$(LINK) -o $@ $^ $(LIB_LDLIBS) -lcunit
+
+$(O)/soak: $(SOAK_OBJS) $(O)/libgscope.a
+	$(call quiet,LINK)$(LINK) -o $@ $^ $(LIB_LDLIBS)
 
 ifdef FUZZ
 # damaged binaries are good ones with few changes, and nothing in them is to be guessed from what
@@ -91,7 +95,7 @@ build/bpf/gscope.skel.h: build/bpf/gscope.bpf.o
 build/.tools: tools/setup
 	@mkdir -p build && tools/setup --check build && touch $@
 
--include $(patsubst %.o,%.d,$(LIB_OBJS) $(MAIN_OBJ) $(UNIT_OBJS) $(FUZZ_OBJS) $(BPF_OBJS))
+-include $(patsubst %.o,%.d,$(LIB_OBJS) $(MAIN_OBJ) $(UNIT_OBJS) $(SOAK_OBJS) $(FUZZ_OBJS) $(BPF_OBJS))
 
 # Root gets what is missing installed, everybody else is told what it is.
 setup:
@@ -110,7 +114,7 @@ demo: setup
 	@tools/demo
 
 test: services
-	@$(MAKE) --no-print-directory $(JOBS) $(PROGRAM) $(O)/unit
+	@$(MAKE) --no-print-directory $(JOBS) $(PROGRAM) $(O)/unit $(O)/soak
 	@$(O)/unit
 	@$(if $(wildcard tests/e2e/run),GSCOPE=$(CURDIR)/$(O)/gscope tests/e2e/run)
 
@@ -136,6 +140,12 @@ check-man: setup
 fuzz: toolchains
 	@$(MAKE) --no-print-directory $(JOBS) FUZZ=1 $(addprefix build/fuzz/,seeds $(FUZZERS))
 	@tests/fuzz/run $(FUZZERS)
+
+soak: toolchains
+	@$(MAKE) --no-print-directory $(JOBS) all $(O)/soak
+	@SOAK_SEEDS=$(or $(SOAK_SEEDS),2000) SOAK_WINDOWS=200 GSCOPE=$(CURDIR)/$(O)/gscope \
+		tests/e2e/run -k soak
+	@cat build/e2e/soak/accepted build/e2e/soak/settled
 
 bench: toolchains
 	@$(MAKE) --no-print-directory $(JOBS) all
@@ -171,6 +181,7 @@ help:
 	@echo 'make test      unit and end-to-end tests (root)'
 	@echo 'make check     formatting, static analysis, shell scripts, man pages'
 	@echo 'make fuzz      what reads captures and binaries; FUZZ_SECONDS=60 for each, FUZZERS=elf...'
+	@echo 'make soak      damage recordings in thousands of ways; SOAK_SEEDS=2000 for each (root)'
 	@echo 'make bench     measure the overhead (root)'
 	@echo 'make compat    every Go release in every build, Debian'\''s services: docs/compatibility.md (root)'
 	@echo 'make accuracy  compare with what programs trace of themselves: docs/accuracy.md (root)'
@@ -182,6 +193,6 @@ help:
 	@echo 'SAN=1: with sanitizers, into build/san. V=1: show the commands.'
 
 .PHONY: all setup toolchains services demo test check check-format check-c check-shell check-man \
-	fuzz bench compat accuracy vm install clean help
+	fuzz soak bench compat accuracy vm install clean help
 .DELETE_ON_ERROR:
 .SECONDARY:

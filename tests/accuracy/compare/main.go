@@ -20,7 +20,12 @@ func main() {
 	about := flag.String("about", "", "with -v: only mismatches of classes with this text")
 	around := flag.Int("around", 4, "with -v: so many steps before and after")
 	table := flag.String("table", "", "write all figures to this file, as lines of NAME, GOT and OF")
+	refused := flag.String("accept", "", "read traces from standard input, instead; leave refused ones here")
 	flag.Parse()
+	if *refused != "" {
+		check(accept(os.Stdin, *refused))
+		return
+	}
 	if flag.NArg() != 2 {
 		flag.Usage()
 		os.Exit(2)
