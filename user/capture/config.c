@@ -60,6 +60,8 @@ int target_cfg_fill(struct target_cfg *cfg, const struct layout *l, struct error
 		{"p.status", l->p.status, &cfg->p_status, any, 4, 4, false},
 		{"p.goidcache", l->p.goidcache, &cfg->p_goidcache, any, 8, 8, true},
 		{"p.goidcacheend", l->p.goidcacheend, &cfg->p_goidcacheend, any, 8, 8, true},
+		{"p.gcMarkWorkerMode", l->p.worker_mode, &cfg->p_worker_mode, any, 8, 8, true},
+		{"g.labels", l->g.labels, &cfg->g_labels, any, 8, 8, true},
 		{"coro.gp", l->coro.gp, &cfg->coro_gp, any, 8, 8, true},
 	};
 

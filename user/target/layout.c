@@ -37,6 +37,7 @@ const struct layout_field layout_fields[] = {
 	FIELD(g.startpc, true),
 	FIELD(g.coroarg, false),
 	FIELD(g.coroexit, false),
+	FIELD(g.labels, false),
 	FIELD(m.g0, true),
 	FIELD(m.gsignal, false),
 	FIELD(m.procid, true),
@@ -53,6 +54,7 @@ const struct layout_field layout_fields[] = {
 	FIELD(p.m, true),
 	FIELD(p.goidcache, false),
 	FIELD(p.goidcacheend, false),
+	FIELD(p.worker_mode, false),
 	FIELD(coro.gp, false),
 };
 

@@ -30,6 +30,7 @@ struct layout {
 		int32_t parent_goid; /* >= 1.21 */
 		int32_t gopc, startpc;
 		int32_t coroarg, coroexit; /* *coro, bool; >= 1.22 */
+		int32_t labels; /* of pprof: runtime/pprof/label.go */
 	} g;
 	struct {
 		int32_t g0, gsignal;
@@ -47,6 +48,7 @@ struct layout {
 		int32_t status; /* u32 */
 		int32_t m;
 		int32_t goidcache, goidcacheend;
+		int32_t worker_mode; /* i64: gcMarkWorkerMode */
 	} p;
 	struct {
 		int32_t gp; /* >= 1.22 */

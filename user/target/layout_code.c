@@ -297,6 +297,41 @@ static void note_cgocall(void *ctx, const struct flow *fl, const struct flow_eve
 		derive_put(&d->l->m.incgo, ev->disp);
 }
 
+/*
+ * findRunnableGCWorker, since 1.26 also assignWaitingGCWorker: pp.gcMarkWorkerMode = 1 (dedicated),
+ * or 2 (fractional)
+ */
+static void note_worker(void *ctx, const struct flow *fl, const struct flow_event *ev)
+{
+	struct derive *d = ctx;
+
+	if (ev->kind == FLOW_WRITE && ev->size == 8 && d->nwrites < MAX_WRITES &&
+	    (flow_is_const(fl, ev->value, 1) || flow_is_const(fl, ev->value, 2)))
+		d->writes[d->nwrites++] = (struct write){ev->base, ev->value, ev->disp};
+}
+
+static void derive_worker(struct derive *d, const struct flow *fl)
+{
+	for (size_t i = 0; i < d->nwrites; i++) {
+		for (size_t k = 0; k < d->nwrites; k++) {
+			if (d->writes[i].off == d->writes[k].off &&
+			    flow_is_const(fl, d->writes[i].value, 1) &&
+			    flow_is_const(fl, d->writes[k].value, 2))
+				derive_put(&d->l->p.worker_mode, d->writes[i].off);
+		}
+	}
+}
+
+/* runtime_setProfLabel(labels): getg().labels = labels */
+static void note_labels(void *ctx, const struct flow *fl, const struct flow_event *ev)
+{
+	struct derive *d = ctx;
+
+	if (ev->kind == FLOW_WRITE && ev->size == 8 && derive_is_g(fl, ev->base) &&
+	    flow_is_entry(fl, ev->value, FLOW_AX))
+		derive_put(&d->l->g.labels, ev->disp);
+}
+
 int layout_code(struct layout *l, struct elf_file *f, const struct pclntab *pcln, uint64_t bias,
 		struct error *e)
 {
@@ -325,6 +360,9 @@ int layout_code(struct layout *l, struct elf_file *f, const struct pclntab *pcln
 		{"runtime.gfput", note_stackfree, NULL},
 		{"runtime.coroswitch_m", note_coroswitch, NULL},
 		{"runtime.cgocall", note_cgocall, NULL},
+		{"runtime.(*gcControllerState).findRunnableGCWorker", note_worker, derive_worker},
+		{"runtime.(*gcControllerState).assignWaitingGCWorker", note_worker, derive_worker},
+		{"runtime/pprof.runtime_setProfLabel", note_labels, NULL},
 	};
 	struct derive d = {.l = l};
 	struct flow *fl;

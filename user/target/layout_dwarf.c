@@ -58,6 +58,7 @@ static const struct field fields[] = {
 	FIELD(ROOT_G, g.startpc, 8, 19, "startpc"),
 	FIELD(ROOT_G, g.coroarg, 8, 22, "coroarg"),
 	FIELD(ROOT_G, g.coroexit, 1, 22, "coroexit"),
+	FIELD(ROOT_G, g.labels, 8, 19, "labels"),
 	FIELD(ROOT_M, m.g0, 8, 19, "g0"),
 	FIELD(ROOT_M, m.gsignal, 8, 19, "gsignal"),
 	FIELD(ROOT_M, m.procid, 8, 19, "procid"),
@@ -74,6 +75,7 @@ static const struct field fields[] = {
 	FIELD(ROOT_P, p.m, 8, 19, "m"),
 	FIELD(ROOT_P, p.goidcache, 8, 19, "goidcache"),
 	FIELD(ROOT_P, p.goidcacheend, 8, 19, "goidcacheend"),
+	FIELD(ROOT_P, p.worker_mode, 8, 19, "gcMarkWorkerMode"),
 };
 
 static int32_t *offset_of(struct layout *l, const struct field *f)

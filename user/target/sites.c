@@ -268,6 +268,7 @@ static int make_plan(struct plan *p, struct error *e)
 				 elf_file_name(p->f));
 	plan_inlined(p);
 	plan_spots(p);
+	plan_workers(p);
 	err = check_rules(p, e);
 	check_must_hit(p->out);
 	if (p->failed)

@@ -48,6 +48,9 @@ void plan_inlined(struct plan *p);
 /* What the runtime does besides, calls of package runtime/trace, coroutines: sites_spots.c. */
 void plan_spots(struct plan *p);
 
+/* Which wake-ups are those of GC workers: sites_worker.c. */
+void plan_workers(struct plan *p);
+
 /* Creations in Go <= 1.23 whose runqput was inlined. */
 void plan_created(struct plan *p);
 

@@ -29,12 +29,27 @@ static void decode_move(struct step *s, const cs_insn *insn)
 		s->loaded = (int8_t)code_reg_number(op[1].mem.base);
 }
 
+/* `movq $number, x(%reg)` */
+static int8_t decode_store(const cs_insn *insn)
+{
+	const cs_x86 *x = &insn->detail->x86;
+	const cs_x86_op *op = x->operands;
+
+	if (insn->id != X86_INS_MOV || x->op_count != 2 || op[0].type != X86_OP_MEM ||
+	    op[0].size != 8 || op[1].type != X86_OP_IMM || op[1].imm < 0 || op[1].imm > INT8_MAX ||
+	    op[0].mem.index != X86_REG_INVALID || op[0].mem.base == X86_REG_RSP ||
+	    code_reg_number(op[0].mem.base) < 0)
+		return NO_STORE;
+	return (int8_t)op[1].imm;
+}
+
 static struct step decode_step(struct plan *p, const cs_insn *insn)
 {
 	const cs_x86 *x = &insn->detail->x86;
 	struct step s = {.vaddr = insn->address, .written = values_written(p->code, insn)};
 
 	decode_move(&s, insn);
+	s.stored = decode_store(insn);
 	s.call = code_is_call(insn, &s.to);
 	s.conditional = code_is_conditional(insn->id);
 	s.jump = (s.conditional || insn->id == X86_INS_JMP) && x->op_count == 1 &&
@@ -92,4 +107,34 @@ size_t steps_before(const struct steps *s, size_t i)
 		before = k;
 	}
 	return before;
+}
+
+bool steps_stored_before(const struct steps *s, size_t i, int number, uint64_t *effort)
+{
+	size_t *todo = calloc(s->n + 1, sizeof(*todo)), n = 0;
+	bool *seen = calloc(s->n + 1, sizeof(*seen));
+	bool found = todo && seen;
+
+	if (found)
+		todo[n++] = i;
+	while (n && found) {
+		size_t to = todo[--n];
+
+		found = to && *effort >= s->n; /* step 0 is the entry */
+		if (!found)
+			break;
+		*effort -= s->n;
+		for (size_t k = 0; k < s->n; k++) {
+			bool leads = (s->v[k].jump && s->v[k].to == s->v[to].vaddr) ||
+				     (k + 1 == to && !s->v[k].ends);
+
+			if (!leads || seen[k] || s->v[k].stored == number)
+				continue;
+			seen[k] = true;
+			todo[n++] = k;
+		}
+	}
+	free(todo);
+	free(seen);
+	return found;
 }

@@ -33,13 +33,14 @@ static struct layout go126(void)
 		      .gopc = 288,
 		      .startpc = 304,
 		      .coroarg = 384,
-		      .coroexit = 187},
+		      .coroexit = 187,
+		      .labels = 352},
 		.m = {.curg = 184,
 		      .p = 208,
 		      .oldp = 224,
 		      .wait_block_reason = 784,
 		      .wait_skip = 776},
-		.p = {.status = 4},
+		.p = {.status = 4, .worker_mode = 4672},
 	};
 }
 
@@ -55,6 +56,8 @@ static void fills_in_a_known_layout(void)
 	CU_ASSERT_EQUAL(cfg.m_p, 24); /* counted from m.curg */
 	CU_ASSERT_EQUAL(cfg.m_oldp, 40);
 	CU_ASSERT_EQUAL(cfg.coro_gp, 0);
+	CU_ASSERT_EQUAL(cfg.p_worker_mode, 4672);
+	CU_ASSERT_EQUAL(cfg.g_labels, 352);
 }
 
 static void what_a_version_has_not_is_marked(void)
@@ -63,9 +66,12 @@ static void what_a_version_has_not_is_marked(void)
 	struct target_cfg cfg;
 
 	l.g.syscallbp = l.g.coroarg = l.g.coroexit = l.coro.gp = -1;
+	l.g.labels = l.p.worker_mode = -1;
 	CU_ASSERT_EQUAL(target_cfg_fill(&cfg, &l, NULL), 0);
 	CU_ASSERT_EQUAL(cfg.g_syscallbp, NO_OFFSET);
 	CU_ASSERT_EQUAL(cfg.coro_gp, NO_OFFSET);
+	CU_ASSERT_EQUAL(cfg.p_worker_mode, NO_OFFSET);
+	CU_ASSERT_EQUAL(cfg.g_labels, NO_OFFSET);
 }
 
 static void refuses(int32_t *field, int32_t value, struct layout *l, const char *name)

@@ -45,6 +45,7 @@ static const struct {
 	ROW(g.startpc, 312, 296, 296, 304, 304, 296, 304, 304),
 	ROW(g.coroarg, NONE, NONE, 368, 384, 384, 376, 384, 384),
 	ROW(g.coroexit, NONE, NONE, 187, 195, 195, 187, 187, 187),
+	ROW(g.labels, 360, 344, 344, 352, 352, 344, 352, 352),
 	ROW(m.g0, 0, 0, 0, 0, 0, 0, 0, 0),
 	ROW(m.procid, 72, 72, 72, 72, 72, 64, 64, 64),
 	ROW(m.gsignal, 80, 80, 80, 80, 80, 72, 72, 72),
@@ -61,6 +62,7 @@ static const struct {
 	ROW(p.m, 56, 56, 56, 48, 48, 48, 48, 48),
 	ROW(p.goidcache, 384, 384, 384, 376, 376, 376, 384, 384),
 	ROW(p.goidcacheend, 392, 392, 392, 384, 384, 384, 392, 392),
+	ROW(p.worker_mode, 4656, 4656, 4688, 4664, 4664, 4664, 4672, 4672),
 	ROW(coro.gp, NONE, NONE, 0, 0, 0, 0, 0, 0),
 #undef ROW
 };

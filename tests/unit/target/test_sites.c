@@ -17,8 +17,10 @@
 static size_t expected(enum site_kind kind, unsigned int minor, bool cgo)
 {
 	switch (kind) {
-	case SITE_READY: /* ready, injectglist, findRunnableGCWorker, 5 x findRunnable */
-		return 8;
+	case SITE_READY: /* ready, injectglist, 3 x findRunnable */
+		return 5;
+	case SITE_READY_WORKER: /* findRunnableGCWorker, 2 x findRunnable */
+		return 3;
 	case SITE_CREATE_CAS:
 		return minor >= 24;
 	case SITE_CREATE_RUNQPUT:
@@ -39,7 +41,6 @@ static size_t expected(enum site_kind kind, unsigned int minor, bool cgo)
 		return minor >= 26 ? 3 : 2;
 	case SITE_PROC_STEAL: /* retake, forEachP, stopTheWorldWithSema, entersyscall_gcwait */
 		return minor >= 26 ? 1 : 4;
-	case SITE_READY_WORKER:
 	case SITE_SWEEP_BEGIN:
 	case SITE_SWEEP_SPAN:
 	case SITE_SWEEP_END:
