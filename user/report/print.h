@@ -22,6 +22,17 @@ size_t shown(const struct report *r, size_t n);
 /* Print the table with a title, if it has rows, and free it: 0 or -ENOMEM. */
 int table_end(struct table *t, size_t left_out, const char *title, FILE *out);
 
+/* --- print_goroutines.c --- */
+
+/* Where a group's goroutines start. */
+const char *start_name(const struct report *r, const struct report_process *rp,
+		       const struct group *g, char buf[32]);
+/* The tables of goroutines: 0 or -ENOMEM. */
+int print_goroutines(const struct report *r, const struct report_process *rp, FILE *out);
+
+/* --- print_footer.c --- */
+void print_footer(const struct report *r, FILE *out);
+
 /* --- print_kernel.c: all 0 or -ENOMEM --- */
 int print_antagonists(struct kernel_view *v, FILE *out);
 /* go: tell calls for goroutines from the runtime's own */

@@ -1,0 +1,166 @@
+// SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only
+/* The footer: how the capture ended, what is missing in it, and what it cost. */
+#include <inttypes.h>
+
+#include "user/report/print.h"
+
+static const char *why_text(const struct replay_totals *t)
+{
+	if (!t->ended)
+		return "without an end: gscope was killed, or the file is cut";
+	switch (t->why) {
+	case END_DURATION:
+		return "when the time was over";
+	case END_INTERRUPT:
+		return "when it was interrupted";
+	case END_TARGETS_GONE:
+		return "when the traced program ended";
+	case END_DISK_FULL:
+		return "because the disk was full";
+	}
+	return "for a reason that is not known";
+}
+
+static void print_losses(const struct report *r, FILE *out)
+{
+	static const char *const classes[LOSS_CLASSES] = {
+		[LOSS_SCHED] = "scheduling", [LOSS_SYSCALL] = "system call",
+		[LOSS_GO] = "goroutine",     [LOSS_STACK] = "stack",
+		[LOSS_SAMPLE] = "sample",
+	};
+	const struct replay_totals *t = &r->totals;
+	const char *comma = "";
+
+	if (!t->lost) {
+		fprintf(out, "No event was lost.\n");
+		return;
+	}
+	fprintf(out, "WARNING: %" PRIu64 " event%s lost (", t->lost,
+		t->lost == 1 ? " was" : "s were");
+	for (int i = 0; i < LOSS_CLASSES; i++) {
+		if (!t->loss_by_class[i])
+			continue;
+		fprintf(out, "%s%" PRIu64 " %s", comma, t->loss_by_class[i], classes[i]);
+		comma = ", ";
+	}
+	fputc(')', out);
+	if (r->first_loss_ns > t->begin_ns)
+		fprintf(out, ", the first after %s", time_text(r->first_loss_ns - t->begin_ns));
+	fprintf(out, ": numbers may be off from there on. A larger --buffer helps.\n");
+}
+
+static void print_repairs(const struct report *r, FILE *out)
+{
+	if (!r->totals.repairs)
+		return;
+	fprintf(out, "%" PRIu64 " contradiction%s repaired:\n", r->totals.repairs,
+		r->totals.repairs == 1 ? " was" : "s were");
+	for (size_t i = 0; i < r->nrepairs; i++)
+		fprintf(out, "  %" PRIu64 " times: %s\n", r->repairs[i].count, r->repairs[i].what);
+}
+
+/* What is missing when a site is silent. */
+static const char *site_loses(unsigned int kind)
+{
+	static const char *const texts[] = {
+		[GO_START] = "starts",
+		[GO_PARK] = "blocking",
+		[GO_PARK_REFUSED] = "refused parks",
+		[GO_READY] = "wake-ups",
+		[GO_YIELD] = "preemptions and yields",
+		[GO_YIELD_PREEMPTED] = "preemptions",
+		[GO_PREEMPT_PARK] = "preemptions by the garbage collector",
+		[GO_EXIT] = "ends",
+		[GO_SYSBLOCK] = "blocking system calls",
+		[GO_SYSEXIT_NOP] = "returns from system calls",
+		[GO_SYSEXIT_NEWP] = "returns from system calls",
+		[GO_CREATE] = "creations",
+		[GO_CREATE_BLOCKED] = "creations of coroutines",
+		[GO_SWITCH] = "switches of coroutines",
+		[GO_NEEDM] = "calls from C",
+		[GO_DROPM] = "returns to C",
+	};
+
+	return kind < ARRAY_SIZE(texts) && texts[kind] ? texts[kind] : "events";
+}
+
+/*
+ * Whether a silent site is worth a word, by what the others of this target have seen. Goroutines
+ * that start have to stop, and those that do not end or yield block; the ones that block are
+ * woken, by this site or another. Switches count for the case that no probe works at all.
+ */
+static bool should_have_hit(const struct report *r, const struct ev_site *site)
+{
+	const uint64_t enough = 1000;
+	const struct report_process *rp;
+	const uint64_t *hits = NULL;
+	uint64_t all = 0;
+
+	for (size_t i = 0; i < r->nprobes; i++)
+		if (r->probes[i].tgid == site->tgid)
+			hits = r->probes[i].hits;
+	if (!hits || site->kind >= PROBE_KINDS || hits[site->kind])
+		return false;
+	for (unsigned int i = 0; i < PROBE_KINDS; i++)
+		all += hits[i];
+	HASH_FIND(hh, r->processes, &site->tgid, sizeof(site->tgid), rp);
+	if (!all || site->kind == GO_START)
+		return all >= enough || (rp && rp->view.stats.switches >= enough);
+	if (site->kind == GO_PARK)
+		return hits[GO_START] >= enough + hits[GO_EXIT] + hits[GO_YIELD] +
+						 hits[GO_YIELD_PREEMPTED] + hits[GO_PREEMPT_PARK];
+	return site->kind == GO_READY && hits[GO_PARK] >= enough;
+}
+
+static void print_sites(const struct report *r, FILE *out)
+{
+	for (size_t i = 0; i < r->nsites; i++) {
+		if (!should_have_hit(r, &r->sites[i]))
+			continue;
+		fprintf(out, "WARNING: the probe in ");
+		print_text(r->sites[i].func, out);
+		fprintf(out,
+			" at 0x%" PRIx64 " was never hit: %s of goroutines may be missing (process "
+			"%" PRIu32 ").\n",
+			(uint64_t)r->sites[i].pc, site_loses(r->sites[i].kind), r->sites[i].tgid);
+	}
+}
+
+static void print_cost(const struct report *r, FILE *out)
+{
+	const struct replay_totals *t = &r->totals;
+	const struct ev_cost *c = &t->cost;
+	double probes = (double)c->probe_hits * ((double)c->trap_ns + (double)c->probe_run_ns);
+	double traces = (double)c->trace_hits * (double)c->trace_run_ns;
+	double span = (double)(t->end_ns - t->begin_ns);
+
+	if (probes + traces <= 0) {
+		fprintf(out, "What tracing cost was not measured.\n");
+		return;
+	}
+	fprintf(out, "Tracing cost %.1fms of CPU time", (probes + traces) / 1e6);
+	if (span > 0)
+		fprintf(out, ", %.2f%% of one CPU", 100 * (probes + traces) / span);
+	fprintf(out,
+		": %" PRIu64 " probe hits of %" PRIu64 "ns, %" PRIu64 " tracepoint runs of %" PRIu64
+		"ns.\n",
+		(uint64_t)c->probe_hits, (uint64_t)(c->trap_ns + c->probe_run_ns),
+		(uint64_t)c->trace_hits, (uint64_t)c->trace_run_ns);
+}
+
+void print_footer(const struct report *r, FILE *out)
+{
+	const struct replay_totals *t = &r->totals;
+
+	fprintf(out, "%" PRIu64 " events in %s; the capture ended %s.\n", t->events,
+		time_text(t->end_ns - t->begin_ns), why_text(t));
+	if (r->damage) {
+		fprintf(out, "WARNING: the capture is ");
+		print_text(r->damage, out);
+		fputs(".\n", out);
+	}
+	print_losses(r, out);
+	print_repairs(r, out);
+	print_sites(r, out);
+	print_cost(r, out);
+}
