@@ -167,3 +167,21 @@ char *duration_format(char buf[DURATION_SIZE], uint64_t ns)
 		snprintf(buf, DURATION_SIZE, "%" PRIu64 "d", s / day);
 	return buf;
 }
+
+char *size_format(char buf[DURATION_SIZE], uint64_t bytes)
+{
+	static const char units[] = "KMGTPE";
+	double n = (double)bytes / 1024;
+
+	if (bytes < 1000) {
+		snprintf(buf, DURATION_SIZE, "%" PRIu64 "B", bytes);
+		return buf;
+	}
+	for (const char *unit = units;; unit++, n /= 1024) {
+		/* the first unit of which there are at most three digits */
+		if (n >= 999.5)
+			continue;
+		snprintf(buf, DURATION_SIZE, "%.*f%c", n < 9.995 ? 2 : n < 99.95 ? 1 : 0, n, *unit);
+		return buf;
+	}
+}

@@ -27,4 +27,7 @@ int size_parse(const char *text, uint64_t *bytes, struct error *e);
  */
 char *duration_format(char buf[DURATION_SIZE], uint64_t ns);
 
+/* The same for bytes: "0B", "999B", "0.98K", "12.3M", up to "16.0E" (powers of 1024). Returns buf. */
+char *size_format(char buf[DURATION_SIZE], uint64_t bytes);
+
 #endif

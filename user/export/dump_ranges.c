@@ -21,7 +21,9 @@ int dump_range(void *ctx, const struct range_change *c)
 	if (c->name && c->name[0])
 		dump_text(d, c->name, strlen(c->name));
 	if (c->kind == RANGE_SWEEP && !c->begin)
-		fprintf(d->out, " swept=%" PRIu64 " reclaimed=%" PRIu64, c->swept, c->reclaimed);
+		fprintf(d->out, " swept=%" PRIu64, c->swept);
+	if (c->reclaimed) /* only the runtime itself knows it, and only while it traces itself */
+		fprintf(d->out, " reclaimed=%" PRIu64, c->reclaimed);
 	if (!c->begin && c->since)
 		dump_span(d, "took", c->time - c->since);
 	if (c->begin)

@@ -4,6 +4,8 @@
 #include <errno.h>
 #include <stdlib.h>
 
+#include "user/report/gc.h"
+
 static uint64_t sort_key(enum report_sort sort, const struct account *a, uint64_t count)
 {
 	switch (sort) {
@@ -123,11 +125,29 @@ static int row_advance(struct goroutine_row *row, uint64_t time)
 	return 0;
 }
 
+static int assist_end(struct goroutine_row *row, uint64_t time, bool seen)
+{
+	uint64_t since = row->assist_since;
+
+	row->assist_since = 0;
+	row->group->assist_ns += row->a.part[PART_RUNNING] - row->assist_ran;
+	return spans_add(&row->group->assists, time - since, row->assist_whole && seen);
+}
+
+static void worker_end(struct goroutines *gs, struct goroutine_row *row)
+{
+	gs->worker_ns[row->worker] += row->a.part[PART_RUNNING] - row->worker_ran;
+	row->worker_ran = row->a.part[PART_RUNNING];
+}
+
 static int row_finish(struct goroutines *gs, struct goroutine_row *row, uint64_t time)
 {
 	void *out;
 	int err = row_advance(row, time);
 
+	if (row->assist_since && !err)
+		err = assist_end(row, time, false);
+	worker_end(gs, row);
 	HASH_DELETE(hh, gs->live, row);
 	row->group->count++;
 	row->key = sort_key(gs->sort, &row->a, row->a.starts);
@@ -257,6 +277,52 @@ int goroutines_thread(struct goroutines *gs, const struct t_change *c)
 	return err;
 }
 
+/* The row of a goroutine as it is now; NULL: it is not known. */
+static struct goroutine_row *row_now(const struct goroutines *gs, const struct goroutine *g)
+{
+	struct goroutine_row *row = g ? row_find(gs, g) : NULL;
+
+	return row && row->serial == g->serial ? row : NULL;
+}
+
+int goroutines_assist(struct goroutines *gs, const struct range_change *c)
+{
+	struct goroutine_row *row = row_now(gs, c->g);
+	int err = row ? row_advance(row, c->time) : 0;
+
+	if (!row || err)
+		return err;
+	if (row->assist_since)
+		err = assist_end(row, c->time, !(c->flags & CHANGE_REPAIR));
+	if (c->begin) {
+		row->assist_since = c->time;
+		row->assist_whole = !(c->flags & CHANGE_INITIAL);
+		row->assist_ran = row->a.part[PART_RUNNING];
+	}
+	return err;
+}
+
+int goroutines_worker(struct goroutines *gs, const struct label_change *c)
+{
+	struct goroutine_row *row = row_now(gs, c->g);
+	int err = row ? row_advance(row, c->time) : 0;
+
+	if (!row || err)
+		return err;
+	worker_end(gs, row);
+	row->worker = gc_worker_of(c->label);
+	return 0;
+}
+
+bool goroutines_sample(struct goroutines *gs, const struct goroutine *g)
+{
+	struct goroutine_row *row = row_now(gs, g);
+
+	if (row)
+		row->group->samples++;
+	return row;
+}
+
 int goroutines_close(struct goroutines *gs, uint64_t time)
 {
 	struct goroutine_row *row, *tmp;
@@ -290,6 +356,7 @@ void goroutines_free(struct goroutines *gs)
 	HASH_ITER(hh, gs->groups, group, gtmp) {
 		HASH_DELETE(hh, gs->groups, group);
 		account_free(&group->a);
+		spans_free(&group->assists);
 		free(group);
 	}
 }

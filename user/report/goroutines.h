@@ -12,6 +12,7 @@
 #include "user/report/account.h"
 #include "user/report/intern.h"
 #include "user/report/report.h"
+#include "user/report/spans.h"
 #include "user/report/top.h"
 
 /* Stands for the start of a C thread's goroutine, which has none. */
@@ -24,6 +25,9 @@ struct group {
 	uint64_t count;
 	uint64_t key; /* set by goroutines_close() */
 	struct account a;
+	struct spans assists; /* made to help the garbage collector; they may block meanwhile */
+	uint64_t assist_ns; /* they ran for it */
+	uint64_t samples;
 	UT_hash_handle hh;
 };
 
@@ -38,6 +42,11 @@ struct goroutine_row {
 	uint64_t runnable_since; /* 0: not known */
 	enum g_state state; /* G_DEAD: it ended */
 	const char *reason; /* while waiting */
+	uint64_t assist_since; /* 0: it does not assist */
+	bool assist_whole; /* it began while traced */
+	uint64_t assist_ran; /* how long it had run when it began */
+	enum gc_worker worker; /* since it had run for ... */
+	uint64_t worker_ran;
 	uint64_t key; /* what it is sorted by, once it is finished */
 	struct account a;
 	UT_hash_handle hh;
@@ -50,15 +59,23 @@ struct goroutines {
 	struct group *groups; /* by start_pc */
 	struct top top; /* of struct goroutine_row */
 	uint64_t seen, at_start, at_end;
+	uint64_t worker_ns[GC_WORKER_IDLE + 1]; /* GC workers ran, by enum gc_worker */
 };
 
 void goroutines_init(struct goroutines *gs, enum report_sort sort, unsigned int top,
 		     struct interned **names);
 
-/* Both: 0 or -ENOMEM. */
+/* All but the one of a bool: 0 or -ENOMEM. */
 int goroutines_change(struct goroutines *gs, const struct g_change *c);
 /* The thread of a running goroutine goes on or off a CPU. */
 int goroutines_thread(struct goroutines *gs, const struct t_change *c);
+
+/* A goroutine begins or ends to assist. */
+int goroutines_assist(struct goroutines *gs, const struct range_change *c);
+/* A GC worker was started for another kind of work. */
+int goroutines_worker(struct goroutines *gs, const struct label_change *c);
+/* A goroutine was on a CPU: whether it is known. */
+bool goroutines_sample(struct goroutines *gs, const struct goroutine *g);
 
 /* The trace of the process ends: finish all rows and sort. */
 int goroutines_close(struct goroutines *gs, uint64_t time);

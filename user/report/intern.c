@@ -11,14 +11,22 @@ struct interned {
 	char text[];
 };
 
+const char *interned_find(const struct interned *set, const char *name)
+{
+	struct interned *e;
+
+	HASH_FIND(hh, set, name, strlen(name), e);
+	return e ? e->text : NULL;
+}
+
 const char *intern(struct interned **set, const char *name)
 {
+	const char *known = interned_find(*set, name);
 	size_t n = strlen(name);
 	struct interned *e;
 
-	HASH_FIND(hh, *set, name, n, e);
-	if (e)
-		return e->text;
+	if (known)
+		return known;
 	e = malloc(sizeof(*e) + n + 1);
 	if (!e)
 		return NULL;

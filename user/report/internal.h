@@ -2,18 +2,28 @@
 /*
  * Inside of the report:
  *
- *   report.c      the sink: sorts what the replay tells to where it is counted
- *   goroutines.c  goroutines of one process       (account.c: where one's time went)
- *   tasks.c       threads and processes           (kernel.c: system calls, antagonists)
- *   print.c       text                          (print_kernel.c: that of tasks.c and kernel.c)
+ *   report.c       the sink: sorts what the replay tells to where it is counted
+ *   goroutines.c   goroutines of one process       (account.c: where one's time went)
+ *   tasks.c        threads and processes           (kernel.c: system calls, antagonists)
+ *   gc.c           garbage collection, stop-the-world, the heap
+ *   annotations.c  tasks, regions, logs
+ *   procs.c        Ps
+ *   samples.c      CPU samples
+ *   gaps.c         when events were lost
+ *   print.c        text: print_goroutines.c, print_kernel.c, print_gc.c, print_user.c, print_footer.c
  */
 #ifndef GSCOPE_REPORT_INTERNAL_H
 #define GSCOPE_REPORT_INTERNAL_H
 
 #include <uthash.h>
 
+#include "user/report/annotations.h"
+#include "user/report/gaps.h"
+#include "user/report/gc.h"
 #include "user/report/goroutines.h"
+#include "user/report/procs.h"
 #include "user/report/report.h"
+#include "user/report/samples.h"
 #include "user/report/tasks.h"
 
 /* One target. */
@@ -25,6 +35,10 @@ struct report_process {
 	bool gone;
 	enum gone_how how;
 	struct goroutines goroutines;
+	struct gc gc;
+	struct annotations annotations;
+	struct procs procs;
+	struct samples samples;
 	struct kernel_view view;
 	struct top threads; /* of one without goroutines: struct task */
 	UT_hash_handle hh; /* in the order they came */
@@ -56,7 +70,7 @@ struct report {
 	size_t nprobes;
 	struct report_repair *repairs;
 	size_t nrepairs;
-	uint64_t first_loss_ns; /* 0: none */
+	struct gaps gaps;
 	struct replay_totals totals;
 	char *damage;
 };

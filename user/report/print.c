@@ -71,7 +71,14 @@ static int print_process(const struct report *r, struct report_process *rp, FILE
 	print_process_header(rp, out);
 	if (rp->plain)
 		return print_plain(r, rp, out);
+	print_runtime(rp, out);
 	err = print_goroutines(r, rp, out);
+	if (!err)
+		err = print_annotations(r, rp, out);
+	if (!err)
+		err = print_gc(r, rp, out);
+	if (!err)
+		err = print_samples(r, rp, out);
 	if (!err)
 		err = print_antagonists(&rp->view, out);
 	if (!err)

@@ -10,8 +10,11 @@
 
 #define ARRAY_SIZE(a) (sizeof(a) / sizeof((a)[0]))
 
-/* Good for four calls. */
+/* Good for four calls, those of size_text() included. */
 const char *time_text(uint64_t ns);
+const char *size_text(uint64_t bytes);
+/* A share of `all`, 0 if there is none. */
+double percent(uint64_t part, uint64_t all);
 /* "s", or "" for one */
 const char *plural(uint64_t n);
 /* Made printable. */
@@ -29,6 +32,17 @@ const char *start_name(const struct report *r, const struct report_process *rp,
 		       const struct group *g, char buf[32]);
 /* The tables of goroutines: 0 or -ENOMEM. */
 int print_goroutines(const struct report *r, const struct report_process *rp, FILE *out);
+
+/* --- print_gc.c --- */
+
+/* Lines about Ps, garbage collection and the heap, for what is known. */
+void print_runtime(const struct report_process *rp, FILE *out);
+/* Tables of stop-the-world pauses and of mark assists: 0 or -ENOMEM. */
+int print_gc(const struct report *r, struct report_process *rp, FILE *out);
+
+/* --- print_user.c: both 0 or -ENOMEM --- */
+int print_annotations(const struct report *r, const struct report_process *rp, FILE *out);
+int print_samples(const struct report *r, struct report_process *rp, FILE *out);
 
 /* --- print_footer.c --- */
 void print_footer(const struct report *r, FILE *out);

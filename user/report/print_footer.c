@@ -21,6 +21,15 @@ static const char *why_text(const struct replay_totals *t)
 	return "for a reason that is not known";
 }
 
+/* Times since the beginning. */
+static void print_gap(uint64_t begin, const struct gap *gap, const char *before, FILE *out)
+{
+	uint64_t from = gap->begin > begin ? gap->begin - begin : 0;
+	uint64_t to = gap->end > begin ? gap->end - begin : 0;
+
+	fprintf(out, "%sfrom %.3fs to %.3fs", before, (double)from / 1e9, (double)to / 1e9);
+}
+
 static void print_losses(const struct report *r, FILE *out)
 {
 	static const char *const classes[LOSS_CLASSES] = {
@@ -43,10 +52,10 @@ static void print_losses(const struct report *r, FILE *out)
 		fprintf(out, "%s%" PRIu64 " %s", comma, t->loss_by_class[i], classes[i]);
 		comma = ", ";
 	}
-	fputc(')', out);
-	if (r->first_loss_ns > t->begin_ns)
-		fprintf(out, ", the first after %s", time_text(r->first_loss_ns - t->begin_ns));
-	fprintf(out, ": numbers may be off from there on. A larger --buffer helps.\n");
+	fputs("): numbers may be off", out);
+	for (size_t i = 0; i < r->gaps.n; i++)
+		print_gap(t->begin_ns, &r->gaps.v[i], i ? ", " : " ", out);
+	fputs(". A larger --buffer helps.\n", out);
 }
 
 static void print_repairs(const struct report *r, FILE *out)

@@ -12,12 +12,28 @@
 
 #define ANTAGONISTS 5
 
-const char *time_text(uint64_t ns)
+/* One of four places, in turn. */
+static char *place(void)
 {
 	static _Thread_local char buf[4][DURATION_SIZE];
 	static _Thread_local unsigned int next;
 
-	return duration_format(buf[next++ % 4], ns);
+	return buf[next++ % 4];
+}
+
+const char *time_text(uint64_t ns)
+{
+	return duration_format(place(), ns);
+}
+
+const char *size_text(uint64_t bytes)
+{
+	return size_format(place(), bytes);
+}
+
+double percent(uint64_t part, uint64_t all)
+{
+	return all ? 100 * (double)part / (double)all : 0;
 }
 
 const char *plural(uint64_t n)

@@ -70,24 +70,47 @@ static int on_process(void *ctx, struct process *ps, uint64_t time)
 	rp->begin = time;
 	tasks_rows_init(&rp->threads, r->options.top);
 	goroutines_init(&rp->goroutines, r->options.sort, r->options.top, &r->names);
+	rp->gc.names = rp->annotations.names = &r->names;
 	HASH_ADD(hh, r->processes, tgid, sizeof(rp->tgid), rp);
 	return tasks_target(&r->tasks, ps->tgid, &rp->view, rp->plain ? &rp->threads : NULL);
 }
 
+/* The process of something that happens, NULL once it has ended. */
+static struct report_process *process_live(const struct report *r, const struct process *ps)
+{
+	struct report_process *rp = ps ? process_find(r, ps) : NULL;
+
+	return rp && !rp->end ? rp : NULL;
+}
+
 static int on_goroutine(void *ctx, const struct g_change *c)
 {
-	struct report_process *rp = process_find(ctx, c->g->process);
+	struct report_process *rp = process_live(ctx, c->g->process);
 
-	return rp && !rp->end ? goroutines_change(&rp->goroutines, c) : 0;
+	if (!rp)
+		return 0;
+	procs_goroutine(&rp->procs, c);
+	if (c->to == G_DEAD)
+		annotations_leave(&rp->annotations, c->g);
+	return goroutines_change(&rp->goroutines, c);
+}
+
+static int on_processor(void *ctx, const struct p_change *c)
+{
+	struct report_process *rp = process_live(ctx, c->p->process);
+
+	if (rp)
+		procs_change(&rp->procs, c);
+	return 0;
 }
 
 static int on_thread(void *ctx, const struct t_change *c)
 {
 	struct report *r = ctx;
-	struct report_process *rp = c->t->process ? process_find(r, c->t->process) : NULL;
+	struct report_process *rp = process_live(r, c->t->process);
 	int err = 0;
 
-	if (rp && !rp->end)
+	if (rp)
 		err = goroutines_thread(&rp->goroutines, c);
 	return err ? err : tasks_change(&r->tasks, c);
 }
@@ -99,12 +122,63 @@ static int on_syscall(void *ctx, const struct syscall_span *s)
 	return tasks_syscall(&r->tasks, s);
 }
 
+static int on_range(void *ctx, const struct range_change *c)
+{
+	struct report_process *rp = process_live(ctx, c->process);
+
+	if (!rp)
+		return 0;
+	return c->kind == RANGE_MARK_ASSIST ? goroutines_assist(&rp->goroutines, c) :
+					      gc_range(&rp->gc, c);
+}
+
+static int on_procs(void *ctx, const struct procs_change *c)
+{
+	struct report_process *rp = process_live(ctx, c->process);
+
+	if (rp)
+		procs_set(&rp->procs, c);
+	return 0;
+}
+
+static int on_user(void *ctx, const struct user_change *c)
+{
+	struct report_process *rp = process_live(ctx, c->g->process);
+
+	return rp ? annotations_add(&rp->annotations, c) : 0;
+}
+
+static int on_label(void *ctx, const struct label_change *c)
+{
+	struct report_process *rp = process_live(ctx, c->g->process);
+
+	return rp && c->gc_worker ? goroutines_worker(&rp->goroutines, c) : 0;
+}
+
+static int on_heap(void *ctx, const struct heap_change *c)
+{
+	struct report_process *rp = process_live(ctx, c->process);
+
+	if (rp)
+		gc_heap(&rp->gc, c);
+	return 0;
+}
+
+static int on_sample(void *ctx, const struct cpu_sample *c)
+{
+	struct report_process *rp = process_live(ctx, c->t->process);
+
+	if (!rp)
+		return 0;
+	return samples_add(&rp->samples, c, goroutines_sample(&rp->goroutines, c->g));
+}
+
 static int on_loss(void *ctx, const struct ev_loss *l)
 {
 	struct report *r = ctx;
 
-	if (l->count && (!r->first_loss_ns || l->since_ns < r->first_loss_ns))
-		r->first_loss_ns = l->since_ns ? l->since_ns : 1;
+	if (l->count)
+		gaps_add(&r->gaps, l->since_ns, l->h.time_ns);
 	return 0;
 }
 
@@ -171,7 +245,11 @@ static int end_process(struct report *r, struct report_process *rp, uint64_t tim
 	int err, err2;
 
 	rp->end = time > rp->begin ? time : rp->begin;
+	procs_close(&rp->procs, rp->end);
+	annotations_close(&rp->annotations);
 	err = goroutines_close(&rp->goroutines, rp->end);
+	err2 = gc_close(&rp->gc, rp->end);
+	err = err ? err : err2;
 	err2 = tasks_close_process(&r->tasks, rp->tgid, rp->end);
 	return err ? err : err2;
 }
@@ -209,8 +287,15 @@ struct sink report_sink(struct report *r)
 	static const struct sink_ops ops = {
 		.process = on_process,
 		.goroutine = on_goroutine,
+		.processor = on_processor,
 		.thread = on_thread,
 		.syscall = on_syscall,
+		.range = on_range,
+		.procs = on_procs,
+		.user = on_user,
+		.label = on_label,
+		.heap = on_heap,
+		.sample = on_sample,
 		.loss = on_loss,
 		.repair = on_repair,
 		.site = on_site,
@@ -237,6 +322,9 @@ void report_free(struct report *r)
 	HASH_ITER(hh, r->processes, rp, tmp) {
 		HASH_DELETE(hh, r->processes, rp);
 		goroutines_free(&rp->goroutines);
+		gc_free(&rp->gc);
+		annotations_free(&rp->annotations);
+		samples_free(&rp->samples);
 		kernel_view_free(&rp->view);
 		tasks_rows_free(&rp->threads);
 		free(rp);

@@ -127,6 +127,31 @@ static void formats_durations(void)
 		CU_ASSERT_STRING_EQUAL(duration_format(buf, cases[i].ns), cases[i].text);
 }
 
+static void formats_sizes(void)
+{
+	static const struct {
+		uint64_t bytes;
+		const char *text;
+	} cases[] = {
+		{0, "0B"},
+		{999, "999B"},
+		{1000, "0.98K"},
+		{1024, "1.00K"},
+		{10 * 1024, "10.0K"},
+		{102348, "99.9K"},
+		{102400, "100K"},
+		{1023487, "999K"},
+		{1023488, "0.98M"},
+		{(4 << 20) + (123 << 10), "4.12M"},
+		{3ULL << 30, "3.00G"},
+		{UINT64_MAX, "16.0E"},
+	};
+	char buf[DURATION_SIZE];
+
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++)
+		CU_ASSERT_STRING_EQUAL(size_format(buf, cases[i].bytes), cases[i].text);
+}
+
 /* Powers of two and their neighbours: no value may need more columns than promised. */
 static void keeps_to_its_width(void)
 {
@@ -143,6 +168,7 @@ static CU_TestInfo tests[] = {
 	{"refuses what is no duration", refuses_what_is_no_duration},
 	{"parses sizes", parses_sizes},
 	{"formats durations", formats_durations},
+	{"formats sizes", formats_sizes},
 	{"keeps to its width", keeps_to_its_width},
 	CU_TEST_INFO_NULL,
 };
