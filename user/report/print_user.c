@@ -91,8 +91,8 @@ static int print_functions(const struct report *r, const struct report_process *
 	}
 	sampled_funcs_free(&funcs);
 	snprintf(title, sizeof(title),
-		 "CPU samples by function: %" PRIu64 ", %.1f%% of them in the kernel", s->n,
-		 percent(s->in_kernel, s->n));
+		 "%" PRIu64 " CPU sample%s, %.1f%% of them in the kernel, by function", s->n,
+		 plural(s->n), percent(s->in_kernel, s->n));
 	return table_end(t, all - most, title, out);
 }
 

@@ -271,7 +271,7 @@ static void annotations_read_like_this(void)
 
 static void samples_read_like_this(void)
 {
-	static const char want[] = "CPU samples by function: 10, 20.0% of them in the kernel\n"
+	static const char want[] = "10 CPU samples, 20.0% of them in the kernel, by function\n"
 				   "  itself          and callees          function\n"
 				   "       5   50.0%            5   50.0%  runtime.bgsweep\n"
 				   "       2   20.0%            7   70.0%  main.main\n"
@@ -309,7 +309,7 @@ static void samples_read_like_this(void)
 	now += SECOND;
 	finish();
 	text = print();
-	expect_from(text, "CPU samples by function", want);
+	expect_from(text, "10 CPU samples", want);
 	free(text);
 }
 
