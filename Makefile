@@ -159,6 +159,11 @@ accuracy: toolchains
 	@$(MAKE) --no-print-directory $(JOBS) all
 	@tests/accuracy/run --write
 
+minutes: toolchains
+	@$(MAKE) --no-print-directory $(JOBS) all
+	@tests/e2e/run -k minutes
+	@grep '^[0-9]* minutes' build/e2e/minutes/log
+
 vm: toolchains
 	@$(MAKE) --no-print-directory $(JOBS) all
 	@tests/vm/run
@@ -185,6 +190,7 @@ help:
 	@echo 'make bench     measure the overhead (root)'
 	@echo 'make compat    every Go release in every build, Debian'\''s services: docs/compatibility.md (root)'
 	@echo 'make accuracy  compare with what programs trace of themselves: docs/accuracy.md (root)'
+	@echo 'make minutes   trace for ten minutes, in bounded memory; MINUTES=10 (root)'
 	@echo 'make vm        test on other kernels, in QEMU (root)'
 	@echo 'make install   to PREFIX=$(PREFIX), below DESTDIR'
 	@echo 'make clean     remove what was built, except build/go and build/services'
@@ -193,6 +199,6 @@ help:
 	@echo 'SAN=1: with sanitizers, into build/san. V=1: show the commands.'
 
 .PHONY: all setup toolchains services demo test check check-format check-c check-shell check-man \
-	fuzz soak bench compat accuracy vm install clean help
+	fuzz soak bench compat accuracy minutes vm install clean help
 .DELETE_ON_ERROR:
 .SECONDARY:

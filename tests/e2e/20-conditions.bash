@@ -254,6 +254,41 @@ versions() {
 add versions versions
 need "$newest" http plain
 
+# Minutes, in bursts that viewers can cope with: neither the capture nor what is made of it takes
+# more memory for that. MINUTES is how long.
+many_minutes() {
+	local minutes=${MINUTES-10} recording exporting tenth
+
+	start_load server "$newest"
+	start_gscope record record -p "${target[server]}" -d "${minutes}m" -o capture.gscope
+	await_tracing record capture.gscope
+	while ! gone "${gscope[record]}"; do
+		kill -STOP "${target[load-server]}"
+		recording=$(sed -n 's/^VmHWM:[^0-9]*\([0-9]*\).*/\1/p' "/proc/${gscope[record]}/status" 2>/dev/null ||
+			echo "$recording")
+		sleep 5
+		kill -CONT "${target[load-server]}"
+		sleep 0.02
+	done
+	await_gscope record 0
+	await_intact server
+	answers
+	head -c $(($(stat -c %s capture.gscope) / 10)) capture.gscope >tenth.gscope
+	tenth=$("$tool" peak "$GSCOPE" export -f go -o tenth.trace tenth.gscope)
+	exporting=$("$tool" peak "$GSCOPE" export -f go -o capture.trace capture.gscope)
+	echo "$minutes minutes, $(stat -c %s capture.trace) bytes of trace: record takes $recording KiB," \
+		"export $exporting KiB, $tenth KiB for a tenth"
+	[ "$exporting" -lt $((tenth * 5 / 4 + 4096)) ] ||
+		fail "export takes $exporting KiB, but $tenth KiB for a tenth of the capture"
+	accept --views capture.trace
+	events_of capture.trace >parsed
+	[ "$(grep -c ' Sync ' parsed)" -gt $((minutes * 55)) ] || fail 'the trace has few generations'
+	run_gscope old 0 export -f go --go-version 1.22 -o old.trace capture.gscope
+	accept --views old.trace
+}
+add -a -x minutes many_minutes
+need "$newest" http plain
+
 several() {
 	local release
 

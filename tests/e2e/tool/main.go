@@ -23,6 +23,7 @@ var commands = map[string]func(args []string) error{
 	"get":      get,
 	"exec":     execLater,
 	"leave":    leave,
+	"peak":     peak,
 	"spawn":    spawn,
 	"odd":      odd,
 	"flip":     flip,
@@ -66,6 +67,7 @@ const usage = `Usage: tool COMMAND [ARGS]
   get ADDRESS             one HTTP request
   exec PROGRAM [ARGS]     "ready PID", wait for a line, work for a moment, become PROGRAM
   leave                   "ready PID", wait for a line, work for a moment, exit
+  peak COMMAND [ARGS]     run it; the KiB of memory it had at most
   spawn N               like a target: work, and start N programs
   odd                   like a target: do what goroutines rarely do
   flip FILE OUT OFFSET  copy with one byte inverted
