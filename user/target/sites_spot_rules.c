@@ -8,6 +8,9 @@
  * Functions of package runtime/trace have no body there but are linked from the runtime, so they
  * cannot be inlined. Ps that a thread takes over on its way out of a system call are
  * SITE_SYSEXIT_NEWP.
+ *
+ * Not seen: sweeping in Go <= 1.21, which knows whether a sweep has ended only while it is traced;
+ * pages that reclaimChunk looks at and does not free, which the tracer counts as swept.
  */
 #include "user/target/flow.h"
 #include "user/target/sites_spots.h"
@@ -32,6 +35,7 @@ static const char no_stw[] = "stops of the world will not be seen";
 static const char no_cycle[] = "GC cycles will not be seen";
 static const char no_assist[] = "goroutines helping the GC will not be seen";
 
+static const char no_sweep[] = "sweeping will not be seen (--level full)";
 static const char no_user[] = "tasks, regions and messages of the program will not all be seen";
 static const char no_labels[] = "pprof labels will not be seen";
 
@@ -84,6 +88,14 @@ const struct spot_rule spot_rules[] = {
 	{SITE_ASSIST_BEGIN, SPOT_GUARD, "runtime.gcAssistAlloc", "runtime.traceGCMarkAssistStart", NONE, OLD, SPOT_AND, no_assist},
 	{SITE_ASSIST_END, SPOT_GUARD, "runtime.gcAssistAlloc", L "GCMarkAssistDone", NONE, NEW, 0, no_assist},
 	{SITE_ASSIST_END, SPOT_GUARD, "runtime.gcAssistAlloc", "runtime.traceGCMarkAssistDone", NONE, OLD, 0, no_assist},
+
+	{SITE_SWEEP_BEGIN, SPOT_GUARD, "runtime.deductSweepCredit", L "GCSweepStart", NONE, NEW, 0, no_sweep},
+	{SITE_SWEEP_BEGIN, SPOT_GUARD, "runtime.(*mcentral).cacheSpan", L "GCSweepStart", NONE, NEW, 0, no_sweep},
+	{SITE_SWEEP_BEGIN, SPOT_GUARD, "runtime.(*mheap).reclaim", L "GCSweepStart", NONE, NEW, 0, no_sweep},
+	{SITE_SWEEP_SPAN, SPOT_GUARD, "runtime.(*sweepLocked).sweep", L "GCSweepSpan", FLOW_CX, NEW, ARG | SPOT_BASE, no_sweep},
+	{SITE_SWEEP_END, SPOT_GUARD, "runtime.deductSweepCredit", L "GCSweepDone", NONE, NEW, 0, no_sweep},
+	{SITE_SWEEP_END, SPOT_GUARD, "runtime.(*mcentral).cacheSpan", L "GCSweepDone", NONE, NEW, 0, no_sweep},
+	{SITE_SWEEP_END, SPOT_GUARD, "runtime.(*mheap).reclaim", L "GCSweepDone", NONE, NEW, 0, no_sweep},
 
 	{SITE_TASK_BEGIN, SPOT_ENTRY, "runtime/trace.userTaskCreate", NULL, NONE, ALWAYS, LINKED, no_user},
 	{SITE_TASK_END, SPOT_ENTRY, "runtime/trace.userTaskEnd", NULL, NONE, ALWAYS, LINKED, no_user},

@@ -1,10 +1,8 @@
 // SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only
-#include <errno.h>
-#include <stdlib.h>
 #include <string.h>
-#include <sys/mman.h>
 #include <unistd.h>
 
+#include "tests/unit/target/plans.h"
 #include "tests/unit/target/progs.h"
 #include "tests/unit/unit.h"
 #include "user/target/code.h"
@@ -41,10 +39,12 @@ static size_t expected(enum site_kind kind, unsigned int minor, bool cgo)
 		return minor >= 26 ? 3 : 2;
 	case SITE_PROC_STEAL: /* retake, forEachP, stopTheWorldWithSema, entersyscall_gcwait */
 		return minor >= 26 ? 1 : 4;
-	case SITE_SWEEP_BEGIN:
+	case SITE_SWEEP_BEGIN: /* deductSweepCredit, cacheSpan, reclaim */
+		return minor >= 22 ? 3 : 0;
+	case SITE_SWEEP_END: /* cacheSpan has two */
+		return minor >= 22 ? 4 : 0;
 	case SITE_SWEEP_SPAN:
-	case SITE_SWEEP_END:
-		return 0;
+		return minor >= 22;
 	default:
 		return 1;
 	}
@@ -179,14 +179,6 @@ static void finds_skip_slot(void)
 	prog_close(&f);
 }
 
-static const struct site *find_site(const struct sites *s, enum site_kind kind, const char *func)
-{
-	for (size_t i = 0; i < s->n; i++)
-		if (s->v[i].kind == kind && !strcmp(s->v[i].func, func))
-			return &s->v[i];
-	return NULL;
-}
-
 /* What has the argument where the runtime tells its tracer, read off the disassembly by hand. */
 static void finds_arguments(void)
 {
@@ -217,7 +209,7 @@ static void finds_arguments(void)
 		if (!path || !prog_open(&f, path, 0))
 			continue;
 		CU_ASSERT_EQUAL_FATAL(sites_plan(&s, f.elf, &f.build, f.pcln, 0, &e), 0);
-		v = find_site(&s, known[i].kind, known[i].func);
+		v = plan_find(&s, known[i].kind, known[i].func);
 		CU_ASSERT_PTR_NOT_NULL_FATAL(v);
 		CU_ASSERT_EQUAL(v->place, SITE_REGISTER);
 		CU_ASSERT_EQUAL(v->reg, known[i].reg);
@@ -235,10 +227,12 @@ static void check_more(const struct prog_file *f, const char *path)
 	struct sites s;
 
 	CU_ASSERT_EQUAL_FATAL(sites_plan(&s, f->elf, &f->build, f->pcln, BIAS, &e), 0);
-	/* without optimisation some Ps are in no register where they change hands */
-	CU_ASSERT(s.nwarnings <= !optimised);
+	/* without optimisation some Ps and spans are in no register where they change hands */
+	CU_ASSERT(s.nwarnings <= (optimised ? 0 : 2));
 	for (size_t i = 0; i < s.nwarnings; i++) {
-		CU_ASSERT_PTR_NOT_NULL(strstr(s.warnings[i].text, "will be seen late"));
+		CU_ASSERT(strstr(s.warnings[i].text, "P will be seen late") ||
+			  strstr(s.warnings[i].text, "system calls will be seen late") ||
+			  strstr(s.warnings[i].text, "(--level full)"));
 		if (optimised)
 			printf("\n    %s: %s", path, s.warnings[i].text);
 	}
@@ -251,6 +245,8 @@ static void check_more(const struct prog_file *f, const char *path)
 
 		if (!optimised && (k == SITE_PROC_STOP || k == SITE_PROC_STEAL))
 			want = 1;
+		if (!optimised && k == SITE_SWEEP_SPAN)
+			want = 0;
 		CU_ASSERT(count[k] >= want);
 		if (count[k] < want)
 			printf("\n    %s: %zu sites of kind %s, not %zu", path, count[k],
@@ -296,7 +292,7 @@ static void check_inlined(const struct prog_file *f, const char *path)
 	check_more(f, path);
 	CU_ASSERT_EQUAL_FATAL(sites_plan(&s, f->elf, &f->build, f->pcln, BIAS, &e), 0);
 	for (size_t i = 0; i < sizeof(hot) / sizeof(hot[0]); i++) {
-		const struct site *v = find_site(&s, hot[i].kind, hot[i].func);
+		const struct site *v = plan_find(&s, hot[i].kind, hot[i].func);
 
 		CU_ASSERT_PTR_NOT_NULL_FATAL(v);
 		CU_ASSERT_EQUAL(v->place, SITE_SWAP_BRANCH);
@@ -320,172 +316,12 @@ static void plans_inlined(void)
 	}
 }
 
-/* A copy of an open program with `n` bytes at `off` replaced. */
-static bool open_patched(struct prog_file *copy, const struct prog_file *f, uint64_t off,
-			 const void *bytes, size_t n)
-{
-	off_t size = lseek(f->fd, 0, SEEK_END);
-	int fd = memfd_create("prog", MFD_CLOEXEC);
-	char *all = malloc(size), path[32];
-	bool ok;
-
-	CU_ASSERT_EQUAL(pread(f->fd, all, size, 0), size);
-	memcpy(all + off, bytes, n);
-	CU_ASSERT_EQUAL(write(fd, all, size), size);
-	free(all);
-	snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
-	ok = prog_open(copy, path, 0);
-	close(fd);
-	return ok;
-}
-
-/* Without a branch that is understood another instruction is taken, and that it is dear is said. */
-static void takes_the_result(void)
-{
-	const char *path = prog_path("1.26", "pgo");
-	struct prog_file f, copy;
-	const struct site *v;
-	struct error e = {0};
-	uint8_t test[3];
-	uint64_t off;
-	struct sites s;
-
-	if (!path || !prog_open(&f, path, 0))
-		return;
-	CU_ASSERT_EQUAL_FATAL(sites_plan(&s, f.elf, &f.build, f.pcln, 0, &e), 0);
-	v = find_site(&s, SITE_PARK, "runtime.park_m");
-	CU_ASSERT_PTR_NOT_NULL_FATAL(v);
-	off = v->file_off - 3;
-	sites_free(&s);
-	/* `test %r8b, %r8b` becomes `or`, which sets the same flags */
-	CU_ASSERT_EQUAL(pread(f.fd, test, 3, off), 3);
-	CU_ASSERT_EQUAL_FATAL(test[1], 0x84);
-	test[1] = 0x08;
-	if (open_patched(&copy, &f, off, test, 3)) {
-		CU_ASSERT_EQUAL_FATAL(sites_plan(&s, copy.elf, &copy.build, copy.pcln, 0, &e), 0);
-		v = find_site(&s, SITE_PARK, "runtime.park_m");
-		CU_ASSERT_PTR_NOT_NULL_FATAL(v);
-		CU_ASSERT_EQUAL(v->place, SITE_SWAP_RESULT);
-		CU_ASSERT_EQUAL(v->old_status, 2);
-		CU_ASSERT_EQUAL(v->new_status, 4);
-		/* `sete %r8b` */
-		CU_ASSERT_EQUAL(v->file_off, off - 4);
-		CU_ASSERT_EQUAL(pread(copy.fd, test, 3, v->file_off + 1), 3);
-		CU_ASSERT_EQUAL(memcmp(test, "\x0f\x94", 2), 0);
-		CU_ASSERT_EQUAL_FATAL(s.nwarnings, 1);
-		CU_ASSERT_PTR_NOT_NULL(strstr(s.warnings[0].text, "runtime.park_m"));
-		CU_ASSERT_PTR_NOT_NULL(strstr(s.warnings[0].text, "slow it down"));
-		sites_free(&s);
-		prog_close(&copy);
-	}
-	prog_close(&f);
-}
-
-/* A program without one of the functions that matter most is refused, not traced with holes. */
-static void refuses_by_name(void)
-{
-	const char *path = prog_path("1.26", "plain");
-	struct prog_file f, copy;
-	struct error e = {0};
-	struct elf_bytes tab;
-	const uint8_t *name;
-	struct sites s;
-	uint64_t off;
-
-	if (!path || !prog_open(&f, path, 0))
-		return;
-	CU_ASSERT_TRUE_FATAL(elf_section(f.elf, ".gopclntab", &tab));
-	name = memmem(tab.data, tab.size, "runtime.park_m", 15);
-	CU_ASSERT_PTR_NOT_NULL_FATAL(name);
-	CU_ASSERT_TRUE(elf_file_offset(f.elf, tab.vaddr, &off));
-	off += name - tab.data;
-	if (open_patched(&copy, &f, off, "runtime.pork_m", 15)) {
-		CU_ASSERT_EQUAL(sites_plan(&s, copy.elf, &copy.build, copy.pcln, 0, &e), -ENOTSUP);
-		CU_ASSERT_EQUAL(e.status, EXIT_TARGET);
-		CU_ASSERT_PTR_NOT_NULL(strstr(e.text, "runtime.park_m"));
-		CU_ASSERT_PTR_NOT_NULL(strstr(e.text, "blocking cannot be seen"));
-		prog_close(&copy);
-	}
-	prog_close(&f);
-}
-
-/* A release nobody knows yet is planned like the newest one that is known. */
-static void plans_the_unknown(void)
-{
-	const char *path = prog_path("1.27", "plain");
-	struct sites known, unknown;
-	struct error e = {0};
-	struct prog_file f;
-
-	if (!path || !prog_open(&f, path, 0))
-		return;
-	CU_ASSERT_EQUAL_FATAL(sites_plan(&known, f.elf, &f.build, f.pcln, 0, &e), 0);
-	f.build.go_minor = 31;
-	CU_ASSERT_EQUAL_FATAL(sites_plan(&unknown, f.elf, &f.build, f.pcln, 0, &e), 0);
-	CU_ASSERT_EQUAL(unknown.nwarnings, 0);
-	CU_ASSERT_EQUAL_FATAL(unknown.n, known.n);
-	for (size_t i = 0; i < known.n; i++) {
-		CU_ASSERT_EQUAL(unknown.v[i].vaddr, known.v[i].vaddr);
-		CU_ASSERT_EQUAL(unknown.v[i].kind, known.v[i].kind);
-	}
-	sites_free(&known);
-	sites_free(&unknown);
-	prog_close(&f);
-}
-
-/*
- * A plan for another release lacks sites. Without some there would be goroutines that never end:
- * it is refused.
- */
-static void refuses_another_release(void)
-{
-	const char *path = prog_path("1.26", "plain");
-	struct error e = {0};
-	struct prog_file f;
-	struct sites s;
-
-	if (!path || !prog_open(&f, path, 0))
-		return;
-	f.build.go_minor = 21;
-	CU_ASSERT_EQUAL(sites_plan(&s, f.elf, &f.build, f.pcln, 0, &e), -ENOTSUP);
-	CU_ASSERT_EQUAL(e.status, EXIT_TARGET);
-	CU_ASSERT_PTR_NOT_NULL(strstr(e.text, "runtime.goexit0"));
-	CU_ASSERT_PTR_NOT_NULL(strstr(e.text, "goroutine exits cannot be seen"));
-	prog_close(&f);
-}
-
-/* The others are named, with what follows from it. */
-static void names_missing_sites(void)
-{
-	const char *path = prog_path("1.26", "plain");
-	struct error e = {0};
-	struct prog_file f;
-	struct sites s;
-	bool waits = false;
-
-	if (!path || !prog_open(&f, path, 0))
-		return;
-	f.build.go_minor = 25;
-	CU_ASSERT_EQUAL_FATAL(sites_plan(&s, f.elf, &f.build, f.pcln, 0, &e), 0);
-	for (size_t i = 0; i < s.nwarnings; i++)
-		waits |= strstr(s.warnings[i].text, "runtime.exitsyscall0") &&
-			 strstr(s.warnings[i].text, "waiting for a P after a syscall will not be");
-	CU_ASSERT_TRUE(waits);
-	sites_free(&s);
-	prog_close(&f);
-}
-
 static CU_TestInfo tests[] = {
 	{"plans all kinds for every release", plans_every_release},
 	{"finds what is in which register", finds_arguments},
 	{"plans all kinds without optimisation, and with -race", plans_other_builds},
 	{"finds where ready keeps its skip count", finds_skip_slot},
 	{"plans all kinds where casgstatus was inlined", plans_inlined},
-	{"takes a dear instruction where the branch is not known", takes_the_result},
-	{"refuses by name what nothing replaces", refuses_by_name},
-	{"plans an unknown release like the newest", plans_the_unknown},
-	{"refuses a plan without exits", refuses_another_release},
-	{"names missing sites and what follows", names_missing_sites},
 	CU_TEST_INFO_NULL,
 };
 UNIT_SUITE("target/sites", tests);
