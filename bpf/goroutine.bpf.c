@@ -82,6 +82,20 @@ static __always_inline int go_emit(const struct hit *h, __u8 old_status, __u8 ne
 	return 0;
 }
 
+/* A system call begins, stamped before its stack is looked at. */
+static __always_inline int go_emit_syscall(const struct hit *h, struct walk *w)
+{
+	struct ev_go *ev = go_reserve(h, sizeof(*ev));
+
+	if (!ev)
+		return 0;
+	ev->old_status = GO_RUNNING;
+	ev->new_status = GO_SYSCALL;
+	ev->stack = stack_send(w);
+	event_submit(ev, sizeof(*ev));
+	return 0;
+}
+
 /* Kinds that say all by themselves. */
 static __noinline int go_plain(struct pt_regs *ctx, __u64 cookie)
 {
@@ -231,7 +245,7 @@ static __noinline int go_cgo_enter(struct pt_regs *ctx, __u64 cookie)
 	walk_begin(&w, h.cfg, &h.g, h.id);
 	w.pc = ctx->ip + CALL_BYTES;
 	w.bp = ctx->bp;
-	return go_emit(&h, GO_RUNNING, GO_SYSCALL, stack_send(&w));
+	return go_emit_syscall(&h, &w);
 }
 
 /* What C called returns to it: the goroutine is where it was when it called C. */
@@ -245,7 +259,7 @@ static __noinline int go_cgo_reenter(struct pt_regs *ctx, __u64 cookie)
 	walk_begin(&w, h.cfg, &h.g, h.id);
 	w.pc = ctx->ax;
 	w.bp = h.cfg->g_syscallbp != NO_OFFSET ? ctx->cx : ctx->bx + h.cfg->cgocall_frame;
-	return go_emit(&h, GO_RUNNING, GO_SYSCALL, stack_send(&w));
+	return go_emit_syscall(&h, &w);
 }
 
 /* C returns, or calls Go. */

@@ -48,33 +48,22 @@ static __always_inline __u32 abi_bit(const bool typed)
 	return FIELD(typed, p, thread_info.status) & COMPAT ? SYS_NR_32BIT : 0;
 }
 
+/*
+ * The record is stamped before the goroutine is looked at: what that takes is already part of the
+ * system call.
+ */
 static __always_inline int on_enter(const bool typed, const struct pt_regs *regs, __u32 nr)
 {
 	__u64 id = bpf_get_current_pid_tgid();
-	__u32 tgid = id >> 32, gstatus = 0;
+	__u32 tgid = id >> 32;
 	struct target_cfg *cfg = bpf_map_lookup_elem(&targets, &tgid);
-	struct ev_gctx ctx = {};
-	__u64 stack = 0;
 	struct ev_sys_enter *ev;
+	struct ev_gctx ctx = {};
+	struct g_head gp;
+	struct m_words m;
 
 	if (!cfg && !system_wide)
 		return 0;
-	if (cfg && cfg->flags & TARGET_GO) {
-		struct m_words m;
-
-		read_gctx(cfg, current_fsbase(typed), &ctx, &m);
-		if (ctx.curg) {
-			struct g_head gp;
-
-			if (!bpf_probe_read_user(&gp, sizeof(gp), (void *)ctx.curg)) {
-				gstatus = g_status(&gp, cfg);
-				if (gstatus == GO_SYSCALL)
-					stack = goroutine_stack(typed, cfg, &gp,
-								ctx.g != ctx.curg ? ctx.g : 0, regs,
-								id);
-			}
-		}
-	}
 	ev = event_reserve(EV_SYS_ENTER, sizeof(*ev), LOSS_SYSCALL);
 	if (!ev)
 		return 0;
@@ -82,9 +71,17 @@ static __always_inline int on_enter(const bool typed, const struct pt_regs *regs
 	ev->tgid = tgid;
 	ev->cpu = bpf_get_smp_processor_id();
 	ev->nr = nr | abi_bit(typed);
-	ev->gstatus = gstatus;
+	ev->gstatus = 0;
+	ev->stack = 0;
+	if (cfg && cfg->flags & TARGET_GO)
+		read_gctx(cfg, current_fsbase(typed), &ctx, &m);
 	ev->ctx = ctx;
-	ev->stack = stack;
+	if (ctx.curg && !bpf_probe_read_user(&gp, sizeof(gp), (void *)ctx.curg)) {
+		ev->gstatus = g_status(&gp, cfg);
+		if (ev->gstatus == GO_SYSCALL)
+			ev->stack = goroutine_stack(typed, cfg, &gp, ctx.g != ctx.curg ? ctx.g : 0,
+						    regs, id);
+	}
 	event_submit(ev, sizeof(*ev));
 	return 0;
 }
