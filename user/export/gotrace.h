@@ -27,11 +27,9 @@
  * through a float64; it is rounded down to what a float64 holds exactly, the first event makes up
  * for it, and the other differences are small: no time loses precision, whatever the uptime.
  *
- * Readers before Go 1.26 leave a state out of their profiles if it begins or ends without a stack,
- * so every event that may have a stack has one. Where the capture has none, it is the last one
- * known of that goroutine; else one frame, the function it started with; else one made-up frame:
- * gscope.unknownStack, or gscope.scheduler for a wake-up that no goroutine did. Only the stack of a
- * new goroutine, which gives it its name, is left out if it is not known where it starts.
+ * An event has the stack that the runtime's own tracer gives it, and none where that gives none,
+ * such as wake-ups no goroutine did. A stack that was lost is one made-up frame,
+ * gscope.unknownStack.
  */
 #ifndef GSCOPE_EXPORT_GOTRACE_H
 #define GSCOPE_EXPORT_GOTRACE_H

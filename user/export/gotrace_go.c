@@ -8,15 +8,12 @@
 
 #include "user/export/gotrace_state.h"
 
-/* runtime.systemstack_switch and runtime.newproc or newcoro: runtime/traceruntime.go, GoCreate */
-#define CREATE_SKIP 2
-
 static int g_contradiction(struct gotrace *t, const struct g_change *c, const char *why)
 {
 	return wire_contradiction(t, c->time, "goroutine", (int64_t)c->g->id, why);
 }
 
-/* For when there is none the next time. */
+/* For its status in a later generation. */
 static void remember_stack(struct wire_g *g, const struct g_change *c)
 {
 	if (c->stack) {
@@ -28,20 +25,14 @@ static void remember_stack(struct wire_g *g, const struct g_change *c)
 /* The stack a goroutine stops with. */
 static uint64_t own_stack(struct gotrace *t, struct wire_g *g, const struct g_change *c)
 {
-	uint64_t id = stack_of(t, g, c->stack, c->skip);
-
 	remember_stack(g, c);
-	return id;
+	return stack_of(t, g, c->stack, c->skip);
 }
 
-/* The stack of who created or woke g. Where that one stopped last says nothing about it. */
-static uint64_t doers_stack(struct gotrace *t, const struct g_change *c, int skip)
+/* The stack of who created or woke g; none if that was the scheduler. */
+static uint64_t doers_stack(struct gotrace *t, const struct g_change *c)
 {
-	struct wire_g *other = wire_find_g(t, c->other);
-
-	if (c->stack)
-		return stack_of(t, other, c->stack, c->skip < 0 ? skip : c->skip);
-	return other ? stack_of_start(t, other) : stack_of_scheduler(t);
+	return stack_of(t, wire_find_g(t, c->other), c->stack, c->skip);
 }
 
 static uint64_t reason(struct gotrace *t, const struct g_change *c)
@@ -125,7 +116,7 @@ static int g_create(struct gotrace *t, const struct g_change *c)
 	g->unstarted = c->cause == G_CREATE_BLOCKED && !blocked;
 	/* viewers name a goroutine by the first stack they see of it: rather none than a made-up one */
 	WIRE_EMIT(t, m, c->time, blocked ? WIRE_GO_CREATE_BLOCKED : WIRE_GO_CREATE, g->id,
-		  g->start_pc ? stack_of_start(t, g) : 0, doers_stack(t, c, CREATE_SKIP));
+		  g->start_pc ? stack_of_start(t, g) : 0, doers_stack(t, c));
 	return 0;
 }
 
@@ -166,7 +157,7 @@ static int g_start(struct gotrace *t, struct wire_g *g, const struct g_change *c
 static void unblock(struct gotrace *t, struct wire_g *g, struct wire_m *m, const struct g_change *c)
 {
 	wire_announce(t, g, m, c->time);
-	WIRE_EMIT(t, m, c->time, WIRE_GO_UNBLOCK, g->id, ++g->seq, doers_stack(t, c, 0));
+	WIRE_EMIT(t, m, c->time, WIRE_GO_UNBLOCK, g->id, ++g->seq, doers_stack(t, c));
 	g->status = WIRE_G_RUNNABLE;
 }
 
@@ -199,12 +190,19 @@ static int g_stop(struct gotrace *t, struct wire_g *g, const struct g_change *c)
 	return 0;
 }
 
+/* preemptPark of Go before 1.26 lets go of the goroutine before it tells, and tells no stack. */
+static bool hides_stack(const struct gotrace *t, const struct g_change *c)
+{
+	return t->process->info.go_minor < 26 && !strcmp(c->block, "preempted");
+}
+
 static int g_block(struct gotrace *t, struct wire_g *g, const struct g_change *c)
 {
 	if (!wire_is_running(g))
 		return g_contradiction(t, c, "blocks but is not running");
 	range_stop_g(t, g, c->time);
-	WIRE_EMIT(t, g->m, c->time, WIRE_GO_BLOCK, reason(t, c), own_stack(t, g, c));
+	WIRE_EMIT(t, g->m, c->time, WIRE_GO_BLOCK, reason(t, c),
+		  hides_stack(t, c) ? 0 : own_stack(t, g, c));
 	wire_unbind(g, WIRE_G_WAITING);
 	return 0;
 }

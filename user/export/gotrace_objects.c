@@ -106,27 +106,6 @@ void wire_bind(struct wire_g *g, struct wire_m *m, enum wire_g_status status)
 
 uint64_t stack_of(struct gotrace *t, const struct wire_g *g, uint64_t stack, int skip)
 {
-	struct stack_ref ref = {.stack = stack, .skip = stack && skip > 0 ? skip : 0};
-	struct frame frame;
-
-	if (!g)
-		return tables_stack(&t->tables, &ref);
-	if (g->id == 1)
-		ref.flags |= STACK_REF_MAIN;
-	ref.start_pc = g->start_pc;
-	/* only what is not certain to be needed makes a difference between equal stacks */
-	if (!stack || !t->symbols ||
-	    !symbols_stack(t->symbols, t->tgid, stack, ref.skip, &frame, 1)) {
-		ref.fallback = g->stack;
-		ref.fallback_skip = g->skip;
-	} else {
-		ref.start_pc = 0;
-	}
-	return tables_stack(&t->tables, &ref);
-}
-
-uint64_t stack_exactly(struct gotrace *t, const struct wire_g *g, uint64_t stack, int skip)
-{
 	struct stack_ref ref = {.stack = stack, .skip = skip > 0 ? skip : 0};
 
 	if (!stack)
@@ -139,13 +118,6 @@ uint64_t stack_exactly(struct gotrace *t, const struct wire_g *g, uint64_t stack
 uint64_t stack_of_start(struct gotrace *t, const struct wire_g *g)
 {
 	struct stack_ref ref = {.start_pc = g ? g->start_pc : 0, .flags = STACK_REF_START};
-
-	return tables_stack(&t->tables, &ref);
-}
-
-uint64_t stack_of_scheduler(struct gotrace *t)
-{
-	struct stack_ref ref = {.flags = STACK_REF_SCHEDULER};
 
 	return tables_stack(&t->tables, &ref);
 }

@@ -31,7 +31,7 @@ static void stw(struct gotrace *t, const struct range_change *c)
 	t->stw = m->g;
 	t->stw_string = tables_string(&t->tables, t->stw_kind);
 	WIRE_EMIT(t, m, c->time, WIRE_STW_BEGIN, t->stw_string,
-		  stack_exactly(t, m->g, c->stack, c->skip));
+		  stack_of(t, m->g, c->stack, c->skip));
 }
 
 /* --- marking --------------------------------------------------------------------------------- */
@@ -61,7 +61,7 @@ static void gc(struct gotrace *t, const struct range_change *c)
 	t->gc.marks = c->begin;
 	t->gc.initially = c->begin && !t->gen;
 	if (m)
-		tell_gc(t, m, c->time, c->begin ? stack_exactly(t, m->g, c->stack, c->skip) : 0);
+		tell_gc(t, m, c->time, c->begin ? stack_of(t, m->g, c->stack, c->skip) : 0);
 }
 
 /* --- assist: by a goroutine, which may stop meanwhile ---------------------------------------- */
@@ -90,7 +90,7 @@ static void assist(struct gotrace *t, const struct range_change *c)
 		g->assists = g->status != WIRE_G_SYSCALL;
 	} else if (m && m->g == g && !g->assists) {
 		g->assists = true;
-		WIRE_EMIT(t, m, c->time, WIRE_ASSIST_BEGIN, stack_exactly(t, g, c->stack, c->skip));
+		WIRE_EMIT(t, m, c->time, WIRE_ASSIST_BEGIN, stack_of(t, g, c->stack, c->skip));
 	}
 }
 
@@ -130,7 +130,7 @@ static void sweep(struct gotrace *t, const struct range_change *c)
 	} else if (t->gen && !p->sweeps) {
 		p->sweeps = true;
 		WIRE_EMIT(t, p->m, c->time, WIRE_SWEEP_BEGIN,
-			  stack_exactly(t, p->m->g, c->stack, c->skip));
+			  stack_of(t, p->m->g, c->stack, c->skip));
 	}
 }
 
@@ -217,7 +217,7 @@ void wire_procs(struct gotrace *t, const struct procs_change *c)
 	/* the one it is done with may be one too many until the world goes on */
 	cover_running(t, m ? m->p : NULL);
 	if (m)
-		tell_procs(t, m, c->time, stack_exactly(t, m->g, c->stack, c->skip));
+		tell_procs(t, m, c->time, stack_of(t, m->g, c->stack, c->skip));
 }
 
 static void tell_heap(struct gotrace *t, struct wire_m *m, uint64_t time)

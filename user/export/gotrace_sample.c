@@ -22,7 +22,7 @@ void wire_sample(struct gotrace *t, const struct cpu_sample *c)
 	bytes_uvarint(b, c->t->tid);
 	bytes_uvarint(b, c->p && wire_find_p(t, c->p) ? (uint64_t)c->p->id : UINT64_MAX);
 	bytes_uvarint(b, g ? g->id : 0);
-	bytes_uvarint(b, stack_exactly(t, g, c->stack, 0));
+	bytes_uvarint(b, stack_of(t, g, c->stack, 0));
 	/* the events of the next generation come behind it */
 	if (c->time > t->last)
 		t->last = c->time;

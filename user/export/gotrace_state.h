@@ -153,14 +153,9 @@ void wire_del_g(struct gotrace *t, struct wire_g *g);
 void wire_unbind(struct wire_g *g, enum wire_g_status status);
 void wire_bind(struct wire_g *g, struct wire_m *m, enum wire_g_status status);
 
-/*
- * Stack ids of this generation; g may be NULL. Where none is known stack_exactly() gives 0, none,
- * and the others what stands in for it: see gotrace.h.
- */
+/* Stack ids of this generation; 0 for no stack. g is whose it is, or NULL. */
 uint64_t stack_of(struct gotrace *t, const struct wire_g *g, uint64_t stack, int skip);
-uint64_t stack_exactly(struct gotrace *t, const struct wire_g *g, uint64_t stack, int skip);
 uint64_t stack_of_start(struct gotrace *t, const struct wire_g *g);
-uint64_t stack_of_scheduler(struct gotrace *t);
 
 /* --- transitions (gotrace_go.c, gotrace_proc.c): 0, -EPROTO or -ENOMEM --------------------- */
 

@@ -63,19 +63,6 @@ uint64_t tables_stack(struct tables *t, const struct stack_ref *ref)
 	return stack->id;
 }
 
-/* A stack of the capture; one whose frames would all be hidden is shown whole. */
-static size_t known_stack(const struct symbols *symbols, uint32_t tgid, uint64_t id, int skip,
-			  struct frame *out)
-{
-	size_t n = 0;
-
-	if (id && symbols)
-		n = symbols_stack(symbols, tgid, id, skip, out, WIRE_FRAMES_MAX);
-	if (!n && id && symbols && skip > 0)
-		n = symbols_stack(symbols, tgid, id, 0, out, WIRE_FRAMES_MAX);
-	return n;
-}
-
 static struct frame start_frame(const struct symbols *symbols, uint32_t tgid, uint64_t start_pc)
 {
 	const struct frame *frames;
@@ -89,20 +76,19 @@ static struct frame start_frame(const struct symbols *symbols, uint32_t tgid, ui
 static size_t expand(const struct stack_ref *ref, const struct symbols *symbols, uint32_t tgid,
 		     struct frame *out)
 {
-	size_t n = known_stack(symbols, tgid, ref->stack, ref->skip, out);
+	size_t n;
 
-	if (!n)
-		n = known_stack(symbols, tgid, ref->fallback, ref->fallback_skip, out);
-	if (n > 1 && ref->flags & STACK_REF_MAIN && !strcmp(out[n - 1].func, "runtime.main"))
-		n--;
-	if (n)
-		return n;
-	if (ref->start_pc)
+	if (ref->start_pc) {
 		out[0] = start_frame(symbols, tgid, ref->start_pc);
-	else if (ref->flags & STACK_REF_SCHEDULER)
-		out[0] = (struct frame){.pc = 0, .func = "gscope.scheduler", .file = ""};
-	else
-		out[0] = (struct frame){.pc = 0, .func = "gscope.unknownStack", .file = ""};
+		return 1;
+	}
+	n = symbols ? symbols_stack(symbols, tgid, ref->stack, ref->skip, out, WIRE_FRAMES_MAX) : 0;
+	if (n && ref->flags & STACK_REF_MAIN && !strcmp(out[n - 1].func, "runtime.main"))
+		n--;
+	/* all frames are hidden, or the stack was lost */
+	if (n || (symbols && symbols_stack(symbols, tgid, ref->stack, 0, out, 1)))
+		return n;
+	out[0] = (struct frame){.pc = 0, .func = "gscope.unknownStack", .file = ""};
 	return 1;
 }
 

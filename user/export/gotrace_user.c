@@ -80,7 +80,7 @@ static int region_begin(struct gotrace *t, struct wire_m *m, const struct user_c
 	m->g->regions = r;
 	m->g->nregions++;
 	WIRE_EMIT(t, m, c->time, WIRE_REGION_BEGIN, c->task, tables_string(&t->tables, r->type),
-		  stack_exactly(t, m->g, c->stack, c->skip));
+		  stack_of(t, m->g, c->stack, c->skip));
 	return 0;
 }
 
@@ -100,7 +100,7 @@ static void pop_region(struct wire_g *g)
 
 static void region_end(struct gotrace *t, struct wire_m *m, const struct user_change *c)
 {
-	uint64_t stack = stack_exactly(t, m->g, c->stack, c->skip);
+	uint64_t stack = stack_of(t, m->g, c->stack, c->skip);
 	const struct wire_region *r = m->g->regions;
 	bool last = false;
 
@@ -150,7 +150,7 @@ int wire_user(struct gotrace *t, const struct user_change *c)
 		region_end(t, m, c);
 		return 0;
 	}
-	stack = stack_exactly(t, m->g, c->stack, c->skip);
+	stack = stack_of(t, m->g, c->stack, c->skip);
 	switch (c->kind) {
 	case USER_TASK_BEGIN:
 		err = wire_open_task(t, c->task);

@@ -121,7 +121,6 @@ uint64_t batch_exact_time(uint64_t t);
 
 #define STACK_REF_MAIN 1U /* of goroutine 1: its tracer hides runtime.main */
 #define STACK_REF_START 2U /* only the start function */
-#define STACK_REF_SCHEDULER 4U /* nobody's: done by the scheduler */
 
 /*
  * What is known of a stack when it is used. It is expanded when the generation ends, because
@@ -129,12 +128,9 @@ uint64_t batch_exact_time(uint64_t t);
  */
 struct stack_ref {
 	uint64_t stack; /* ids of the capture, 0: none */
-	uint64_t fallback; /* an earlier one of the same goroutine */
 	uint64_t start_pc;
 	int32_t skip;
-	int32_t fallback_skip;
 	uint32_t flags; /* STACK_REF_* */
-	uint32_t pad;
 };
 
 struct table_string {

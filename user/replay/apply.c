@@ -94,6 +94,25 @@ static void g_bind(struct goroutine *g, enum g_state to, struct thread *t)
 	g->state = to;
 }
 
+/*
+ * How many leaf frames the runtime's own tracer hides, where the event does not tell: runtime's
+ * traceruntime.go (trace2runtime.go in Go 1.22), GoCreate, GoStop and GoSysCall.
+ */
+static int hidden_frames(const struct process *ps, enum g_cause cause)
+{
+	switch (cause) {
+	case G_CREATE:
+	case G_CREATE_BLOCKED:
+		return 2; /* systemstack_switch; newproc or newcoro */
+	case G_SYSCALL_ENTER:
+		return 1; /* who called entersyscall */
+	case G_STOP:
+		return ps->info.go_minor < 25 ? 1 : 0;
+	default:
+		return 0;
+	}
+}
+
 bool g_apply(struct replay *r, struct goroutine *g, enum g_cause cause, struct thread *t,
 	     const struct why *w)
 {
@@ -111,7 +130,7 @@ bool g_apply(struct replay *r, struct goroutine *g, enum g_cause cause, struct t
 		.reason = w->reason ? w->reason : "",
 		.block = w->block ? w->block : "",
 		.stack = w->stack,
-		.skip = w->skip,
+		.skip = w->skip < 0 ? hidden_frames(ps, cause) : w->skip,
 		.flags = w->flags,
 	};
 

@@ -148,7 +148,7 @@ static void switches(unsigned int minor, const char *golden)
 	w->now += 1000000000;
 	co = world_new_g(w, 20);
 	co->start_pc = 0x6000;
-	GO(G_CREATE_BLOCKED, co, m, .other = g1, .stack = 9, .skip = -1);
+	GO(G_CREATE_BLOCKED, co, m, .other = g1, .stack = 9, .skip = 2);
 	GO(G_SWITCH_OUT, g1, m, .other = co, .reason = "coroutine", .stack = 8);
 	GO(G_SWITCH_OUT, co, m, .other = g1, .reason = "coroutine", .stack = 7);
 	w->now += 1000000000;
