@@ -30,7 +30,8 @@ has_line() {
 	grep -Eq "$2" "$1" || fail "$1 has no $2: $(cat "$1")"
 }
 
-# A system call that C makes has C's function in front of Go's, in the Go trace, too.
+# A system call that C makes has C's function in front of Go's. To the goroutine it is part of its
+# call into C, whose stack in the Go trace begins where the runtime's tracer lets it begin.
 c_names() {
 	start_target target "$1" cgo cgo
 	record_work target
@@ -40,7 +41,8 @@ c_names() {
 	run_gscope export 0 export -f go -o trace.out capture.gscope
 	accept trace.out
 	events_of trace.out >parsed
-	has_line parsed '^	(clock_)?nanosleep @ '
+	has_line parsed '^	main\._Cfunc_usleep @ '
+	! grep -Eq '^	(clock_)?nanosleep @ ' parsed || fail "the trace has C's functions"
 }
 # frames_of [-x] RELEASE VARIANT...
 frames_of() {
