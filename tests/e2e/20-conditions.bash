@@ -254,22 +254,47 @@ versions() {
 add versions versions
 need "$newest" http plain
 
+# What the oldest viewer shows of a trace with everything in it.
+views() {
+	local kind
+
+	start_target target "$newest" gc plain
+	start_gscope record record --level full -p "${target[target]}" -d 10m -o capture.gscope
+	await_tracing record capture.gscope
+	work target
+	stop_gscope record
+	await_intact target
+	go_trace capture.gscope --go-version 1.22
+	for kind in 'Begin .*GC concurrent mark' 'Begin .*GC mark assist' \
+		'Begin .*stop-the-world (GC mark' 'Metric .*heap/objects' 'Metric .*heap/goal' \
+		'Metric .*gomaxprocs' 'StackSample ' 'Label .*"GC ('; do
+		grep -q "$kind" parsed || fail "there is no $kind"
+	done
+	accept --views capture.gscope.trace
+}
+add -x views views
+need "$newest" gc plain
+
 # Minutes, in bursts that viewers can cope with: neither the capture nor what is made of it takes
 # more memory for that. MINUTES is how long.
 many_minutes() {
-	local minutes=${MINUTES-10} recording exporting tenth
+	local minutes=${MINUTES-10} recording exporting tenth quiet
+
+	exec {quiet}<> <(:)
 
 	start_load server "$newest"
 	start_gscope record record -p "${target[server]}" -d "${minutes}m" -o capture.gscope
 	await_tracing record capture.gscope
 	while ! gone "${gscope[record]}"; do
+		# nothing but builtins: to start a program takes longer than the burst shall
+		kill -CONT "${target[load-server]}"
+		read -rt 0.02 -u "$quiet" || true
 		kill -STOP "${target[load-server]}"
 		recording=$(sed -n 's/^VmHWM:[^0-9]*\([0-9]*\).*/\1/p' "/proc/${gscope[record]}/status" 2>/dev/null ||
 			echo "$recording")
-		sleep 5
-		kill -CONT "${target[load-server]}"
-		sleep 0.02
+		sleep 1
 	done
+	kill -CONT "${target[load-server]}"
 	await_gscope record 0
 	await_intact server
 	answers

@@ -214,6 +214,8 @@ void wire_procs(struct gotrace *t, const struct procs_change *c)
 	struct wire_m *m = wire_speaker(t, c->m);
 
 	t->procs = c->n;
+	/* also if it does not change: the runtime tells it whenever the world goes on */
+	t->told_procs_gen = 0;
 	/* the one it is done with may be one too many until the world goes on */
 	cover_running(t, m ? m->p : NULL);
 	if (m)
