@@ -80,7 +80,10 @@ static char fake_gp[512] __attribute__((aligned(64)));
 static char fake_m[1024] __attribute__((aligned(64)));
 static char fake_p[64] __attribute__((aligned(64)));
 static uint64_t fake_stack[8192] __attribute__((aligned(64)));
+static char text[USER_MAX_TEXT];
 static __thread uint64_t tls_g;
+
+#define GO_WAITING 4 /* the new status of a goroutine that parks */
 
 static void put(char *object, int off, uint64_t value)
 {
@@ -134,6 +137,7 @@ static void make_runtime(struct target_cfg *cfg)
 		.m_skip = M_SKIP,
 		.p_status = 4,
 		.coro_gp = 0,
+		.go_minor = 26,
 	};
 	put(fake_g0, G_M, (uint64_t)(uintptr_t)fake_m);
 	put(fake_g, G_M, (uint64_t)(uintptr_t)fake_m);
@@ -178,15 +182,15 @@ static int find_place(struct dl_phdr_info *info, size_t size, void *ctx)
 }
 
 /* Registers as at a site; what the compiler keeps in R14 and RBP is none of our business. */
-static void hit(void (*site)(void), const void *gp)
+static void hit(void (*site)(void), const void *ax, uint64_t cx, uint64_t di)
 {
 	__asm__ volatile("push %%r14\n"
 			 "mov %[g0], %%r14\n"
 			 "call *%[site]\n"
 			 "pop %%r14\n"
 			 :
-			 : [site] "D"(site), [g0] "S"((const void *)fake_g0), "a"(gp), "b"(2UL),
-			   "c"(4UL)
+			 : [site] "S"(site), [g0] "d"((const void *)fake_g0), "a"(ax), "b"(2UL),
+			   "c"(cx), "D"(di)
 			 : "memory", "cc");
 }
 
@@ -197,6 +201,8 @@ struct bench_case {
 	bool empty; /* the empty program */
 	bool other; /* this process is no target */
 	int reading; /* enum probe_reading, 0: kernel side only */
+	unsigned int kind; /* of the record; 0: GO_PARK, as good as any */
+	unsigned int text; /* bytes of an annotation's */
 	bool waiting; /* gp is bound to no m, as when it is made ready */
 	unsigned int frames;
 	unsigned int status; /* of the current goroutine, for system calls */
@@ -218,6 +224,14 @@ static struct bench_case cases[] = {
 	 .reading = READ_READY,
 	 .frames = 16,
 	 .waiting = true},
+	{.name = "P taken or given up", .reading = READ_PROC, .kind = RT_PROC_START},
+	{.name = "stop of the world: stack of 8 frames",
+	 .reading = READ_RUNTIME,
+	 .kind = RT_STW_BEGIN,
+	 .frames = 8,
+	 .waiting = true},
+	{.name = "task of 16 bytes", .reading = READ_USER, .kind = USER_TASK_BEGIN, .text = 16},
+	{.name = "task of 1024 bytes", .reading = READ_USER, .kind = USER_TASK_BEGIN, .text = 1024},
 	{.name = "syscall, not traced", .syscall = true, .bare = true},
 	{.name = "syscall of another process", .syscall = true, .other = true},
 	{.name = "syscall of the runtime", .syscall = true, .status = 2},
@@ -226,13 +240,23 @@ static struct bench_case cases[] = {
 
 static struct programs *programs;
 
+static const struct bpf_program *program_of(const struct bench_case *c)
+{
+	if (c->empty)
+		return programs->skel->progs.probe_empty;
+	if (c->kind >= USER_TASK_BEGIN)
+		return programs->skel->progs.user_probe;
+	return c->kind >= RT_STW_BEGIN ? programs->skel->progs.runtime_probe :
+					 programs->skel->progs.go_probe;
+}
+
 static void run_case(struct bench_case *c, const struct target_cfg *cfg, uint64_t file_off,
 		     struct drain *d, int round)
 {
 	uint32_t tgid = (uint32_t)getpid();
 	LIBBPF_OPTS(bpf_uprobe_multi_opts, opts, .cnt = 1);
 	unsigned long offset = file_off;
-	__u64 cookie = cookie_make(0, GO_PARK, c->reading, -1);
+	__u64 cookie = cookie_make(0, c->kind ? c->kind : GO_PARK, c->reading, -1);
 	struct bpf_link *link = NULL;
 	struct links traces = {0};
 	struct error e;
@@ -256,10 +280,8 @@ static void run_case(struct bench_case *c, const struct target_cfg *cfg, uint64_
 	if (c->syscall && !c->bare && attach_tracepoints(&traces, programs, &e))
 		fail(e.text, -EINVAL);
 	if (!c->syscall && !c->bare) {
-		link = bpf_program__attach_uprobe_multi(c->empty ?
-								programs->skel->progs.probe_empty :
-								programs->skel->progs.go_probe,
-							getpid(), "/proc/self/exe", NULL, &opts);
+		link = bpf_program__attach_uprobe_multi(program_of(c), getpid(), "/proc/self/exe",
+							NULL, &opts);
 		if (!link)
 			fail("attach", -errno);
 	}
@@ -269,7 +291,8 @@ static void run_case(struct bench_case *c, const struct target_cfg *cfg, uint64_
 			if (c->syscall)
 				syscall(SYS_getppid);
 			else
-				hit(c->bare ? bench_plain : bench_site, fake_gp);
+				hit(c->bare ? bench_plain : bench_site, fake_gp,
+				    c->text ? (uint64_t)(uintptr_t)text : GO_WAITING, c->text);
 		}
 		c->ns[round * PIECES + piece] = (now_ns() - begin) * 10 / HITS;
 	}
@@ -319,6 +342,7 @@ int main(void)
 		fail("rings", -ENOMEM);
 	dl_iterate_phdr(find_place, &place);
 	make_runtime(&cfg);
+	memset(text, 't', sizeof(text));
 	for (int round = 0; round < ROUNDS; round++) {
 		for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
 			run_case(&cases[i], &cfg, place.file_off, drain, round);
