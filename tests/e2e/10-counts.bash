@@ -4,9 +4,9 @@
 # What the programs counted, goroutine by goroutine, has to be in the trace, with every release of
 # Go and in the ways programs are linked.
 
-# record_work NAME: capture.gscope is the target's work and nothing is lost; the target exits
+# record_work NAME [ARGS]: capture.gscope is the target's work and nothing is lost; the target exits
 record_work() {
-	start_gscope record record -p "${target[$1]}" -d 10m -o capture.gscope
+	start_gscope record record -p "${target[$1]}" -d 10m -o capture.gscope "${@:2}"
 	await_tracing record capture.gscope
 	[ "$(text_bytes "$1")" -gt 0 ] || fail 'no breakpoint is in the target while it is traced'
 	work "$1"

@@ -4,10 +4,10 @@
 # What the runtime does besides, and what programs say of themselves, record by record: the
 # numbers and texts are those of the program.
 
-# events_of_work RELEASE PROGRAM VARIANT: dump.out has the records of its work
+# events_of_work RELEASE PROGRAM VARIANT [ARGS]: dump.out has the records of its work
 events_of_work() {
-	start_target target "$@"
-	record_work target
+	start_target target "$1" "$2" "$3"
+	record_work target "${@:4}"
 	run_gscope dump 0 dump --events capture.gscope
 	! grep -q ' loss ' dump.out || fail "$(grep -m 1 ' loss ' dump.out)"
 }
@@ -66,10 +66,27 @@ cycles() {
 	is 'GC cycles' "$(records gc-begin)" "$(number cycles)"
 	# two stops for each, and each stop may change GOMAXPROCS
 	[ "$(records stw-begin)" -ge $((2 * $(number cycles))) ] || fail 'there are too few stops'
+	is 'spans that were swept' "$(records 'sweep-[a-z]*')" 0
 	is 'looks at GOMAXPROCS' "$(records procs)" "$(records stw-begin)"
 	[ "$(records assist-end)" -ge "$(records assist-begin)" ] || fail 'an assist has no end'
 	! grep -E ' (gc|stw|assist)-begin G' dump.out | grep -v ' stack=' >wrong ||
 		fail "$(head -n 1 wrong)"
+}
+
+# sweeps RELEASE VARIANT: what is swept to make room, in turns on each P, and whole pages of it
+sweeps() {
+	events_of_work "$1" gc "$2" --level full
+	runtime_orders "$1"
+	awk '
+		$4 != "runtime" || $5 !~ /^sweep-/ { next }
+		{ p = $6 ~ /^P/ ? $6 : $7; begins = $5 == "sweep-begin" }
+		begins == open[p] { print "at " $2 " " p ": " $5 " follows " $5; exit failed = 1 }
+		{ open[p] = begins; n++ }
+		begins { next }
+		{ bytes = $0; sub(/.* swept=/, "", bytes); sub(/ .*/, "", bytes) }
+		bytes <= 0 || bytes % 8192 { print; exit failed = 1 }
+		END { if (!failed && !n) print "nothing was swept"; exit failed || !n }' dump.out >wrong ||
+		fail "$(cat wrong)"
 }
 
 # procs RELEASE PROGRAM VARIANT
@@ -174,6 +191,10 @@ for release in "$oldest" "$middle" "$newest"; do
 	add "runtime-$release-cgo-cgo" ccalls "$release" cgo
 	need "$release" cgo cgo
 done
+add "runtime-$newest-sweeps-plain" sweeps "$newest" plain
+need "$newest" gc plain
+add -x "runtime-$middle-sweeps-stripped" sweeps "$middle" stripped
+need "$middle" gc stripped
 add "runtime-$newest-syscalls-plain" procs "$newest" syscalls plain
 need "$newest" syscalls plain
 add "runtime-$newest-notes-stripped" notes "$newest" stripped
