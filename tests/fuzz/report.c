@@ -18,6 +18,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 #define GO(n) (0xc000000000ULL + 0x200 * ((n) % 6))
 #define PROC(n) ((n) % 4 ? 0xc800000000ULL + 0x200 * ((n) % 4) : 0)
 #define TID(n) (TGID + (n) % 5)
+#define PICK(n, first, last) ((__u8)((first) + (n) % ((last) - (first) + 1)))
 
 static char room[1024] __attribute__((aligned(8)));
 
@@ -34,9 +35,46 @@ static void make_go(struct ev_go *ev, const uint8_t *b)
 	ev->goid = 1 + b[3] % 6 + (b[4] & 0x80 ? 10 : 0);
 	ev->p = PROC(b[4]);
 	ev->other = b[5] & 8 ? GO(b[5]) : 0;
-	ev->kind = (__u8)(GO_START + b[6] % GO_DROPM);
+	ev->kind = PICK(b[6], GO_START, GO_CGO_EXIT);
+	ev->block_reason = b[7] >> 4;
 	ev->new_status = b[7] % 10;
 	ev->skip = -1;
+}
+
+static void make_runtime(struct ev_runtime *ev, const uint8_t *b)
+{
+	ev->tgid = TGID;
+	ev->gp = b[3] % 7 ? GO(b[3]) : 0;
+	ev->goid = ev->gp ? 1 + b[3] % 6 : 0;
+	ev->p = PROC(b[4]);
+	ev->kind = PICK(b[6], RT_STW_BEGIN, RT_PROCS);
+	ev->arg[0] = ev->kind >= RT_PROC_START && ev->kind <= RT_PROC_STEAL ? PROC(b[5]) : b[7];
+	ev->arg[1] = b[5];
+}
+
+/* Few names and tasks, so that ends meet their begins, and others'. */
+static void make_user(struct ev_user *ev, const uint8_t *b)
+{
+	ev->tgid = TGID;
+	ev->gp = GO(b[3]);
+	ev->goid = 1 + b[3] % 6;
+	ev->p = PROC(b[4]);
+	ev->kind = PICK(b[6], USER_TASK_BEGIN, USER_LABELS);
+	ev->task = b[5] % 4;
+	ev->parent = b[5] >> 6;
+	if (ev->kind == USER_LABELS) {
+		memcpy(ev->text, "k\0v", 4);
+		ev->len[0] = 4;
+		return;
+	}
+	if (ev->kind == USER_TASK_END) {
+		ev->h.size = sizeof(*ev);
+		return;
+	}
+	ev->text[0] = (char)('a' + b[7] % 3);
+	ev->text[1] = ev->kind == USER_LOG ? 'x' : 0;
+	ev->len[0] = 1;
+	ev->len[1] = ev->kind == USER_LOG;
 }
 
 /* The record that eight bytes stand for. */
@@ -67,6 +105,12 @@ static struct event_head *make(const uint8_t *b)
 		{EV_END, sizeof(struct ev_end)},
 		{EV_TARGET, sizeof(struct ev_target)},
 		{EV_PROCESS, sizeof(struct ev_process)},
+		{EV_RUNTIME, sizeof(struct ev_runtime)},
+		{EV_RUNTIME, sizeof(struct ev_runtime)},
+		{EV_USER, sizeof(struct ev_user) + 8},
+		{EV_SAMPLE, sizeof(struct ev_sample)},
+		{EV_SNAP_GC, sizeof(struct ev_snap_gc)},
+		{EV_HEAP, sizeof(struct ev_heap)},
 	};
 	struct event_head *h = (void *)room;
 
@@ -190,8 +234,57 @@ static struct event_head *make(const uint8_t *b)
 	case EV_PROCESS:
 		((struct ev_process *)room)->tgid = b[3] & 1 ? TGID : 1;
 		break;
+	case EV_RUNTIME:
+		make_runtime((void *)room, b);
+		break;
+	case EV_USER:
+		make_user((void *)room, b);
+		break;
+	case EV_SAMPLE:
+		*(struct ev_sample *)room = (struct ev_sample){
+			.h = *h, .tgid = TGID, .ctx = context(b), .stack = b[7], .flags = b[3] & 1};
+		break;
+	case EV_SNAP_GC:
+		((struct ev_snap_gc *)room)->tgid = TGID;
+		((struct ev_snap_gc *)room)->marking = b[3] & 1;
+		break;
+	case EV_HEAP:
+		*(struct ev_heap *)room =
+			(struct ev_heap){.h = *h, .tgid = TGID, .live = b[3], .goal = b[4]};
+		break;
 	}
 	return h;
+}
+
+/* The parts are no more than the whole. */
+static void check_runtime(const struct report_process *rp)
+{
+	const struct procs *ps = &rp->procs;
+	uint64_t span = rp->end - rp->begin, ran = 0, assisted = 0, workers = 0;
+	const struct annotation *a, *atmp;
+	const struct group *g, *tmp;
+
+	HASH_ITER(hh, rp->goroutines.groups, g, tmp) {
+		ran += g->a.part[PART_RUNNING];
+		assisted += g->assist_ns;
+		if (g->assists.times.count > g->assists.count)
+			abort();
+	}
+	for (int i = GC_WORKER_DEDICATED; i <= GC_WORKER_IDLE; i++)
+		workers += rp->goroutines.worker_ns[i];
+	if (assisted > ran || workers > ran || rp->gc.cycles.ns > span)
+		abort();
+	/* there are three Ps */
+	if (ps->running_ns + ps->syscall_ns > 3 * span)
+		abort();
+	for (size_t i = 0; i < rp->gc.npauses; i++)
+		if (rp->gc.pauses[i].spans.ns > span)
+			abort();
+	HASH_ITER(hh, rp->annotations.types, a, atmp)
+		if (a->ended.count > a->begun)
+			abort();
+	if (rp->samples.of_goroutines > rp->samples.n)
+		abort();
 }
 
 static void check(const struct report *r)
@@ -203,6 +296,7 @@ static void check(const struct report *r)
 
 		if (gs->live)
 			abort();
+		check_runtime(rp);
 		for (size_t i = 0; i < gs->top.n; i++) {
 			const struct goroutine_row *row = gs->top.items[i];
 
