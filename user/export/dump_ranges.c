@@ -53,7 +53,7 @@ int dump_user(void *ctx, const struct user_change *c)
 		fprintf(d->out, " task=%" PRIu64, c->task);
 	if (c->parent)
 		fprintf(d->out, " parent=%" PRIu64, c->parent);
-	if (c->name)
+	if (c->name && c->kind != USER_TASK_END)
 		dump_text(d, c->name, strlen(c->name));
 	if (c->kind == USER_LOG && c->text)
 		dump_text(d, c->text, strlen(c->text));

@@ -46,7 +46,7 @@ int print_annotations(const struct report *r, const struct report_process *rp, F
 		table_time(t, histogram_percentile(&a->ended.times, 990));
 		table_time(t, a->ended.times.max);
 		table_text(t, kind_text(a->key.kind));
-		table_text(t, a->key.name);
+		table_text(t, *a->key.name ? a->key.name : "\"\"");
 	}
 	return table_end(t, all - shown(r, all), "The program's own tasks, regions and logs", out);
 }
