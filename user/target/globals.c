@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <string.h>
+#include <time.h>
 
 #define STRING_SIZE 16 /* of a string: address and length */
 
@@ -12,6 +13,10 @@
 /* Far above what a process can have. */
 #define MAX_GOROUTINES (64U << 20)
 #define MAX_PROCESSORS (1U << 20)
+
+/* How long a process may take to begin. */
+#define PAUSE_NS 10000000
+#define MAX_PAUSES 100
 
 static uint64_t find_symbol(const struct elf_file *f, const char *name, uint64_t bias, size_t *size)
 {
@@ -134,18 +139,41 @@ static bool check_processors(const struct globals *g, const struct layout *l,
 	return true;
 }
 
+/*
+ * The first goroutine is made when all else is there: rt0_go in runtime/asm_amd64.s. A process that
+ * was just started gets there in a moment, unless somebody stopped it.
+ */
+static bool has_begun(const struct globals *g, const struct target_process *p)
+{
+	const struct timespec pause = {.tv_nsec = PAUSE_NS};
+	uint64_t n, array;
+
+	for (int i = 0; i <= MAX_PAUSES; i++) {
+		if (!read64(p, g->allglen, &n) || !read64(p, g->allgptr, &array) || n || array)
+			return true; /* or not to be read: others say so */
+		nanosleep(&pause, NULL);
+	}
+	return false;
+}
+
 int globals_check(const struct globals *g, const struct layout *l, const struct target_process *p,
 		  struct error *e)
 {
+	bool begun = has_begun(g, p);
 	const char *what = !check_processors(g, l, p) ? "allp" :
 			   !check_threads(g, l, p)    ? "allm" :
 			   !check_goroutines(g, l, p) ? "allgs" :
 							NULL;
 
-	if (!what)
+	if (begun && !what)
 		return 0;
 	if (!target_process_alive(p))
 		return error_set(e, EXIT_TARGET, -ESRCH, "pid %d has ended", (int)p->pid);
+	if (!begun)
+		return error_set(e, EXIT_TARGET, -EAGAIN,
+				 "pid %d: its Go runtime has not begun to run; try again when it "
+				 "has (is the process stopped?)",
+				 (int)p->pid);
 	return error_set(e, EXIT_TARGET, -EPROTO,
 			 "pid %d: what gscope takes for runtime.%s (found by %s) makes no sense in "
 			 "the memory of the process; please report it with the output of "

@@ -42,7 +42,10 @@ void globals_by_symbol(struct globals *out, const struct elf_file *f, uint64_t b
 int globals_by_code(struct globals *out, struct elf_file *f, const struct pclntab *pcln,
 		    uint64_t bias, struct error *e);
 
-/* Are there goroutines, threads and processors at these addresses? -EPROTO names what is not. */
+/*
+ * Are there goroutines, threads and processors at these addresses? -EPROTO names what is not, -EAGAIN:
+ * there are none yet, and were none for a second.
+ */
 int globals_check(const struct globals *g, const struct layout *l, const struct target_process *p,
 		  struct error *e);
 
