@@ -117,13 +117,69 @@ execs() {
 	tell target go
 	await 'the second program' has_lines target.out 2
 	await_gscope record 0
+	whole capture.gscope
 	go_trace capture.gscope
+	run_gscope dump 0 dump --transitions capture.gscope
+	[ "$(grep -c ' G[0-9]* exit ' dump.out)" = 100 ] || fail 'not all goroutines exit before'
+	# who runs becomes the other program, by a system call that Go is not told of, and that is the end
+	grep -A 1 ' gone: exec$' dump.out | tail -n 1 | grep -q ' end: ' ||
+		fail 'the target does not end as it becomes another program'
+	grep -E ' G[0-9]+ [a-z-]+( |$)' dump.out | grep -v ' thread-' | tail -n 1 | grep -q ' G1 start ' ||
+		fail 'who becomes the other program does not run'
 	await_intact target
 	tell target go
 	await 'the work of the second program' has_lines target.out 3
 	quit target
 }
 add target-execs execs
+need "$newest" chans plain
+
+# The target has been started and has done nothing so far: gscope waits for a moment, and says so.
+starts() {
+	local program
+
+	program=$("$top/tests/targets/build" "$newest" chans plain)
+	start outer "$tool" halt "$program"
+	await 'the target' has_lines outer.out 1
+	target[target]=$(sed -n 's/^halted //p' outer.out)
+	started+=("${target[target]}")
+	run_gscope trace 3 trace -p "${target[target]}" -d 1s -o none
+	one_line trace 'has not begun to run.*gscope record -p'
+	[ ! -e none ] || fail 'a trace was left'
+	start_gscope record record -p "${target[target]}" -d 10m -o capture.gscope
+	kill -CONT "${target[target]}"
+	await 'the target to be ready' has_lines outer.out 2
+	await_tracing record capture.gscope
+	tell outer go
+	await 'its work' has_lines outer.out 3
+	sed -n 3p outer.out >target.json
+	stop_gscope record
+	await_intact target
+	quit outer
+	whole capture.gscope
+	same_counts target capture.gscope
+}
+add target-starts starts
+need "$newest" chans plain
+
+# Two of one program, of which one is traced: what the other does is not counted.
+twins() {
+	start_target target "$newest" chans plain
+	start_target twin "$newest" chans plain
+	start_gscope record record -p "${target[target]}" -d 10m -o capture.gscope
+	await_tracing record capture.gscope
+	is_intact twin || fail 'there are breakpoints in another process'
+	tell twin go
+	work target
+	await_work twin
+	stop_gscope record
+	await_intact target
+	quit target
+	quit twin
+	whole capture.gscope
+	same_counts target capture.gscope
+}
+add target-twins twins
 need "$newest" chans plain
 
 # Programs started by the target are not traced and not harmed.

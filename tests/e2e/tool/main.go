@@ -24,6 +24,7 @@ var commands = map[string]func(args []string) error{
 	"exec":     execLater,
 	"leave":    leave,
 	"peak":     peak,
+	"halt":     halt,
 	"spawn":    spawn,
 	"odd":      odd,
 	"flip":     flip,
@@ -68,6 +69,7 @@ const usage = `Usage: tool COMMAND [ARGS]
   exec PROGRAM [ARGS]     "ready PID", wait for a line, work for a moment, become PROGRAM
   leave                   "ready PID", wait for a line, work for a moment, exit
   peak COMMAND [ARGS]     run it; the KiB of memory it had at most
+  halt PROGRAM [ARGS]     start it, stopped at its first instruction: "halted PID"
   spawn N               like a target: work, and start N programs
   odd                   like a target: do what goroutines rarely do
   flip FILE OUT OFFSET  copy with one byte inverted

@@ -99,6 +99,32 @@ func execLater(args []string) error {
 	return syscall.Exec(program, args, os.Environ())
 }
 
+// halt starts a program and stops it at its first instruction.
+func halt(args []string) error {
+	if len(args) == 0 {
+		return errors.New("which program?")
+	}
+	runtime.LockOSThread() // who starts it traces it
+	program := exec.Command(args[0], args[1:]...)
+	program.Stdin, program.Stdout, program.Stderr = os.Stdin, os.Stdout, os.Stderr
+	program.SysProcAttr = &syscall.SysProcAttr{Ptrace: true}
+	if err := program.Start(); err != nil {
+		return err
+	}
+	pid := program.Process.Pid
+	var status syscall.WaitStatus
+	if _, err := syscall.Wait4(pid, &status, 0, nil); err != nil {
+		return err
+	}
+	_, _, errno := syscall.RawSyscall6(syscall.SYS_PTRACE, syscall.PTRACE_DETACH, uintptr(pid), 0,
+		uintptr(syscall.SIGSTOP), 0, 0)
+	if errno != 0 {
+		return fmt.Errorf("PTRACE_DETACH of %d: %w", pid, errno)
+	}
+	fmt.Println("halted", pid)
+	return program.Wait()
+}
+
 func leave(args []string) error {
 	if err := wantArgs(args, 0); err != nil {
 		return err
