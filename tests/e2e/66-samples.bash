@@ -19,6 +19,9 @@ samples() {
 	"$tool" samples $rate target.json dump.out >compared 2>wrong || fail "$(head -c 1500 wrong)"
 	"$tool" heap target.json dump.out >>compared 2>wrong || fail "$(head -c 1500 wrong)"
 	cat compared
+	[ "$2" != cgo ] ||
+		grep -Eq ' sample G[0-9].* stack=\S*mix_in_c\(/.*<main\.compute\.func1\(' dump.out ||
+		fail "no sample of C"
 	quit target
 }
 
@@ -65,6 +68,8 @@ for release in "${releases[@]}"; do
 		;;
 	esac
 done
+add "samples-$newest-cgo" samples "$newest" cgo
+need "$newest" cpu cgo
 add -x "samples-$newest-stripped" samples "$newest" piestripped
 need "$newest" cpu piestripped
 add no-samples no_samples "$newest"

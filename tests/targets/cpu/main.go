@@ -150,6 +150,11 @@ type worker struct {
 
 var busy sync.WaitGroup
 
+var works = map[string]func(*worker){
+	"main.spin": spin, "main.recurse": recurse, "main.allocate": allocate, "main.clock": clock,
+	"main.move": move, "main.digest": digest, "main.call": call, "main.grow": grow,
+}
+
 func (w *worker) run(work func()) {
 	defer busy.Done()
 	runtime.LockOSThread()
@@ -165,10 +170,6 @@ func (w *worker) run(work func()) {
 }
 
 func work() harness.Result {
-	works := map[string]func(*worker){
-		"main.spin": spin, "main.recurse": recurse, "main.allocate": allocate,
-		"main.clock": clock, "main.move": move, "main.digest": digest, "main.call": call, "main.grow": grow,
-	}
 	workers := map[string]*worker{}
 	goids, times := harness.Counts{}, harness.Counts{}
 
