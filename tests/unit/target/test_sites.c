@@ -316,7 +316,27 @@ static void plans_inlined(void)
 	}
 }
 
+static void leaves_out_those_of_level_full(void)
+{
+	struct site v[SITE_KINDS];
+	struct sites s = {.v = v, .n = SITE_KINDS};
+
+	for (size_t i = 0; i < s.n; i++)
+		v[i] = (struct site){.kind = (enum site_kind)i, .pc = i};
+	sites_leave_full(&s);
+	CU_ASSERT_EQUAL(s.n, SITE_KINDS - 3);
+	for (size_t i = 0; i < s.n; i++) {
+		CU_ASSERT_EQUAL(v[i].pc, v[i].kind);
+		CU_ASSERT_NOT_EQUAL(v[i].kind, SITE_SWEEP_BEGIN);
+		CU_ASSERT_NOT_EQUAL(v[i].kind, SITE_SWEEP_SPAN);
+		CU_ASSERT_NOT_EQUAL(v[i].kind, SITE_SWEEP_END);
+	}
+	sites_leave_full(&s);
+	CU_ASSERT_EQUAL(s.n, SITE_KINDS - 3);
+}
+
 static CU_TestInfo tests[] = {
+	{"leaves out sites of level full", leaves_out_those_of_level_full},
 	{"plans all kinds for every release", plans_every_release},
 	{"finds what is in which register", finds_arguments},
 	{"plans all kinds without optimisation, and with -race", plans_other_builds},
