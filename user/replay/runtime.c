@@ -89,15 +89,13 @@ static void gc_end(struct replay *r, struct actor *a, const struct ev_runtime *e
 	range_end(r, a->ps, &c);
 }
 
-/* Told again while it goes on; but one of an earlier cycle has ended with that. */
+/* Told again while it goes on, which may be longer than the cycle it began in. */
 static void assist_begin(struct replay *r, struct actor *a, const struct ev_runtime *ev)
 {
 	struct range_change c = range(a, ev, RANGE_MARK_ASSIST);
-	const struct range *old = a->g ? &a->g->assist : NULL;
 
-	if (!actor_runs(r, a) || (old->open && (!a->ps->gc.open || old->since >= a->ps->gc.since)))
-		return;
-	range_begin(r, a->ps, &c);
+	if (actor_runs(r, a) && !a->g->assist.open)
+		range_begin(r, a->ps, &c);
 }
 
 /* The runtime passes here without having helped, too. */
