@@ -150,6 +150,14 @@ bool ensure_running(struct replay *r, struct goroutine *g, struct thread *t, str
 	return step(r, g, G_START, t, NULL, CHANGE_REPAIR);
 }
 
+/* `g` is in a syscall on `t`, or was until now. */
+bool ensure_syscall(struct replay *r, struct goroutine *g, struct thread *t)
+{
+	if (g->state == G_RUNNING && g->m == t)
+		step(r, g, G_SYSCALL_ENTER, t, NULL, CHANGE_INFERRED);
+	return g->state == G_SYSCALL && g->m == t;
+}
+
 /* `g` is in a syscall on `t`, which has no P at all. */
 bool ensure_no_proc(struct replay *r, struct goroutine *g, struct thread *t)
 {
@@ -161,9 +169,7 @@ bool ensure_no_proc(struct replay *r, struct goroutine *g, struct thread *t)
 /* `g` is in a syscall on `t`, or was until now, and its P is gone; it may have got another. */
 bool ensure_syscall_without_proc(struct replay *r, struct goroutine *g, struct thread *t)
 {
-	if (g->state == G_RUNNING && g->m == t)
-		step(r, g, G_SYSCALL_ENTER, t, NULL, CHANGE_INFERRED);
-	if (g->state != G_SYSCALL || g->m != t)
+	if (!ensure_syscall(r, g, t))
 		return false;
 	proc_taken(r, t, CHANGE_INFERRED);
 	return true;

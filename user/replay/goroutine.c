@@ -241,10 +241,16 @@ static void go_needm(struct replay *r, struct go_event *e)
 		goroutine_drop(g);
 }
 
+/* Its P stays with the thread, as if in a syscall, until the thread comes back or somebody takes it. */
 static void go_dropm(struct replay *r, struct go_event *e)
 {
-	if (ensure_no_proc(r, e->g, e->t))
-		g_apply(r, e->g, G_EXTRA_LEAVE, e->t, &e->why);
+	struct thread *t = e->t;
+
+	if (!ensure_syscall(r, e->g, t))
+		return;
+	if (t->p && (t->p->state == P_RUNNING || (proc_stays_wired(e->ps) && !e->ev->p)))
+		ensure_no_proc(r, e->g, t);
+	g_apply(r, e->g, G_EXTRA_LEAVE, t, &e->why);
 }
 
 void on_go(struct replay *r, const struct ev_go *ev)

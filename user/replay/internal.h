@@ -123,6 +123,7 @@ bool ensure_thread_proc(struct replay *r, struct thread *t, struct proc *p, unsi
 bool ensure_proc_free(struct replay *r, struct proc *p, struct thread *thief, unsigned int flags);
 void ensure_thread_free(struct replay *r, struct thread *t, const struct goroutine *but);
 bool ensure_syscall_without_proc(struct replay *r, struct goroutine *g, struct thread *t);
+bool ensure_syscall(struct replay *r, struct goroutine *g, struct thread *t);
 bool ensure_no_proc(struct replay *r, struct goroutine *g, struct thread *t);
 void proc_taken(struct replay *r, struct thread *t, unsigned int flags);
 /* --- unseen.c --- */

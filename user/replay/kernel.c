@@ -126,13 +126,16 @@ void on_sys_enter(struct replay *r, const struct ev_sys_enter *ev)
 		note_runtime_call(r, t, &ev->ctx);
 		return;
 	}
-	/*
-	 * Go itself calls this a syscall; the runtime's own calls are not. What C calls is, too, and
-	 * only if nobody saw the goroutine leave Go the first of these calls is its begin.
-	 */
+	/* Go itself calls this a syscall; the runtime's own calls are not. */
 	g = goroutine_find(t->process, ev->ctx.curg);
 	/* One that nobody announced has no id here: its first own event introduces it. */
 	if (!g || (g->state == G_SYSCALL && g->m == t))
+		return;
+	/*
+	 * On the system stack it is C that calls, or the runtime on its way in or out. Probes see Go
+	 * leave for C; only where that may have been lost this is news.
+	 */
+	if (ev->ctx.g != ev->ctx.curg && g->since > r->lost_until)
 		return;
 	/* Before 1.26 the context has no P here: the one the model knows must do. */
 	p = ev->ctx.p ? proc_find(t->process, ev->ctx.p) : t->p;

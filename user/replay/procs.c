@@ -35,7 +35,7 @@ void note_context(struct replay *r, struct thread *t, const struct ev_gctx *ctx)
 		if (!t->p)
 			return;
 		if (!t->g)
-			p_apply(r, t->p, P_STOP, t, CHANGE_INFERRED);
+			ensure_proc_free(r, t->p, t, CHANGE_INFERRED);
 		else if (t->g->state == G_SYSCALL && proc_stays_wired(ps))
 			proc_taken(r, t, CHANGE_INFERRED);
 		return;
@@ -44,7 +44,12 @@ void note_context(struct replay *r, struct thread *t, const struct ev_gctx *ctx)
 	if (!p)
 		return;
 	if (!t->g) {
-		ensure_thread_proc(r, t, p, CHANGE_INFERRED);
+		/*
+		 * A C thread that left Go keeps its P until it comes back, or somebody takes it; so
+		 * does its m, whose goroutine is dead until a C thread has come with it.
+		 */
+		if (p != t->p && (!ctx->curg || goroutine_find(ps, ctx->curg)))
+			ensure_thread_proc(r, t, p, CHANGE_INFERRED);
 	} else if (ctx->curg == t->g->addr) {
 		/* In a syscall allocm borrows a P, but on the system stack. */
 		bool back = ctx->g == ctx->curg && (p != t->p || !proc_stays_wired(ps));

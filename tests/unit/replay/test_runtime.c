@@ -427,6 +427,37 @@ static void cgo_at_attach(void)
 	no_repairs(&s, 1);
 }
 
+/* A C thread leaves Go with its P still wired; another one comes with the same m. */
+static void c_threads_share_an_m(void)
+{
+	struct ev_switch on_m = {.tgid = STREAM_TGID,
+				 .flags = SWITCH_PREV_TRACED,
+				 .ctx = {.g = 1, .curg = G_ADDR(9), .p = P_ADDR(3)}};
+	struct stream s;
+
+	open_usual(&s, 26);
+	stream_go(&s, GO_NEEDM, 5, -1, 9, -1);
+	stream_go(&s, GO_SYSEXIT_NEWP, 5, 3, 9, -1);
+	stream_go(&s, GO_CGO_ENTER, 5, 3, 9, -1);
+	stream_go(&s, GO_DROPM, 5, 3, 9, -1);
+	stream_add(&s, &on_m.h, EV_SWITCH, sizeof(on_m), 5);
+	stream_add(&s, &on_m.h, EV_SWITCH, sizeof(on_m), 6);
+	stream_go(&s, GO_NEEDM, 6, 3, 9, -1);
+	stream_go(&s, GO_CGO_EXIT, 6, 3, 9, -1);
+	CU_ASSERT(stream_expect(&s, "G9 extra-enter M5\n"
+				    "P3 start M5\n"
+				    "G9 syscall-lost M5\n"
+				    "G9 start M5\n"
+				    "G9 syscall-enter M5\n"
+				    "G9 extra-leave M5\n"
+				    "G9 extra-enter M6\n"
+				    "~P3 steal M6\n"
+				    "~P3 start M6\n"
+				    "~G9 syscall-lost M6\n"
+				    "~G9 start M6\n"));
+	no_repairs(&s, 4);
+}
+
 static CU_TestInfo tests[] = {
 	{"a GC cycle", gc_cycle},
 	{"ends of what began before", ends_alone},
@@ -442,6 +473,7 @@ static CU_TestInfo tests[] = {
 	{"GOMAXPROCS shrinks, and its P is seen to go", gomaxprocs_shrinks_seen},
 	{"calls of C, callbacks", cgo_both_ways},
 	{"attached while in C", cgo_at_attach},
+	{"C threads share an m", c_threads_share_an_m},
 	CU_TEST_INFO_NULL,
 };
 UNIT_SUITE("replay/runtime", tests);
