@@ -216,9 +216,9 @@ static __always_inline bool find_map(struct labels *l, __u64 set)
 	l->stride = 16;
 	l->to_value = 16 * MAP_BUCKET;
 	l->more = logarithm > 0;
+	/* without branches, of which the verifier would follow all combinations */
 	for (int i = 0; i < MAP_BUCKET; i++)
-		if (top[i] >= MIN_TOP_HASH)
-			l->used |= 1U << i;
+		l->used |= ((top[i] + 256U - MIN_TOP_HASH) >> 8) << i;
 	return true;
 }
 
