@@ -69,6 +69,9 @@ cycles() {
 	is 'spans that were swept' "$(records 'sweep-[a-z]*')" 0
 	is 'looks at GOMAXPROCS' "$(records procs)" "$(records stw-begin)"
 	[ "$(records assist-end)" -ge "$(records assist-begin)" ] || fail 'an assist has no end'
+	run_gscope moves 0 dump --transitions capture.gscope
+	grep -Eq ' gc-worker "GC \((dedicated|fractional|idle)\)"' moves.out ||
+		fail 'no GC worker says what it is started for'
 	! grep -E ' (gc|stw|assist)-begin G' dump.out | grep -v ' stack=' >wrong ||
 		fail "$(head -n 1 wrong)"
 }
