@@ -165,6 +165,8 @@ static struct outcome lose_window(const struct records *rs, struct random *r)
 	struct side good, bad;
 	size_t k = 0;
 
+	if (to >= rs->n)
+		to = rs->n - 1;
 	damage_window(&lossy, rs, rnd(r, UINT32_MAX), from, to);
 	side_open(&good);
 	side_open(&bad);
