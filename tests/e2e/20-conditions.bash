@@ -348,7 +348,7 @@ many_minutes() {
 		kill -STOP "${target[load-server]}"
 		recording=$(sed -n 's/^VmHWM:[^0-9]*\([0-9]*\).*/\1/p' "/proc/${gscope[record]}/status" 2>/dev/null ||
 			echo "$recording")
-		sleep 1
+		sleep 4
 	done
 	kill -CONT "${target[load-server]}"
 	await_gscope record 0
