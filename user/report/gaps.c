@@ -34,7 +34,7 @@ void gaps_add(struct gaps *gaps, uint64_t begin, uint64_t end)
 	gaps->v[at] = (struct gap){begin, end > begin ? end : begin};
 	gaps->n++;
 	for (size_t i = at ? at - 1 : 0; i + 1 < gaps->n && i <= at;) {
-		if (gaps->v[i + 1].begin <= gaps->v[i].end)
+		if (gaps->v[i + 1].begin <= gaps->v[i].end + gaps->near)
 			join(gaps, i);
 		else
 			i++;

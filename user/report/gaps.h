@@ -14,6 +14,7 @@ struct gap {
 
 /* Zeroes are none. In order of time, apart from each other. */
 struct gaps {
+	uint64_t near; /* what is not farther apart counts as touching; to be set at the start */
 	struct gap v[MOST_GAPS + 1]; /* the last place is for the one that is added */
 	size_t n;
 };

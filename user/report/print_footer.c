@@ -21,13 +21,14 @@ static const char *why_text(const struct replay_totals *t)
 	return "for a reason that is not known";
 }
 
-/* Times since the beginning. */
+/* Times since the beginning, in whole milliseconds around it. */
 static void print_gap(uint64_t begin, const struct gap *gap, const char *before, FILE *out)
 {
-	uint64_t from = gap->begin > begin ? gap->begin - begin : 0;
-	uint64_t to = gap->end > begin ? gap->end - begin : 0;
+	uint64_t from = gap->begin > begin ? (gap->begin - begin) / 1000000 : 0;
+	uint64_t to = gap->end > begin ? (gap->end - begin + 999999) / 1000000 : 0;
 
-	fprintf(out, "%sfrom %.3fs to %.3fs", before, (double)from / 1e9, (double)to / 1e9);
+	fprintf(out, "%sfrom %" PRIu64 ".%03" PRIu64 "s to %" PRIu64 ".%03" PRIu64 "s", before,
+		from / 1000, from % 1000, to / 1000, to % 1000);
 }
 
 static void print_losses(const struct report *r, FILE *out)

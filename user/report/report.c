@@ -10,6 +10,9 @@
 /* More warnings than this help nobody, and a forged file could hold any number. */
 #define MAX_SITES 64
 
+/* Events between losses so close to each other are few. */
+#define NEAR_GAPS 10000000 /* ns */
+
 int report_sort_parse(const char *text, enum report_sort *sort, struct error *e)
 {
 	static const char *const names[] = {
@@ -41,6 +44,7 @@ int report_new(struct report **out, const struct report_options *options,
 		return error_set(e, EXIT_FAILED, -ENOMEM, "report: out of memory");
 	r->options = *options;
 	r->symbols = symbols;
+	r->gaps.near = NEAR_GAPS;
 	tasks_init(&r->tasks, options->top, options->system_wide ? &r->system : NULL, &r->names);
 	*out = r;
 	return 0;

@@ -400,6 +400,12 @@ static void gaps_become_few(void)
 	check_gaps(&gaps,
 		   (struct gap[]){{10, 50}, {100, 200}, {1000, 1001}, {2000, 2001}, {3000, 3001}},
 		   5);
+	gaps.near = 9;
+	gaps_add(&gaps, 59, 60);
+	check_gaps(&gaps,
+		   (struct gap[]){{10, 60}, {100, 200}, {1000, 1001}, {2000, 2001}, {3000, 3001}},
+		   5);
+	gaps.near = 0;
 	gaps_add(&gaps, 0, 5000);
 	check_gaps(&gaps, (struct gap[]){{0, 5000}}, 1);
 	for (uint64_t i = 0; i < 1000; i++)
