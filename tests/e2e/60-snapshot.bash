@@ -65,7 +65,11 @@ storm() {
 	for i in *.gscope; do
 		whole "$i"
 		same_counts_or_states "$i"
+		! grep -q 'RangeActive .*"GC concurrent mark phase"' parsed || echo "$i" >>amid
 	done
+	# one of several hits a collection that is under way
+	[ "$2" != gc ] || [ "$3" -lt 7 ] || [ -s amid ] ||
+		fail 'no trace begins in the middle of a collection'
 }
 
 # seen_marking CAPTURE...: each says whether a collection was under way, and for some one was
