@@ -321,7 +321,7 @@ views() {
 	stop_gscope record
 	await_intact target
 	go_trace capture.gscope --go-version 1.22
-	for kind in 'Begin .*GC concurrent mark' 'Begin .*GC mark assist' \
+	for kind in 'Begin .*GC concurrent mark' 'Begin .*GC mark assist' 'Begin .*GC incremental sweep' \
 		'Begin .*stop-the-world (GC mark' 'Metric .*heap/objects' 'Metric .*heap/goal' \
 		'Metric .*gomaxprocs' 'StackSample ' 'Label .*"GC ('; do
 		grep -q "$kind" parsed || fail "there is no $kind"
