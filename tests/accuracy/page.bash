@@ -95,13 +95,14 @@ volumes_of() {
 
 # write_page: from all that is in build/accuracy, of this run or earlier ones
 write_page() {
-	local workload release columns=() reasons=() i
+	local workload release columns=() reasons=() i file
 
 	for release in "${releases[@]}"; do
 		for workload in "${workloads[@]}"; do
-			[ -e "build/accuracy/$workload-$release/judged" ] || continue
-			columns+=("$release")
-			break
+			file=build/accuracy/$workload-$release/figures
+			[ -e "$file" ] || continue
+			judge "$workload" "$release" "$file" >"${file%figures}judged"
+			[[ " ${columns[*]} " == *" $release "* ]] || columns+=("$release")
 		done
 	done
 	{

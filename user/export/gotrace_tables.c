@@ -86,7 +86,7 @@ static size_t expand(const struct stack_ref *ref, const struct symbols *symbols,
 	if (n && ref->flags & STACK_REF_MAIN && !strcmp(out[n - 1].func, "runtime.main"))
 		n--;
 	/* all frames are hidden, or the stack was lost */
-	if (n || (symbols && symbols_stack(symbols, tgid, ref->stack, 0, out, 1)))
+	if (n || (symbols && symbols_has_stack(symbols, tgid, ref->stack)))
 		return n;
 	out[0] = (struct frame){.pc = 0, .func = "gscope.unknownStack", .file = ""};
 	return 1;

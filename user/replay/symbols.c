@@ -159,6 +159,11 @@ size_t symbols_pc(const struct symbols *s, uint32_t tgid, uint64_t pc, const str
 	return sy ? sy->n : 0;
 }
 
+bool symbols_has_stack(const struct symbols *s, uint32_t tgid, uint64_t id)
+{
+	return id && stack_find(s, tgid, id);
+}
+
 size_t symbols_stack(const struct symbols *s, uint32_t tgid, uint64_t id, int skip,
 		     struct frame *out, size_t max)
 {

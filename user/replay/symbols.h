@@ -3,6 +3,7 @@
 #ifndef GSCOPE_REPLAY_SYMBOLS_H
 #define GSCOPE_REPLAY_SYMBOLS_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -22,6 +23,8 @@ struct symbols *symbols_new(void);
 void symbols_free(struct symbols *s);
 int symbols_add_stack(struct symbols *s, const struct ev_stack *ev);
 int symbols_add_symbol(struct symbols *s, const struct ev_symbol *ev);
+
+bool symbols_has_stack(const struct symbols *s, uint32_t tgid, uint64_t id);
 
 /*
  * Expand stack `id` of process `tgid` into at most `max` frames, innermost first, without the

@@ -67,6 +67,7 @@ func compare(truth, ours *record) *comparison {
 		"stacks of syscall", "stacks of stop", "entry functions"} {
 		c.figure(name)
 	}
+	truth.who, ours.who = "the truth", "ours"
 	c.left["announcements of known states in the truth (no step)"] = truth.repeated
 	c.left["announcements of known states in ours (no step)"] = ours.repeated
 	for _, id := range ids(truth.gs, ours.gs) {

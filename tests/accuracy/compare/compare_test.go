@@ -207,7 +207,7 @@ func TestMarks(t *testing.T) {
 		case m.class == "region":
 			done[m.class] = true
 			m.key += "!"
-		case m.class == "stw":
+		case m.class == "stw" && m.key != firstStop:
 			done[m.class] = true
 			m.m++
 		}

@@ -16,6 +16,10 @@ type sequence struct {
 // The heap's size is sampled by us and told at each change by the truth: only how often is told.
 var sampled = map[string]bool{"heap live": true, "heap goal": true}
 
+// The stop of the world in which the truth begins: the truth tells its begin when the world stands
+// still already, and it began before the truth's window.
+const firstStop = "begin stop-the-world (start trace)"
+
 func split(r *record, near func(at int64) bool) (map[sequence][]mark, int) {
 	all := map[sequence][]mark{}
 	out := 0
@@ -42,6 +46,17 @@ func (c *comparison) marks() {
 		"gomaxprocs"} {
 		c.figure(class + " found")
 		c.figure(class + " extra")
+	}
+	for _, r := range []*record{c.truth, c.ours} {
+		var kept []mark
+		for _, m := range r.marks {
+			if m.class == "stw" && m.key == firstStop {
+				c.left["begins of the stop in which the truth starts, which it tells too late, in "+r.who]++
+				continue
+			}
+			kept = append(kept, m)
+		}
+		r.marks = kept
 	}
 	theirs, _ := split(c.truth, func(int64) bool { return true })
 	ours, out := split(c.ours, func(at int64) bool {

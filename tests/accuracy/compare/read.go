@@ -46,7 +46,7 @@ type mark struct {
 }
 
 type record struct {
-	name       string
+	name, who  string
 	begin, end int64
 	gs, ps     map[int64]*life
 	marks      []mark
