@@ -166,8 +166,21 @@ static bool proc_gone(const struct thread *t, const struct ev_sys_exit *ev)
 	return !ev->ctx.p && ev->oldp == t->p->addr && ev->oldp_status != PST_SYSCALL;
 }
 
+/*
+ * Before Go 1.26: the P was taken, and whoever got it is in a system call with it by now, or at its
+ * end, before exitsyscall. Then this thread takes it back there, which no probe sees
+ * (exitsyscallfast_reacquired, proc.go). NULL: no.
+ */
+static struct proc *proc_regained(const struct thread *t, const struct ev_sys_exit *ev)
+{
+	if (t->p || proc_stays_wired(t->process) || ev->oldp_status != PST_SYSCALL)
+		return NULL;
+	return proc_find(t->process, ev->oldp);
+}
+
 void on_sys_exit(struct replay *r, const struct ev_sys_exit *ev)
 {
+	struct proc *regained;
 	struct thread *t = thread_get(r, ev->h.tid, ev->tgid);
 	struct goroutine *g = NULL, *caller = NULL;
 	struct why w = {.skip = -1};
@@ -205,6 +218,9 @@ void on_sys_exit(struct replay *r, const struct ev_sys_exit *ev)
 	} else if (proc_kept(t, ev)) {
 		g_apply(r, g, G_SYSCALL_RETURN, t, &w);
 	} else {
+		regained = proc_regained(t, ev);
 		proc_taken(r, t, CHANGE_INFERRED);
+		if (regained)
+			ensure_running(r, g, t, regained);
 	}
 }

@@ -105,6 +105,60 @@ static void syscall_loses_p(void)
 	stream_close(&s);
 }
 
+/*
+ * It lost its P, finds it in another thread's syscall when its own is over, and takes it back; also
+ * where that syscall is over for the kernel.
+ */
+static void syscall_regains_p(bool other_is_back)
+{
+	struct stream s;
+
+	open_usual(&s, 25);
+	stream_go(&s, GO_READY, 1, 0, 2, 1);
+	stream_sys_enter(&s, 1, 1, -1, 3);
+	stream_go(&s, GO_START, 2, 0, 2, -1);
+	stream_sys_enter(&s, 2, 2, -1, 3);
+	if (other_is_back)
+		stream_sys_exit(&s, 2, 2, -1, 0, 2, 3);
+	stream_sys_exit(&s, 1, 1, -1, 0, 2, 3);
+	stream_sys_enter(&s, 1, 1, -1, 3);
+	CU_ASSERT(stream_expect(&s, other_is_back ? "G2 unblock M1 by G1\n"
+						    "G1 syscall-enter M1\n"
+						    "~P0 steal M2\n"
+						    "~P0 start M2\n"
+						    "G2 start M2\n"
+						    "G2 syscall-enter M2\n"
+						    "S1 M2 G2\n"
+						    "G2 syscall-return M2\n"
+						    "S1 M1 G1\n"
+						    "~G2 syscall-enter M2\n"
+						    "~P0 steal M1\n"
+						    "~P0 start M1\n"
+						    "~G1 syscall-lost M1\n"
+						    "~G1 start M1\n"
+						    "G1 syscall-enter M1\n" :
+						    "G2 unblock M1 by G1\n"
+						    "G1 syscall-enter M1\n"
+						    "~P0 steal M2\n"
+						    "~P0 start M2\n"
+						    "G2 start M2\n"
+						    "G2 syscall-enter M2\n"
+						    "S1 M1 G1\n"
+						    "~P0 steal M1\n"
+						    "~P0 start M1\n"
+						    "~G1 syscall-lost M1\n"
+						    "~G1 start M1\n"
+						    "G1 syscall-enter M1\n"));
+	CU_ASSERT_EQUAL(replay_totals(s.replay)->repairs, 0);
+	stream_close(&s);
+}
+
+static void syscall_regains_p_both_ways(void)
+{
+	syscall_regains_p(false);
+	syscall_regains_p(true);
+}
+
 /* It lost its P but found an idle one by itself: no probe but its next event tells. */
 static void syscall_finds_another_p(void)
 {
@@ -670,6 +724,7 @@ static CU_TestInfo tests[] = {
 	{"a P changes hands unseen", proc_changes_hands},
 	{"a syscall keeps its P", syscall_keeps_p_both_ways},
 	{"a syscall loses its P", syscall_loses_p},
+	{"a syscall gets its P back", syscall_regains_p_both_ways},
 	{"a syscall finds another P", syscall_finds_another_p},
 	{"the runtime's own syscalls are not the goroutine's", runtime_syscall},
 	{"raw syscalls are the goroutine's", raw_syscall},
