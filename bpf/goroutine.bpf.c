@@ -91,6 +91,7 @@ static __always_inline int go_emit_syscall(const struct hit *h, struct walk *w)
 		return 0;
 	ev->old_status = GO_RUNNING;
 	ev->new_status = GO_SYSCALL;
+	w->before = ev->h.time_ns;
 	ev->stack = stack_send(w);
 	event_submit(ev, sizeof(*ev));
 	return 0;

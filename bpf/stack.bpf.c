@@ -69,17 +69,21 @@ static __always_inline struct scratch *claim(void)
 	return NULL;
 }
 
-static __always_inline bool send(const struct scratch *s, __u64 id, __u64 tid, const __u32 frames)
+static __always_inline bool send(const struct scratch *s, __u64 id, const struct walk *w,
+				 const __u32 frames)
 {
 	__u32 room = sizeof(struct ev_stack) + frames * 8;
 	struct ev_stack *ev = event_reserve(EV_STACK, room, LOSS_STACK);
 
 	if (!ev)
 		return false;
-	ev->h.tid = tid;
+	/* nobody reads the ring past that record before it is out, which is later */
+	if (w->before)
+		ev->h.time_ns = w->before - 1;
+	ev->h.tid = w->id;
 	ev->h.size = sizeof(struct ev_stack) + s->n * 8;
 	ev->id = id;
-	ev->tgid = tid >> 32;
+	ev->tgid = w->id >> 32;
 	ev->n = s->n;
 	ev->flags = s->flags;
 	bpf_probe_read_kernel(ev->pc, frames * 8, s->pc);
@@ -88,7 +92,7 @@ static __always_inline bool send(const struct scratch *s, __u64 id, __u64 tid, c
 }
 
 /* A stack that did not fit into the ring stays unknown: its next use tries again. */
-static __always_inline __u64 send_new(const struct scratch *s, __u64 id, __u64 tid)
+static __always_inline __u64 send_new(const struct scratch *s, __u64 id, const struct walk *w)
 {
 	__u32 first = id & (KNOWN_STACKS - 1), second = id >> 32 & (KNOWN_STACKS - 1);
 	__u64 *a = bpf_map_lookup_elem(&known_stacks, &first);
@@ -98,8 +102,7 @@ static __always_inline __u64 send_new(const struct scratch *s, __u64 id, __u64 t
 		return 0;
 	if (*a == id || *b == id)
 		return id;
-	if (!(s->n <= FEW_FRAMES ? send(s, id, tid, FEW_FRAMES) :
-				   send(s, id, tid, EVENT_MAX_FRAMES)))
+	if (!(s->n <= FEW_FRAMES ? send(s, id, w, FEW_FRAMES) : send(s, id, w, EVENT_MAX_FRAMES)))
 		return 0;
 	if (*a && !*b)
 		*b = id;
@@ -301,7 +304,7 @@ static __always_inline __u64 walk_and_send(const struct walk *w, const struct na
 			break;
 	}
 	barrier();
-	id = send_new(s, stack_id_end(stack_id_add(s->id, s->flags)), w->id);
+	id = send_new(s, stack_id_end(stack_id_add(s->id, s->flags)), w);
 	s->busy = 0;
 	return id;
 }

@@ -11,6 +11,7 @@ struct walk {
 	__u64 caller; /* what may be its return address, 0: no doubt (STACK_MAYBE_CALLER) */
 	__u64 bp; /* of the leaf's frame, or of its caller's if it has none */
 	__u64 id; /* pid_tgid of the thread */
+	__u64 before; /* time of a record that is under way and shall come behind the stack; or 0 */
 };
 
 /* Where the frames of a goroutine go on behind those of code on the thread's own stack. */
@@ -54,6 +55,7 @@ static __always_inline void walk_begin(struct walk *w, const struct target_cfg *
 	w->caller = 0;
 	w->bp = g_word(gp, cfg->g_sched_bp);
 	w->id = id;
+	w->before = 0;
 }
 
 /* The stack of a goroutine that left it by mcall, systemstack or morestack: from g.sched. */

@@ -16,13 +16,14 @@
  */
 static __always_inline __u64 goroutine_stack(const bool typed, const struct target_cfg *cfg,
 					     const struct g_head *gp, __u64 g0,
-					     const struct pt_regs *regs, __u64 id)
+					     const struct pt_regs *regs, __u64 id, __u64 before)
 {
 	struct native_walk w;
 
 	w.bp = FIELD(typed, regs, bp);
 	if (!syscall_walk(&w.go, cfg, gp, w.bp, id))
 		return 0;
+	w.go.before = before;
 	if (!g0)
 		return stack_send(&w.go);
 	w.pc = FIELD(typed, regs, ip);
@@ -80,7 +81,7 @@ static __always_inline int on_enter(const bool typed, const struct pt_regs *regs
 		ev->gstatus = g_status(&gp, cfg);
 		if (ev->gstatus == GO_SYSCALL)
 			ev->stack = goroutine_stack(typed, cfg, &gp, ctx.g != ctx.curg ? ctx.g : 0,
-						    regs, id);
+						    regs, id, ev->h.time_ns);
 	}
 	event_submit(ev, sizeof(*ev));
 	return 0;

@@ -105,9 +105,7 @@ ccalls() {
 	is 'calls of C, and returns to it' "$(records cgo-enter)" \
 		$(($(number calls) + $(number callbacks)))
 	is 'returns from C, and calls from it' "$(records cgo-exit)" "$(records cgo-enter)"
-	grep -q ' go cgo-enter .* stack=runtime.cgocall<main\._Cfunc_' dump.out || fail 'there are no stacks'
-	# one that is new comes behind its first use
-	! grep ' go cgo-enter ' dump.out | grep -Ev ' stack=(runtime.cgocall<main\._Cfunc_|#)' >wrong ||
+	! grep ' go cgo-enter ' dump.out | grep -v ' stack=runtime.cgocall<main\._Cfunc_' >wrong ||
 		fail "$(head -n 1 wrong)"
 }
 
