@@ -18,6 +18,7 @@
 
 #define EVENT_COMM_LEN 16 /* TASK_COMM_LEN */
 #define EVENT_MAX_FRAMES 128 /* as many as Go's own tracer keeps: runtime/tracestack.go */
+#define EVENT_NO_CPU 0xffffffffU /* not known on which it was */
 
 enum event_type {
 	EV_SWITCH = 1, /* struct ev_switch: sched_switch */
@@ -51,8 +52,9 @@ enum event_type {
 	EV_PROCESS = 77, /* struct ev_process: a traced process without goroutines */
 	EV_SNAP_GC = 78, /* struct ev_snap_gc: the garbage collector at attach */
 	EV_HEAP = 79, /* struct ev_heap: the size of the heap has changed */
+	EV_INLINE = 81, /* struct ev_inline: how the inline engine did, at the end */
 };
-#define EV_USER_END (EV_HEAP + 1) /* behind the last one */
+#define EV_USER_END (EV_INLINE + 1) /* behind the last one */
 
 struct event_head {
 	__u64 time_ns;
@@ -525,5 +527,19 @@ struct ev_heap {
 	__u64 goal; /* gcController.heapGoal(); 0: none */
 };
 _Static_assert(sizeof(struct ev_heap) == 40, "ev_heap");
+
+/* Calls of a target were redirected to stubs, which wrote the events of their sites. */
+struct ev_inline {
+	struct event_head h;
+	__u32 tgid;
+	__u32 sites; /* calls that were */
+	__u64 hits; /* records of theirs */
+	__u64 hit_ns; /* of one pass through a stub, measured on this machine, in this run */
+	__u64 pause_ns; /* for how long the target's threads were stopped, at most */
+	__u32 threads; /* and how many they were */
+	__u32 pad;
+	__u64 clock_ns; /* what the records' times may be off */
+};
+_Static_assert(sizeof(struct ev_inline) == 64, "ev_inline");
 
 #endif

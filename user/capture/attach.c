@@ -12,6 +12,7 @@
 
 #include "bpf/control.h"
 #include "gscope.skel.h"
+#include "user/inline/engine.h"
 #include "user/target/flow.h"
 #include "user/target/overlay.h"
 
@@ -268,25 +269,36 @@ static int report_refused(const struct target *t, const int *errors, FILE *messa
 #error "BREAKPOINT: not known for this architecture"
 #endif
 
+/* Another engine has it. */
+static bool is_left(const struct inline_engine *but, size_t site)
+{
+	return but && inline_has(but, site);
+}
+
 /*
  * Whether the probes are in the process. The kernel plants them in the pages of a file, and an
  * overlay filesystem has two by one name once it had to copy the one that is running: by then every
  * path leads to the other one.
  */
-static int prove(const struct target *t, const int *errors, struct error *e)
+static int prove(const struct target *t, const struct inline_engine *but, const int *errors,
+		 struct error *e)
 {
 	const struct sites *s = &t->sites;
+	bool any = false;
 
 	for (size_t i = 0; i < s->n; i++) {
 		uint8_t byte;
 
-		if (errors[i])
+		if (errors[i] || is_left(but, i))
 			continue;
+		any = true;
 		/* it has ended, which is noticed elsewhere */
 		if (target_process_read(t->process, s->v[i].pc, &byte, sizeof(byte)) ||
 		    byte == BREAKPOINT)
 			return 0;
 	}
+	if (!any && but)
+		return 0;
 	return error_set(e, EXIT_TARGET, -ESTALE,
 			 "pid %d: the kernel plants probes in another file than the one it runs: "
 			 "%.150s was copied since (chmod and chown do that on an overlay "
@@ -296,6 +308,7 @@ static int prove(const struct target *t, const int *errors, struct error *e)
 
 /* Which of a file's sites, and where their errors go. */
 struct choice {
+	const struct inline_engine *but; /* those it has not */
 	size_t module;
 	enum program program;
 	uint32_t first_site;
@@ -326,7 +339,8 @@ static int attach_chosen(struct links *l, const struct programs *p, const struct
 
 	if (b.offsets && b.cookies && numbers && refused) {
 		for (size_t i = 0; i < s->n; i++) {
-			if (s->v[i].module != c->module || program_of(&s->v[i]) != c->program)
+			if (s->v[i].module != c->module || program_of(&s->v[i]) != c->program ||
+			    is_left(c->but, i))
 				continue;
 			b.offsets[b.n] = s->v[i].file_off;
 			b.cookies[b.n] = full_cookie(t, i, c);
@@ -345,13 +359,12 @@ static int attach_chosen(struct links *l, const struct programs *p, const struct
 
 /* The sites of one file, by a path of it. */
 static int attach_module(struct links *l, const struct programs *p, const struct target *t,
-			 size_t module, const char *path, uint32_t first_site, int *errors)
+			 const char *path, struct choice c)
 {
 	int err = 0;
 
 	for (int i = 0; i < PROGRAMS && !err; i++) {
-		const struct choice c = {module, (enum program)i, first_site, errors};
-
+		c.program = (enum program)i;
 		err = attach_chosen(l, p, t, path, &c);
 	}
 	return err;
@@ -362,15 +375,18 @@ static int attach_module(struct links *l, const struct programs *p, const struct
  * process runs.
  */
 static int attach_files(struct links *l, const struct programs *p, const struct target *t,
-			const char *path, uint32_t first_site, FILE *messages, struct error *e)
+			const struct inline_engine *but, const char *path, uint32_t first_site,
+			FILE *messages, struct error *e)
 {
 	int *errors = calloc(t->sites.n + 1, sizeof(*errors)), err = errors ? 0 : -ENOMEM;
 
 	for (size_t i = 0; i < t->modules->n && !err; i++) {
+		const struct choice c = {
+			.but = but, .module = i, .first_site = first_site, .errors = errors};
 		char plugin[64];
 
 		snprintf(plugin, sizeof(plugin), "/proc/self/fd/%d", t->modules->v[i]->fd);
-		err = attach_module(l, p, t, i, i ? plugin : path, first_site, errors);
+		err = attach_module(l, p, t, i ? plugin : path, c);
 	}
 	if (err)
 		error_set(e, EXIT_FAILED, err, "cannot attach probes to process %d: %s",
@@ -378,13 +394,13 @@ static int attach_files(struct links *l, const struct programs *p, const struct 
 	else
 		err = report_refused(t, errors, messages, e);
 	if (!err)
-		err = prove(t, errors, e);
+		err = prove(t, but, errors, e);
 	free(errors);
 	return err;
 }
 
 int attach_probes(struct links *l, const struct programs *p, const struct target *t,
-		  uint32_t first_site, FILE *messages, struct error *e)
+		  const struct inline_engine *but, uint32_t first_site, FILE *messages, struct error *e)
 {
 	char path[PATH_MAX];
 	struct error below;
@@ -393,13 +409,13 @@ int attach_probes(struct links *l, const struct programs *p, const struct target
 
 	/* whatever the mount namespace, and even if the file was replaced since */
 	snprintf(path, sizeof(path), "/proc/self/fd/%d", t->fd);
-	err = attach_files(l, p, t, path, first_site, messages, e);
+	err = attach_files(l, p, t, but, path, first_site, messages, e);
 	if (err != -ESTALE ||
 	    !overlay_lower_file(t->process, elf_file_name(t->elf), t->fd, path, sizeof(path)))
 		return err;
 	links_cut(l, before);
 	/* what it says of that file would only confuse */
-	if (!attach_files(l, p, t, path, first_site, messages, &below))
+	if (!attach_files(l, p, t, but, path, first_site, messages, &below))
 		return 0;
 	links_cut(l, before);
 	return err;

@@ -12,6 +12,7 @@
 #include "user/target/target.h"
 
 struct bpf_link;
+struct inline_engine;
 
 /* Links in order of attaching. */
 struct links {
@@ -24,11 +25,12 @@ int attach_tracepoints(struct links *l, const struct programs *p, struct error *
 
 /*
  * The probes of target `t`, whose sites are numbered from `first_site` on. A site that cannot be
- * probed is named on `messages` (may be NULL), with what will be missing. EXIT_TARGET errors:
+ * probed is named on `messages` (may be NULL), with what will be missing. Those that `but` (may be
+ * NULL) has are left to it. EXIT_TARGET errors:
  * nothing can be probed, or what there is to trace at all cannot.
  */
 int attach_probes(struct links *l, const struct programs *p, const struct target *t,
-		  uint32_t first_site, FILE *messages, struct error *e);
+		  const struct inline_engine *but, uint32_t first_site, FILE *messages, struct error *e);
 
 /* The empty program at one instruction of our own process; its file offset in /proc/self/exe. */
 int attach_empty(struct links *l, const struct programs *p, uint64_t file_off);

@@ -199,6 +199,7 @@ static const struct event_shape shapes[] = {
 	[EV_PROCESS]   = {"process", sizeof(struct ev_process), false, process_valid},
 	[EV_SNAP_GC]   = {"snap_gc", sizeof(struct ev_snap_gc), false, NULL},
 	[EV_HEAP]      = {"heap", sizeof(struct ev_heap), false, NULL},
+	[EV_INLINE]    = {"inline", sizeof(struct ev_inline), false, NULL},
 };
 /* clang-format on */
 

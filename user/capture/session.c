@@ -42,6 +42,8 @@ static int move(struct capture_session *s, struct error *e)
 	struct loss_report report = {s, e};
 	int err = drain_pass(s->drain, e);
 
+	if (!err)
+		err = session_pass_inline(s, false, e);
 	if (err)
 		return err;
 	err = drain_losses(s->drain, report_loss, &report);
@@ -70,7 +72,7 @@ static void show(struct capture_session *s)
 /* Until the rings are to be emptied, whether they ask for it or not, or only the heaps looked at. */
 static int wait_ms(const struct capture_session *s, uint64_t now, uint64_t deadline)
 {
-	uint64_t until = s->moved_ns + WAIT_NS;
+	uint64_t until = s->moved_ns + session_inline_patience(s, WAIT_NS);
 
 	if (s->has_heaps && until > now + HEAP_MAX_NS)
 		until = now + HEAP_MAX_NS;
@@ -111,7 +113,7 @@ static int loop(struct capture_session *s, struct error *e)
 		n = epoll_wait(s->epoll_fd, events, 16, wait_ms(s, now, deadline));
 		if (n < 0 && errno != EINTR)
 			return error_set(e, EXIT_FAILED, -errno, "epoll_wait: %s", strerror(errno));
-		if (!n && now_ns() - s->moved_ns < WAIT_NS)
+		if (!n && now_ns() - s->moved_ns < session_inline_patience(s, WAIT_NS))
 			continue;
 		s->moved_ns = now_ns();
 		err = move(s, e);
@@ -141,6 +143,8 @@ static int write_end(struct capture_session *s, struct error *e)
 	if (!err)
 		err = stage_write(&s->stage, &cost.h);
 	if (!err)
+		err = session_write_inline(s, now);
+	if (!err)
 		err = stage_write(&s->stage, &end.h);
 	return err ? err : capture_writer_flush(s->stage.w, e);
 }
@@ -153,6 +157,8 @@ static int finish(struct capture_session *s, struct error *e)
 	do
 		err = move(s, e);
 	while (!err && !drain_empty(s->drain));
+	if (!err)
+		err = session_pass_inline(s, true, e);
 	if (err)
 		return err;
 	for (size_t i = 0; i <= s->own.source; i++)

@@ -22,6 +22,7 @@ struct capture_options {
 	size_t ntargets; /* 0 only if system_wide */
 	bool system_wide; /* record every task */
 	bool no_probes; /* level "kernel": plant nothing in the targets */
+	bool inlined; /* redirect calls where that can be done, instead of probing them */
 	bool full; /* level "full": CPU samples, and the sites that only it asks for */
 	unsigned int sample_rate; /* Hz; 0: SAMPLE_RATE */
 	bool threads_do; /* trace the threads of a process that takes no probes, and say so */

@@ -38,8 +38,11 @@ static int attach_target(struct capture_session *s, size_t i, struct error *e)
 
 	if (!session_probes_of(s, t))
 		return 0;
-	err = attach_probes(&s->probe_links[i], s->programs, t->t, t->first_site, s->opt.messages,
-			    &why);
+	err = session_plant(s, i, e);
+	if (err)
+		return err;
+	err = attach_probes(&s->probe_links[i], s->programs, t->t, s->inlined[i], t->first_site,
+			    s->opt.messages, &why);
 	return err ? session_fall_back(s, i, err, &why, e) : 0;
 }
 

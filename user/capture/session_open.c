@@ -106,8 +106,9 @@ static int take_targets(struct capture_session *s, struct error *e)
 	s->cfg = calloc(opt->ntargets + 1, sizeof(*s->cfg));
 	s->traced = calloc(opt->ntargets + 1, sizeof(*s->traced));
 	s->probe_links = calloc(opt->ntargets + 1, sizeof(*s->probe_links));
+	s->inlined = calloc(opt->ntargets + 1, sizeof(*s->inlined));
 	s->heaps = calloc(opt->ntargets + 1, sizeof(*s->heaps));
-	if (!s->cfg || !s->traced || !s->probe_links || !s->heaps)
+	if (!s->cfg || !s->traced || !s->probe_links || !s->inlined || !s->heaps)
 		return out_of_memory(e);
 	for (size_t i = 0; i < opt->ntargets; i++) {
 		struct target *t = opt->targets[i];
@@ -125,6 +126,9 @@ static int take_targets(struct capture_session *s, struct error *e)
 			.t = t, .tgid = (uint32_t)t->process->pid, .first_site = s->sites};
 		if (!opt->no_probes && target_has_goroutines(t))
 			s->sites += (uint32_t)t->sites.n;
+		err = session_open_inline(s, i, e);
+		if (err)
+			return err;
 	}
 	if (s->sites > UINT16_MAX)
 		return error_set(e, EXIT_USAGE, -E2BIG,
@@ -160,6 +164,7 @@ void session_detach(struct capture_session *s)
 {
 	s->result.end_ns = now_ns();
 	s->stage.until_ns = s->result.end_ns;
+	session_end_inline(s);
 	for (size_t i = 0; s->programs && i < s->opt.ntargets; i++)
 		bpf_map_delete_elem(bpf_map__fd(s->programs->skel->maps.targets),
 				    &s->traced[i].tgid);
@@ -192,7 +197,7 @@ int capture_session_open(struct capture_session **out, const struct capture_opti
 	if (!err) {
 		size_t rings = drain_rings(s->programs);
 
-		s->merge = merge_new(rings + 1);
+		s->merge = merge_new(rings + 1 + session_inline_rings(s));
 		s->own = (struct record_sink){s->merge, rings};
 		err = s->merge ? drain_new(&s->drain, s->programs, s->merge, e) : out_of_memory(e);
 	}
@@ -221,6 +226,9 @@ void capture_session_close(struct capture_session *s)
 	merge_free(s->merge);
 	programs_close(s->programs);
 	stage_free(&s->stage);
+	for (size_t i = 0; s->inlined && i < s->opt.ntargets; i++)
+		inline_close(s->inlined[i]);
+	free(s->inlined);
 	free(s->heaps);
 	free(s->probe_links);
 	free(s->traced);

@@ -68,6 +68,8 @@ int session_write_hits(struct capture_session *s, uint64_t time_ns, uint64_t *su
 			ev.flags |= SITE_FINAL;
 			ev.hits = site_hits(s, ev.site);
 			*sum += ev.hits;
+			if (s->inlined[i])
+				ev.hits += inline_hits(s->inlined[i], j);
 			err = stage_write(&s->stage, &ev.h);
 		}
 	}

@@ -17,6 +17,7 @@
 #include "user/capture/records.h"
 #include "user/capture/session.h"
 #include "user/capture/stage.h"
+#include "user/inline/engine.h"
 
 /* epoll data: ring wake-ups, or a target's index above it */
 #define EVENT_RING 0
@@ -32,8 +33,10 @@ struct capture_session {
 	struct stage stage;
 	struct links trace_links;
 	struct links *probe_links; /* by target */
+	struct inline_engine **inlined; /* by target; NULL: uprobes alone */
 	struct heap_watch *heaps; /* by target */
 	bool has_heaps; /* any of them can be read */
+	uint64_t inline_ns; /* when their rings were emptied */
 	uint64_t heaps_ns; /* when they were looked at */
 	uint64_t moved_ns; /* when the rings were emptied */
 	struct progress progress;
@@ -69,6 +72,18 @@ int session_attach(struct capture_session *s, struct error *e);
  * between the rings' records.
  */
 int session_record_beginning(struct capture_session *s, uint64_t since, struct error *e);
+
+/*
+ * Engines that redirect calls: what they have to say goes the rings' way. A target that does not take
+ * them gets probes, and a line says why.
+ */
+int session_open_inline(struct capture_session *s, size_t i, struct error *e);
+size_t session_inline_rings(const struct capture_session *s);
+int session_plant(struct capture_session *s, size_t i, struct error *e);
+int session_pass_inline(struct capture_session *s, bool last, struct error *e);
+uint64_t session_inline_patience(const struct capture_session *s, uint64_t most);
+void session_end_inline(struct capture_session *s);
+int session_write_inline(struct capture_session *s, uint64_t time_ns);
 
 /* The process ended and its last thread's record was lost, or is not here yet. */
 int session_note_dead(struct capture_session *s, struct traced *t, struct error *e);

@@ -21,7 +21,7 @@
 #include "user/target/target.h"
 
 /* Options without a letter. */
-enum { OPT_LEVEL = 0x100, OPT_SAMPLE_RATE };
+enum { OPT_LEVEL = 0x100, OPT_SAMPLE_RATE, OPT_PROBES };
 
 static const struct argp_option options[] = {
 	{"pid", 'p', "PID", 0, "process to trace", 0},
@@ -30,6 +30,10 @@ static const struct argp_option options[] = {
 	 "how much to record: goroutines (default), or full, which adds CPU samples and sweeps", 0},
 	{"sample-rate", OPT_SAMPLE_RATE, "HZ", 0,
 	 "CPU samples per second of CPU time, at level full (default 100)", 0},
+	{"probes", OPT_PROBES, "ENGINE", 0,
+	 "how goroutines are seen: uprobe (default), or inline, which redirects calls in the process "
+	 "while it is traced and costs it far less",
+	 0},
 	{"buffer", 'B', "SIZE", 0,
 	 "memory for events under way, all CPUs together: 64M, 1G (default: one second at 500,000 "
 	 "events/s)",
@@ -103,6 +107,12 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 			argp_error(state, "'%s' is not a sample rate; give a number from 1 to %d",
 				   arg, SAMPLE_RATE_MAX);
 		return 0;
+	case OPT_PROBES:
+		if (strcmp(arg, "uprobe") != 0 && strcmp(arg, "inline") != 0)
+			argp_error(state, "there is no engine '%s'; engines are uprobe and inline",
+				   arg);
+		o->inlined = !strcmp(arg, "inline");
+		return 0;
 	case ARGP_KEY_END:
 		if (o->sample_rate && !o->full)
 			argp_error(state, "CPU samples are taken at level full: --level full");
@@ -166,6 +176,7 @@ static int capture_targets(const struct live_options *o, struct target **targets
 		.ntargets = o->npids,
 		.system_wide = o->system_wide,
 		.full = o->full,
+		.inlined = o->inlined,
 		.sample_rate = o->sample_rate,
 		.threads_do = !o->goroutines,
 		.duration_ns = o->duration_ns,

@@ -19,6 +19,7 @@ struct live_options {
 	bool system_wide;
 	bool goroutines; /* a process without is refused */
 	bool full; /* level "full" */
+	bool inlined; /* redirect calls instead of probing them */
 	unsigned int sample_rate; /* of CPU samples, Hz; 0: the default */
 	bool verbose; /* say what was found out about the processes */
 	uint64_t duration_ns;

@@ -426,6 +426,7 @@ static void print_record(struct dump *d, const struct event_head *ev)
 	case EV_SAMPLE:
 	case EV_SNAP_GC:
 	case EV_HEAP:
+	case EV_INLINE:
 		dump_runtime(d, ev);
 		break;
 	}

@@ -77,6 +77,15 @@ static void print_heap(struct dump *d, const struct ev_heap *ev)
 	fprintf(d->out, " live=%" PRIu64 " goal=%" PRIu64, (uint64_t)ev->live, (uint64_t)ev->goal);
 }
 
+static void print_inline(struct dump *d, const struct ev_inline *ev)
+{
+	fprintf(d->out,
+		" calls=%" PRIu32 " hits=%" PRIu64 " hit-ns=%" PRIu64 " pause-ns=%" PRIu64
+		" threads=%" PRIu32 " clock-ns=%" PRIu64,
+		ev->sites, (uint64_t)ev->hits, (uint64_t)ev->hit_ns, (uint64_t)ev->pause_ns,
+		ev->threads, (uint64_t)ev->clock_ns);
+}
+
 void dump_runtime(struct dump *d, const struct event_head *ev)
 {
 	const void *p = ev;
@@ -96,6 +105,9 @@ void dump_runtime(struct dump *d, const struct event_head *ev)
 		break;
 	case EV_HEAP:
 		print_heap(d, p);
+		break;
+	case EV_INLINE:
+		print_inline(d, p);
 		break;
 	}
 }

@@ -56,6 +56,23 @@ static void on_end(struct replay *r, const struct ev_end *ev)
 	r->totals.why = ev->why;
 }
 
+static void worst(__u64 *of, __u64 other)
+{
+	*of = other > *of ? other : *of;
+}
+
+static void on_inline(struct replay *r, const struct ev_inline *ev)
+{
+	struct ev_inline *sum = &r->totals.inlined;
+
+	sum->sites += ev->sites;
+	sum->hits += ev->hits;
+	sum->threads = ev->pause_ns > sum->pause_ns ? ev->threads : sum->threads;
+	worst(&sum->hit_ns, ev->hit_ns);
+	worst(&sum->pause_ns, ev->pause_ns);
+	worst(&sum->clock_ns, ev->clock_ns);
+}
+
 static void on_gone(struct replay *r, const struct ev_gone *ev)
 {
 	struct process *ps = process_find(r, ev->tgid);
@@ -160,6 +177,9 @@ int replay_event(struct replay *r, const struct event_head *ev, struct error *e)
 		break;
 	case EV_COST:
 		r->totals.cost = *(const struct ev_cost *)ev;
+		break;
+	case EV_INLINE:
+		on_inline(r, (const void *)ev);
 		break;
 	case EV_END:
 		on_end(r, (const void *)ev);

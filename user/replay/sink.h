@@ -190,6 +190,7 @@ struct replay_totals {
 	bool ended; /* the capture has its EV_END */
 	enum end_why why;
 	struct ev_cost cost; /* zero if not measured */
+	struct ev_inline inlined; /* of all targets: sums of what is counted, the worst of the rest */
 };
 
 /* Every member may be NULL. A negative return stops the replay and is passed up. */

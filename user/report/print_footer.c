@@ -142,20 +142,39 @@ static void print_cost(const struct report *r, FILE *out)
 	const struct ev_cost *c = &t->cost;
 	double probes = (double)c->probe_hits * ((double)c->trap_ns + (double)c->probe_run_ns);
 	double traces = (double)c->trace_hits * (double)c->trace_run_ns;
+	double stubs = (double)t->inlined.hits * (double)t->inlined.hit_ns;
+	double sum = probes + traces + stubs;
 	double span = (double)(t->end_ns - t->begin_ns);
 
-	if (probes + traces <= 0) {
+	if (sum <= 0) {
 		fprintf(out, "What tracing cost was not measured.\n");
 		return;
 	}
-	fprintf(out, "Tracing cost %.1fms of CPU time", (probes + traces) / 1e6);
+	fprintf(out, "Tracing cost %.1fms of CPU time", sum / 1e6);
 	if (span > 0)
-		fprintf(out, ", %.2f%% of one CPU", 100 * (probes + traces) / span);
+		fprintf(out, ", %.2f%% of one CPU", 100 * sum / span);
 	fprintf(out,
 		": %" PRIu64 " probe hits of %" PRIu64 "ns, %" PRIu64 " tracepoint runs of %" PRIu64
-		"ns.\n",
+		"ns",
 		(uint64_t)c->probe_hits, (uint64_t)(c->trap_ns + c->probe_run_ns),
 		(uint64_t)c->trace_hits, (uint64_t)c->trace_run_ns);
+	if (t->inlined.hits)
+		fprintf(out, ", %" PRIu64 " redirected calls of %" PRIu64 "ns",
+			(uint64_t)t->inlined.hits, (uint64_t)t->inlined.hit_ns);
+	fputs(".\n", out);
+}
+
+static void print_inline(const struct report *r, FILE *out)
+{
+	const struct ev_inline *x = &r->totals.inlined;
+
+	if (!x->sites)
+		return;
+	fprintf(out,
+		"%" PRIu32 " calls were redirected; for that %" PRIu32
+		" thread%s stood still for %s at most. ",
+		x->sites, x->threads, x->threads == 1 ? "" : "s", time_text(x->pause_ns));
+	fprintf(out, "Times of their events are good to %" PRIu64 "ns.\n", (uint64_t)x->clock_ns);
 }
 
 void print_footer(const struct report *r, FILE *out)
@@ -173,4 +192,5 @@ void print_footer(const struct report *r, FILE *out)
 	print_repairs(r, out);
 	print_sites(r, out);
 	print_cost(r, out);
+	print_inline(r, out);
 }

@@ -184,6 +184,16 @@ bool target_process_same(const struct target_process *p)
 	return !p->witness || pread(p->mem_fd, &byte, 1, p->witness) == 1;
 }
 
+bool target_process_filtered(const struct target_process *p)
+{
+	char buf[4096], *line;
+
+	if (process_read_small(p->proc_fd, "status", buf, sizeof(buf)) < 0)
+		return true;
+	line = strstr(buf, "\nSeccomp:");
+	return line && strtol(line + 9, NULL, 10);
+}
+
 int target_process_read(const struct target_process *p, uint64_t addr, void *buf, size_t len)
 {
 	size_t done = 0;

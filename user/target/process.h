@@ -42,6 +42,9 @@ bool target_process_alive(const struct target_process *p);
  */
 bool target_process_same(const struct target_process *p);
 
+/* Whether it has a seccomp filter, or that cannot be told. */
+bool target_process_filtered(const struct target_process *p);
+
 /* Read exactly `len` bytes at `addr` of the process: 0, or a negative errno (-EFAULT: not mapped). */
 int target_process_read(const struct target_process *p, uint64_t addr, void *buf, size_t len);
 

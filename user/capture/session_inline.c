@@ -1,0 +1,152 @@
+// SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only
+/* The engines that redirect calls, as far as a session has to do with them. */
+#include "user/capture/session_state.h"
+
+#include <errno.h>
+
+#include "user/base/clock.h"
+
+/* Probes do it all; but lack of memory is the same for both. */
+static int without(struct capture_session *s, size_t i, int err, const struct error *why,
+		   struct error *e)
+{
+	if (err == -ENOMEM) {
+		*e = *why;
+		return err;
+	}
+	if (s->opt.messages)
+		fprintf(s->opt.messages,
+			"gscope: pid %u: its calls cannot be redirected: %s; using uprobes, which "
+			"cost more\n",
+			s->traced[i].tgid, why->text);
+	return 0;
+}
+
+int session_open_inline(struct capture_session *s, size_t i, struct error *e)
+{
+	struct target *t = s->opt.targets[i];
+	struct error why;
+	int err;
+
+	if (!s->opt.inlined || s->opt.no_probes || !target_has_goroutines(t))
+		return 0;
+	err = inline_open(&s->inlined[i], t, s->opt.buffer_bytes, &why);
+	return err ? without(s, i, err, &why, e) : 0;
+}
+
+size_t session_inline_rings(const struct capture_session *s)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < s->opt.ntargets; i++)
+		n += s->inlined[i] ? inline_rings(s->inlined[i]) : 0;
+	return n;
+}
+
+/* Where the rings of a target begin among the sources of the merge: behind the collector's own. */
+static size_t first_source(const struct capture_session *s, size_t target)
+{
+	size_t first = s->own.source + 1;
+
+	for (size_t i = 0; i < target; i++)
+		first += s->inlined[i] ? inline_rings(s->inlined[i]) : 0;
+	return first;
+}
+
+static void promise_all(struct capture_session *s, size_t i)
+{
+	size_t first = first_source(s, i);
+
+	for (size_t k = 0; k < inline_rings(s->inlined[i]); k++)
+		merge_promise(s->merge, first + k, UINT64_MAX);
+}
+
+int session_plant(struct capture_session *s, size_t i, struct error *e)
+{
+	struct inline_start start = {
+		.first_site = s->traced[i].first_site,
+		.m = s->merge,
+		.stacks = true,
+	};
+	struct error why;
+	int err;
+
+	if (!s->inlined[i])
+		return 0;
+	start.first_source = first_source(s, i);
+	err = inline_plant(s->inlined[i], &start, &why);
+	if (!err)
+		return 0;
+	/* its rings stay sources of the merge, from which nothing comes */
+	promise_all(s, i);
+	return without(s, i, err, &why, e);
+}
+
+static int report_lost(struct capture_session *s, size_t i, uint64_t since, struct error *e)
+{
+	struct ev_loss ev = {
+		.h = {.time_ns = now_ns(), .type = EV_LOSS, .size = sizeof(ev)},
+		.cpu = LOSS_ANY_CPU,
+		.loss_class = LOSS_GO,
+		.count = inline_lost(s->inlined[i]),
+		.since_ns = since,
+	};
+
+	return ev.count ? record_add(&s->own, &ev.h, e) : 0;
+}
+
+int session_pass_inline(struct capture_session *s, bool last, struct error *e)
+{
+	uint64_t since = s->inline_ns ? s->inline_ns : now_ns();
+	int err = 0;
+
+	s->inline_ns = now_ns();
+	for (size_t i = 0; i < s->opt.ntargets && !err; i++) {
+		if (!s->inlined[i])
+			continue;
+		err = inline_pass(s->inlined[i], last);
+		if (err)
+			error_set(e, EXIT_FAILED, err, "out of memory");
+		else
+			err = report_lost(s, i, since, e);
+		if (last)
+			promise_all(s, i);
+	}
+	return err;
+}
+
+uint64_t session_inline_patience(const struct capture_session *s, uint64_t most)
+{
+	for (size_t i = 0; i < s->opt.ntargets; i++) {
+		uint64_t ns = s->inlined[i] ? inline_patience(s->inlined[i]) : most;
+
+		most = ns < most ? ns : most;
+	}
+	return most;
+}
+
+void session_end_inline(struct capture_session *s)
+{
+	for (size_t i = 0; s->inlined && i < s->opt.ntargets; i++) {
+		struct error why;
+
+		if (s->inlined[i] && inline_end(s->inlined[i], &why) && s->opt.messages)
+			fprintf(s->opt.messages, "gscope: pid %u: %s\n", s->traced[i].tgid,
+				why.text);
+	}
+}
+
+int session_write_inline(struct capture_session *s, uint64_t time_ns)
+{
+	int err = 0;
+
+	for (size_t i = 0; i < s->opt.ntargets && !err; i++) {
+		struct ev_inline ev;
+
+		if (!s->inlined[i] || !inline_is_planted(s->inlined[i]))
+			continue;
+		ev = inline_summary(s->inlined[i], time_ns);
+		err = stage_write(&s->stage, &ev.h);
+	}
+	return err;
+}

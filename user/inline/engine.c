@@ -1,0 +1,185 @@
+// SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only
+#include "user/inline/engine.h"
+
+#include <errno.h>
+#include <stdlib.h>
+
+#include "user/base/clock.h"
+#include "user/inline/cost.h"
+#include "user/inline/plan.h"
+#include "user/inline/plant.h"
+#include "user/inline/planter.h"
+#include "user/inline/reader.h"
+#include "user/target/callback.h"
+
+/* Between two passes: as seldom as can be without a ring that gets more than half full. */
+#define PATIENCE_MIN 500000
+#define PATIENCE_MAX 20000000
+
+struct inline_engine {
+	const struct target *t;
+	struct inline_plan plan;
+	bool *has; /* by site */
+	struct planter planter;
+	struct inline_reader *reader;
+	uint64_t patience;
+	uint64_t hit_ns;
+};
+
+int inline_open(struct inline_engine **out, const struct target *t, uint64_t bytes,
+		struct error *e)
+{
+	struct inline_engine *x;
+	int err = plant_possible(t->process, e);
+
+	if (err)
+		return err;
+	x = calloc(1, sizeof(*x));
+	if (x)
+		x->has = calloc(t->sites.n + 1, sizeof(*x->has));
+	if (!x || !x->has) {
+		free(x);
+		return error_set(e, EXIT_FAILED, -ENOMEM, "out of memory");
+	}
+	x->t = t;
+	x->patience = PATIENCE_MIN;
+	err = inline_plan(&x->plan, t, bytes, e);
+	if (err) {
+		inline_close(x);
+		return err;
+	}
+	*out = x;
+	return 0;
+}
+
+uint32_t inline_rings(const struct inline_engine *x)
+{
+	return x->plan.geometry.rings;
+}
+
+int inline_plant(struct inline_engine *x, const struct inline_start *start, struct error *e)
+{
+	struct stub_options o = {.layout = &x->t->layout, .stacks = start->stacks};
+	struct reader_options ro = {
+		.t = x->t,
+		.geometry = x->plan.geometry,
+		.first_site = start->first_site,
+		.m = start->m,
+		.first_source = start->first_source,
+	};
+	int err;
+
+	callback_find(&o.callback, x->t->pcln);
+	x->hit_ns = inline_cost(&x->plan, &o);
+	err = planter_start(&x->planter, x->t->process, &x->plan, &o, e);
+	if (err)
+		return err;
+	ro.h = x->planter.h;
+	err = reader_new(&x->reader, &ro);
+	if (err) {
+		planter_close(&x->planter);
+		return error_set(e, EXIT_FAILED, err, "out of memory");
+	}
+	for (size_t i = 0; i < x->plan.n; i++)
+		x->has[x->plan.stub[i].number] = true;
+	return 0;
+}
+
+bool inline_is_planted(const struct inline_engine *x)
+{
+	return x->reader;
+}
+
+bool inline_has(const struct inline_engine *x, size_t site)
+{
+	return x->has[site];
+}
+
+int inline_pass(struct inline_engine *x, bool last)
+{
+	unsigned int fill;
+	int err;
+
+	if (!x->reader)
+		return 0;
+	err = reader_pass(x->reader, last);
+	fill = reader_fill(x->reader);
+
+	if (fill > 25 && x->patience > PATIENCE_MIN)
+		x->patience /= 2;
+	else if (fill < 10 && x->patience < PATIENCE_MAX)
+		x->patience += x->patience / 4;
+	return err;
+}
+
+uint64_t inline_patience(const struct inline_engine *x)
+{
+	return x->reader ? x->patience : UINT64_MAX;
+}
+
+uint64_t inline_lost(struct inline_engine *x)
+{
+	return x->reader ? reader_lost(x->reader) : 0;
+}
+
+uint64_t inline_hits(const struct inline_engine *x, size_t site)
+{
+	return x->reader ? reader_hits(x->reader, site) : 0;
+}
+
+int inline_end(struct inline_engine *x, struct error *e)
+{
+	return planter_stop(&x->planter, e);
+}
+
+struct ev_inline inline_summary(const struct inline_engine *x, uint64_t time_ns)
+{
+	struct ev_inline ev = {
+		.h = {.time_ns = time_ns,
+		      .tid = (uint32_t)x->t->process->pid,
+		      .type = EV_INLINE,
+		      .size = sizeof(ev)},
+		.tgid = (uint32_t)x->t->process->pid,
+		.sites = (uint32_t)x->plan.n,
+		.hit_ns = x->hit_ns,
+		.pause_ns = x->planter.pause_ns,
+		.threads = x->planter.threads,
+		.clock_ns = reader_clock_bound(x->reader),
+	};
+
+	for (size_t i = 0; i < x->t->sites.n; i++)
+		ev.hits += inline_hits(x, i);
+	return ev;
+}
+
+void inline_close(struct inline_engine *x)
+{
+	if (!x)
+		return;
+	planter_close(&x->planter);
+	reader_free(x->reader);
+	inline_plan_free(&x->plan);
+	free(x->has);
+	free(x);
+}
+
+int inline_clean(const struct target_process *p, struct error *e)
+{
+	struct planted d;
+	bool owned;
+	int err;
+
+	if (!plant_find(&d, p, &owned))
+		return 0;
+	if (owned)
+		err = error_set(e, EXIT_TARGET, -EBUSY,
+				"process %d is being traced by gscope %d, which has redirected its "
+				"calls: wait until that has ended",
+				(int)p->pid, d.h->owner);
+	else
+		err = plant_restore(&d, e);
+	if (!err)
+		err = plant_unmap(&d, e);
+	plant_close(&d);
+	return err ? err : 1;
+}

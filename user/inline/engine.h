@@ -1,0 +1,84 @@
+/* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
+/*
+ * The second probe engine: calls of a running process are redirected to stubs that write events into
+ * shared memory. From the target to the merge:
+ *
+ *   plan.c     which sites take a stub, and how large the rings are
+ *   x86.c      instructions
+ *   stub.c     the stubs
+ *   room.c     where they go
+ *   remote.c   threads held still, system calls made by them
+ *   plant.c    memory mapped, operands changed; and back
+ *   planter.c  the process that does this, and undoes it whatever becomes of gscope
+ *   reader.c   rings -> records (tsc.c: their times)
+ *   cost.c     what a stub takes
+ *   engine.c   all of it for one target
+ */
+#ifndef GSCOPE_INLINE_ENGINE_H
+#define GSCOPE_INLINE_ENGINE_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <stdio.h>
+
+#include "bpf/event.h"
+#include "user/base/error.h"
+#include "user/capture/merge.h"
+#include "user/target/target.h"
+
+struct inline_engine;
+
+/*
+ * Look whether it can be done with this target, and plan it; nothing is changed yet. `bytes` for all
+ * rings, 0: a default. EXIT_TARGET errors say why not. Free with inline_close().
+ */
+int inline_open(struct inline_engine **out, const struct target *t, uint64_t bytes,
+		struct error *e);
+
+/* Sources of the merge it takes. */
+uint32_t inline_rings(const struct inline_engine *x);
+
+struct inline_start {
+	uint32_t first_site; /* number of the target's first site */
+	struct merge *m;
+	size_t first_source;
+	bool stacks;
+};
+
+/* Plant. EXIT_TARGET errors: it was not possible, and the target is as it was. */
+int inline_plant(struct inline_engine *x, const struct inline_start *start, struct error *e);
+
+/* Whether that was done. */
+bool inline_is_planted(const struct inline_engine *x);
+
+/* Whether a site of the target (by its number among them) was taken. */
+bool inline_has(const struct inline_engine *x, size_t site);
+
+/* Records -> merge; `last`: after inline_end(). 0 or -ENOMEM; nothing if it was not planted. */
+int inline_pass(struct inline_engine *x, bool last);
+
+/* How soon the next pass has to be, ns: so that no ring is filled. */
+uint64_t inline_patience(const struct inline_engine *x);
+
+/* What was lost since the last call; hits of a site. */
+uint64_t inline_lost(struct inline_engine *x);
+uint64_t inline_hits(const struct inline_engine *x, size_t site);
+
+/*
+ * Put everything back. EXIT_FAILED errors say what could not be. The records that are in the rings
+ * stay there.
+ */
+int inline_end(struct inline_engine *x, struct error *e);
+
+/* What is to be told of it, once it has ended. */
+struct ev_inline inline_summary(const struct inline_engine *x, uint64_t time_ns);
+
+void inline_close(struct inline_engine *x);
+
+/*
+ * Take away what an earlier gscope that was killed has left in a process: 1 if there was something, 0 if
+ * not. -EBUSY: another gscope is at work with it. Other errors: plant_restore(), plant_unmap().
+ */
+int inline_clean(const struct target_process *p, struct error *e);
+
+#endif

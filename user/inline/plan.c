@@ -1,0 +1,161 @@
+// SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only
+#include "user/inline/plan.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#define CALL_OPCODE 0xe8
+#define CALL_SIZE 5
+
+/* Bytes of a ring: for bursts between two looks of the reader; ring 0 has room for many writers. */
+#define ROOM_MIN (1U << 20)
+#define ROOM_MAX (8U << 20)
+#define ROOM_ALL (32U << 20)
+
+#define PROCS_MAX 1024U /* threads with other Ps share ring 0 */
+
+/*
+ * The rare kinds, those that are no calls and those on which more hangs than a record can tell,
+ * stay with uprobes.
+ */
+static enum stub_kind stub_kind_of(const struct site *site)
+{
+	if (site->place != SITE_AT_CALL || site->module)
+		return STUB_NONE;
+	switch (site->kind) {
+	case SITE_START:
+	case SITE_PARK_REFUSED:
+	case SITE_EXIT:
+		return STUB_PLAIN;
+	case SITE_SYSEXIT_NOP:
+		return STUB_NO_P;
+	case SITE_PARK:
+		return STUB_PARK;
+	case SITE_READY:
+		return STUB_READY;
+	case SITE_READY_WORKER:
+		return STUB_WORKER;
+	case SITE_YIELD:
+	case SITE_YIELD_PREEMPTED:
+		return STUB_YIELD;
+	case SITE_CREATE_CAS:
+		return STUB_CREATE;
+	case SITE_CREATE_RUNQPUT:
+		return STUB_CREATE_RUNQPUT;
+	default:
+		return STUB_NONE;
+	}
+}
+
+/* The call as the process has it; false if it is none, or not the one its file has. */
+static bool read_call(const struct target *t, const struct site *site, int32_t *rel)
+{
+	uint8_t memory[CALL_SIZE], file[CALL_SIZE];
+
+	if (target_process_read(t->process, site->pc, memory, sizeof(memory)) ||
+	    elf_read(t->elf, site->vaddr, file, sizeof(file)) ||
+	    memcmp(memory, file, sizeof(file)) != 0 || memory[0] != CALL_OPCODE)
+		return false;
+	memcpy(rel, memory + 1, sizeof(*rel));
+	return true;
+}
+
+static void plan_sites(struct inline_plan *p, const struct target *t)
+{
+	for (size_t i = 0; i < t->sites.n && p->n < INLINE_MAX_SITES; i++) {
+		const struct site *site = &t->sites.v[i];
+		enum stub_kind kind = stub_kind_of(site);
+		int32_t rel;
+
+		if (!stub_possible(&t->layout, kind) || !read_call(t, site, &rel))
+			continue;
+		p->operand[p->n] = (struct inline_operand){.pc = site->pc, .original = rel};
+		p->stub[p->n++] = (struct stub_site){
+			.number = (uint32_t)i,
+			.kind = kind,
+			.skip_slot = site->skip_slot,
+			.callee = site->pc + CALL_SIZE + (uint64_t)(int64_t)rel,
+		};
+	}
+}
+
+/* Any will do: it is executed by itself. */
+static uint64_t find_syscall(const struct target *t)
+{
+	static const char *const names[] = {"runtime.futex", "runtime.usleep", "runtime.write1",
+					    "internal/runtime/syscall.Syscall6",
+					    "runtime/internal/syscall.Syscall6"};
+	static const uint8_t insn[] = {0x0f, 0x05};
+
+	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
+		struct pcln_func func;
+		uint8_t code[512];
+		size_t size;
+		const uint8_t *at;
+
+		if (!pclntab_find(t->pcln, names[i], &func))
+			continue;
+		size = func.end - func.entry;
+		size = size < sizeof(code) ? size : sizeof(code);
+		if (target_process_read(t->process, func.entry, code, size))
+			continue;
+		at = memmem(code, size, insn, sizeof(insn));
+		if (at)
+			return func.entry + (uint64_t)(at - code);
+	}
+	return 0;
+}
+
+/* As many as there are, and as there may be without more CPUs than this machine has. */
+static uint32_t count_procs(const struct target *t)
+{
+	long cpus = sysconf(_SC_NPROCESSORS_CONF);
+	uint64_t slice[3] = {0};
+
+	if (!t->globals.allp ||
+	    target_process_read(t->process, t->globals.allp, slice, sizeof(slice)))
+		slice[1] = 0;
+	if (cpus > 0 && slice[1] < (uint64_t)cpus)
+		slice[1] = (uint64_t)cpus;
+	return slice[1] < PROCS_MAX ? (uint32_t)slice[1] : PROCS_MAX;
+}
+
+static struct inline_geometry plan_rings(uint32_t procs, uint64_t bytes)
+{
+	struct inline_geometry g = {.rings = procs + 1, .room = ROOM_MIN};
+	uint64_t share = (bytes ? bytes : ROOM_ALL) / g.rings;
+
+	while (g.room < share && g.room < ROOM_MAX)
+		g.room *= 2;
+	g.stride = inline_stride(g.room);
+	return g;
+}
+
+int inline_plan(struct inline_plan *out, const struct target *t, uint64_t bytes, struct error *e)
+{
+	*out = (struct inline_plan){.geometry = plan_rings(count_procs(t), bytes)};
+	out->stub = calloc(t->sites.n + 1, sizeof(*out->stub));
+	out->operand = calloc(t->sites.n + 1, sizeof(*out->operand));
+	if (!out->stub || !out->operand) {
+		inline_plan_free(out);
+		return error_set(e, EXIT_FAILED, -ENOMEM, "out of memory");
+	}
+	plan_sites(out, t);
+	pclntab_text(t->pcln, &out->lo, &out->hi);
+	out->syscall_insn = find_syscall(t);
+	if (out->n && out->syscall_insn)
+		return 0;
+	inline_plan_free(out);
+	return error_set(e, EXIT_TARGET, -ENOTSUP, "it has no %s",
+			 out->n ? "instruction by which to make a system call" :
+				  "calls that could be redirected");
+}
+
+void inline_plan_free(struct inline_plan *p)
+{
+	free(p->stub);
+	free(p->operand);
+	*p = (struct inline_plan){0};
+}

@@ -1,0 +1,30 @@
+/* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
+/* Which of a target's probe sites take a stub. */
+#ifndef GSCOPE_INLINE_PLAN_H
+#define GSCOPE_INLINE_PLAN_H
+
+#include <stddef.h>
+
+#include "user/base/error.h"
+#include "user/inline/shared.h"
+#include "user/inline/stub.h"
+#include "user/target/target.h"
+
+struct inline_plan {
+	struct stub_site *stub; /* with the operand of the same index */
+	struct inline_operand *operand; /* .planted is not known yet */
+	size_t n;
+	uint64_t lo, hi; /* the code that has the calls and what they call */
+	uint64_t syscall_insn; /* address of an instruction `syscall` in the target */
+	struct inline_geometry geometry;
+};
+
+/*
+ * A site whose bytes in the process are not those of a plain call, or not those of its file, is
+ * left out. `bytes` are for all rings together, 0: a default. -ENOTSUP: there is nothing to plant
+ * on, with the reason. Free with inline_plan_free().
+ */
+int inline_plan(struct inline_plan *out, const struct target *t, uint64_t bytes, struct error *e);
+void inline_plan_free(struct inline_plan *p);
+
+#endif

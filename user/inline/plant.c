@@ -1,0 +1,528 @@
+// SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only
+#include "user/inline/plant.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "user/base/clock.h"
+#include "user/inline/remote.h"
+#include "user/inline/room.h"
+#include "user/inline/tsc.h"
+
+#ifndef MAP_FIXED_NOREPLACE
+#define MAP_FIXED_NOREPLACE 0x100000
+#endif
+
+#define PAGE 4096U
+#define NAME_AT 16 /* in the stubs' memory: the name of the other memory, for a system call */
+#define CODE_AT 64 /* before it: an instruction `syscall`, of those who find it later */
+#define UNMAP_TRIES 100
+#define STACK_LOOK (64U << 10) /* signal stacks of Go are 32 KiB */
+
+static const uint8_t syscall_code[] = {0x0f, 0x05, 0xcc, 0xcc};
+
+int plant_possible(const struct target_process *p, struct error *e)
+{
+	int err = tsc_usable(e);
+
+	if (!err && target_process_filtered(p))
+		err = error_set(e, EXIT_TARGET, -EPERM,
+				"it has a seccomp filter, which may forbid the system calls that "
+				"takes");
+	return err;
+}
+
+static int open_memory(struct planted *d, const struct target_process *p, struct error *e)
+{
+	*d = (struct planted){.p = p, .shared_fd = -1};
+	d->mem_fd = openat(p->proc_fd, "mem", O_RDWR | O_CLOEXEC);
+	if (d->mem_fd < 0)
+		return error_set(e, EXIT_TARGET, -errno, "its memory cannot be written: %s",
+				 strerror(errno));
+	return 0;
+}
+
+static int put(const struct planted *d, uint64_t addr, const void *data, size_t size)
+{
+	ssize_t n = pwrite(d->mem_fd, data, size, (off_t)addr);
+
+	if (n < 0)
+		return -errno;
+	return (size_t)n == size ? 0 : -EIO;
+}
+
+static int map_shared(struct planted *d, uint64_t size)
+{
+	void *at = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED, d->shared_fd, 0);
+
+	if (at == MAP_FAILED)
+		return -errno;
+	d->h = at;
+	d->mapped = size;
+	return 0;
+}
+
+/* --- memory in the process ---------------------------------------------------------------- */
+
+/* One system call of thread 0: what the kernel returned, or why it was not made. */
+static int64_t call(const struct remote *r, uint64_t insn, const uint64_t args[7])
+{
+	int64_t result;
+	int err = remote_call(r, 0, insn, args, &result);
+
+	return err ? err : result;
+}
+
+static int64_t remote_mmap(const struct remote *r, uint64_t insn, uint64_t addr, uint64_t size,
+			   int prot, int flags, int fd)
+{
+	const uint64_t args[7] = {
+		SYS_mmap, addr, size, (uint64_t)prot, (uint64_t)flags, (uint64_t)(int64_t)fd, 0};
+
+	return call(r, insn, args);
+}
+
+static int64_t remote_munmap(const struct remote *r, uint64_t insn, uint64_t addr, uint64_t size)
+{
+	const uint64_t args[7] = {SYS_munmap, addr, size};
+
+	return call(r, insn, args);
+}
+
+/* Open the memory that is file descriptor `fd` of the process, and give it its size. */
+static int take_shared(struct planted *d, int fd, uint64_t size)
+{
+	char path[32];
+	int err;
+
+	snprintf(path, sizeof(path), "fd/%d", fd);
+	d->shared_fd = openat(d->p->proc_fd, path, O_RDWR | O_CLOEXEC);
+	if (d->shared_fd < 0)
+		return -errno;
+	err = ftruncate(d->shared_fd, (off_t)size) ? -errno : 0;
+	return err ? err : map_shared(d, size);
+}
+
+/* A memory file of the process, which it has for a moment only; mapped there and here. */
+static int64_t map_rings(struct planted *d, const struct remote *r, uint64_t insn, uint64_t name,
+			 uint64_t size)
+{
+	const uint64_t create[7] = {SYS_memfd_create, name, MFD_CLOEXEC};
+	int64_t addr, fd = call(r, insn, create);
+	uint64_t shut[7] = {SYS_close, (uint64_t)fd};
+
+	if (fd < 0)
+		return fd;
+	addr = take_shared(d, (int)fd, size);
+	if (!addr)
+		addr = remote_mmap(r, insn, 0, size, PROT_READ | PROT_WRITE, MAP_SHARED, (int)fd);
+	call(r, insn, shut);
+	return addr;
+}
+
+static int refuse(struct error *e, int err, const char *what)
+{
+	return error_set(e, EXIT_TARGET, err, "%s is not possible in it: %s", what, strerror(-err));
+}
+
+/* Both kinds of memory, by one thread; on an error there is neither. */
+static int map_all(struct planted *d, const struct remote *r, const struct inline_plan *plan,
+		   uint64_t stubs, uint64_t stubs_size, uint64_t *base, struct error *e)
+{
+	uint64_t insn = plan->syscall_insn, size = inline_size(&plan->geometry);
+	int64_t got = remote_mmap(r, insn, stubs, stubs_size, PROT_READ | PROT_EXEC,
+				  MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED_NOREPLACE, -1);
+	int err;
+
+	if (got < 0)
+		return refuse(e, (int)got, "memory for code");
+	err = (uint64_t)got == stubs ? 0 : -EEXIST;
+	if (!err)
+		err = put(d, stubs, syscall_code, sizeof(syscall_code));
+	if (!err)
+		err = put(d, stubs + NAME_AT, INLINE_NAME, sizeof(INLINE_NAME));
+	if (!err) {
+		got = map_rings(d, r, insn, stubs + NAME_AT, size);
+		err = got < 0 ? (int)got : 0;
+	}
+	if (err) {
+		remote_munmap(r, insn, stubs, stubs_size);
+		return refuse(e, err, "shared memory");
+	}
+	*base = (uint64_t)got;
+	return 0;
+}
+
+static int find_room(const struct target_process *p, const struct inline_plan *plan, uint64_t size,
+		     uint64_t *addr, struct error *e)
+{
+	struct target_map *maps;
+	size_t n;
+	int err = target_process_maps(p, &maps, &n, e);
+
+	if (err)
+		return err;
+	err = room_find(maps, n, plan->lo, plan->hi, size, addr);
+	free(maps);
+	return err ? error_set(e, EXIT_TARGET, err,
+			       "there is no free memory within 2 GB of its code") :
+		     0;
+}
+
+/* The stubs' code, and the operands that lead to it. */
+static int write_stubs(struct planted *d, struct inline_plan *plan, const struct stub_options *o,
+		       struct error *e)
+{
+	struct x86_code c = {.room = d->h->stubs_size - CODE_AT, .addr = d->h->stubs + CODE_AT};
+	int err;
+
+	c.bytes = malloc(c.room);
+	if (!c.bytes)
+		return error_set(e, EXIT_FAILED, -ENOMEM, "out of memory");
+	err = stubs_write(&c, o, plan->stub, plan->n);
+	if (!err)
+		err = put(d, c.addr, c.bytes, c.n);
+	free(c.bytes);
+	if (err)
+		return refuse(e, err, "code of gscope's");
+	for (size_t i = 0; i < plan->n; i++)
+		plan->operand[i].planted =
+			(int32_t)(plan->stub[i].entry - (plan->operand[i].pc + 5));
+	return 0;
+}
+
+static uint64_t own_start_time(void)
+{
+	unsigned long long start = 0;
+	char line[1024], *at = NULL;
+	FILE *f = fopen("/proc/self/stat", "re");
+
+	if (f && fgets(line, sizeof(line), f))
+		at = strrchr(line, ')');
+	/* field 22; the name, field 2, may contain anything */
+	if (at)
+		sscanf(at + 2, "%*c %*d %*d %*d %*d %*d %*u %*u %*u %*u %*u %*u %*u %*d %*d %*d "
+			       "%*d %*d %*d %llu",
+		       &start);
+	if (f)
+		fclose(f);
+	return start;
+}
+
+static void write_header(struct planted *d, const struct inline_plan *plan, uint64_t stubs,
+			 uint64_t stubs_size, uint64_t base)
+{
+	*d->h = (struct inline_header){
+		.magic = INLINE_MAGIC,
+		.owner = getpid(),
+		.owner_start = own_start_time(),
+		.stubs = stubs,
+		.stubs_size = stubs_size,
+		.base = base,
+		.size = inline_size(&plan->geometry),
+		.nsites = (uint32_t)plan->n,
+	};
+}
+
+/* --- operands ----------------------------------------------------------------------------- */
+
+/* An operand becomes `to` if it is `from`: 0, -ESTALE if it is neither, or why not. */
+static int change(const struct planted *d, uint64_t pc, int32_t from, int32_t to)
+{
+	uint8_t code[5];
+	int32_t is;
+	int err = target_process_read(d->p, pc, code, sizeof(code));
+
+	if (err)
+		return err;
+	memcpy(&is, code + 1, sizeof(is));
+	if (code[0] != 0xe8 || (is != from && is != to))
+		return -ESTALE;
+	if (is == to)
+		return 0;
+	err = put(d, pc + 1, &to, sizeof(to));
+	if (!err)
+		err = target_process_read(d->p, pc + 1, &is, sizeof(is));
+	if (!err && is != to)
+		err = -EIO;
+	return err;
+}
+
+static int plant_operands(struct planted *d)
+{
+	int err = 0;
+
+	__atomic_store_n(&d->h->state, INLINE_PLANTED, __ATOMIC_SEQ_CST);
+	for (uint32_t i = 0; i < d->h->nsites && !err; i++) {
+		const struct inline_operand *s = &d->h->site[i];
+
+		err = change(d, s->pc, s->original, s->planted);
+	}
+	return err;
+}
+
+/* All that can be; the first error that was not the process's end. */
+static int restore_operands(struct planted *d, uint64_t *where)
+{
+	int first = 0;
+
+	for (uint32_t i = 0; i < d->h->nsites && i < INLINE_MAX_SITES; i++) {
+		const struct inline_operand *s = &d->h->site[i];
+		int err = change(d, s->pc, s->planted, s->original);
+
+		if (err && !first) {
+			first = err;
+			*where = s->pc;
+		}
+	}
+	if (!first)
+		__atomic_store_n(&d->h->state, INLINE_RESTORED, __ATOMIC_SEQ_CST);
+	return first;
+}
+
+int plant_restore(struct planted *d, struct error *e)
+{
+	uint64_t where = 0, begin = now_ns();
+	struct remote r;
+	int err = remote_stop_all(&r, d->p, e);
+
+	if (err == -ESRCH)
+		return 0; /* what ended needs nothing */
+	if (err)
+		return err;
+	err = restore_operands(d, &where);
+	d->threads = (uint32_t)r.n;
+	remote_resume(&r);
+	d->pause_ns = now_ns() - begin;
+	if (!err || err == -ESRCH)
+		return 0;
+	return error_set(e, EXIT_FAILED, err,
+			 "the call at 0x%" PRIx64 " of process %d is not as gscope made it: it was "
+			 "left alone (%s)",
+			 where, (int)d->p->pid, strerror(-err));
+}
+
+/* --- planting ----------------------------------------------------------------------------- */
+
+/* Map and write everything, with one thread stopped: no code leads there yet. */
+static int prepare(struct planted *d, struct inline_plan *plan, const struct stub_options *o,
+		   struct error *e)
+{
+	uint64_t stubs = 0, base = 0;
+	uint64_t size = (CODE_AT + stubs_room(plan->n) + PAGE - 1) & ~(uint64_t)(PAGE - 1);
+	struct stub_options options = *o;
+	struct remote r;
+	int err = find_room(d->p, plan, size, &stubs, e);
+
+	if (!err)
+		err = remote_stop_one(&r, d->p, e);
+	if (err)
+		return err;
+	err = map_all(d, &r, plan, stubs, size, &base, e);
+	if (!err) {
+		write_header(d, plan, stubs, size, base);
+		options.base = base;
+		options.geometry = plan->geometry;
+		err = write_stubs(d, plan, &options, e);
+		memcpy(d->h->site, plan->operand, plan->n * sizeof(*plan->operand));
+		if (err) {
+			remote_munmap(&r, plan->syscall_insn, base, d->h->size);
+			remote_munmap(&r, plan->syscall_insn, stubs, size);
+		}
+	}
+	remote_resume(&r);
+	return err;
+}
+
+/* All threads are stopped while operands change. */
+static int redirect(struct planted *d, struct error *e)
+{
+	uint64_t where, begin = now_ns();
+	struct remote r;
+	int err = remote_stop_all(&r, d->p, e);
+
+	if (err)
+		return err;
+	err = plant_operands(d);
+	if (err) {
+		error_set(e, EXIT_TARGET, err, "its code cannot be changed: %s", strerror(-err));
+		restore_operands(d, &where);
+	}
+	d->threads = (uint32_t)r.n;
+	remote_resume(&r);
+	d->pause_ns = now_ns() - begin;
+	return err;
+}
+
+int plant(struct planted *out, const struct target_process *p, struct inline_plan *plan,
+	  const struct stub_options *o, struct error *e)
+{
+	int err = open_memory(out, p, e);
+
+	if (!err)
+		err = prepare(out, plan, o, e);
+	if (!err) {
+		err = redirect(out, e);
+		if (err)
+			plant_unmap(out, NULL);
+	}
+	if (err)
+		plant_close(out);
+	return err;
+}
+
+/* --- leaving ------------------------------------------------------------------------------ */
+
+/* Whether a thread executes a stub, or a signal handler that interrupted one. */
+static bool is_inside(const struct planted *d, const struct remote *r, size_t thread,
+		      uint64_t *stack)
+{
+	const struct inline_header *h = d->h;
+	struct user_regs_struct regs;
+	size_t words = 0;
+
+	if (remote_registers(r, thread, &regs))
+		return true;
+	if (regs.rip - h->stubs < h->stubs_size)
+		return true;
+	/* what was interrupted is in the signal's frame */
+	for (uint64_t at = regs.rsp & ~7ULL, end = at + STACK_LOOK; at < end;) {
+		uint64_t next = (at | (PAGE - 1)) + 1;
+		size_t size = (next < end ? next : end) - at;
+
+		if (target_process_read(d->p, at, stack + words, size))
+			break;
+		words += size / 8;
+		at += size;
+	}
+	for (size_t i = 0; i < words; i++)
+		if (stack[i] - h->stubs < h->stubs_size)
+			return true;
+	return false;
+}
+
+static bool anybody_inside(const struct planted *d, const struct remote *r)
+{
+	uint64_t *stack = malloc(STACK_LOOK + PAGE);
+	bool inside = !stack;
+
+	for (size_t i = 0; i < r->n && !inside; i++)
+		inside = is_inside(d, r, i, stack);
+	free(stack);
+	return inside;
+}
+
+static int unmap_both(const struct planted *d, const struct remote *r)
+{
+	uint64_t insn = d->h->stubs, size = d->h->stubs_size;
+	int64_t got = remote_munmap(r, insn, d->h->base, d->h->size);
+
+	/* the instruction is in the memory that goes: nothing is executed behind it */
+	return (int)(got ? got : remote_munmap(r, insn, insn, size));
+}
+
+int plant_unmap(struct planted *d, struct error *e)
+{
+	const struct timespec pause = {.tv_nsec = 3000000};
+	struct remote r;
+	int err = -EBUSY;
+
+	for (int i = 0; i < UNMAP_TRIES && err == -EBUSY; i++) {
+		if (i)
+			nanosleep(&pause, NULL);
+		err = remote_stop_all(&r, d->p, e);
+		if (err == -ESRCH)
+			return 0;
+		if (err)
+			continue;
+		err = anybody_inside(d, &r) ? -EBUSY : unmap_both(d, &r);
+		remote_resume(&r);
+	}
+	if (!err)
+		return 0;
+	return error_set(e, EXIT_FAILED, err,
+			 "%" PRIu64 " KiB of gscope's stay in process %d, which is harmless: %s",
+			 (d->h->stubs_size + d->h->size) >> 10, (int)d->p->pid, strerror(-err));
+}
+
+void plant_close(struct planted *d)
+{
+	if (d->h)
+		munmap(d->h, d->mapped);
+	if (d->shared_fd >= 0)
+		close(d->shared_fd);
+	if (d->mem_fd >= 0)
+		close(d->mem_fd);
+	*d = (struct planted){.mem_fd = -1, .shared_fd = -1};
+}
+
+/* --- what others left ----------------------------------------------------------------------- */
+
+static bool is_alive(pid_t pid, uint64_t start)
+{
+	struct target_process *p;
+	struct error e;
+	bool alive;
+
+	if (target_process_open(pid, &p, &e))
+		return false;
+	alive = p->start_time == start && target_process_alive(p);
+	target_process_close(p);
+	return alive;
+}
+
+/* The header of the memory behind a mapping makes sense. */
+static bool is_header(const struct planted *d, const struct target_map *m)
+{
+	const struct inline_header *h = d->h;
+
+	return h->magic == INLINE_MAGIC && h->base == m->start && h->size == d->mapped &&
+	       h->nsites <= INLINE_MAX_SITES && h->stubs_size < (64U << 20);
+}
+
+static bool open_found(struct planted *d, const struct target_map *m)
+{
+	char path[64];
+	struct stat st;
+
+	snprintf(path, sizeof(path), "map_files/%" PRIx64 "-%" PRIx64, m->start, m->end);
+	d->shared_fd = openat(d->p->proc_fd, path, O_RDWR | O_CLOEXEC);
+	return d->shared_fd >= 0 && !fstat(d->shared_fd, &st) &&
+	       (uint64_t)st.st_size == m->end - m->start &&
+	       (uint64_t)st.st_size > INLINE_HEADER_BYTES &&
+	       !map_shared(d, (uint64_t)st.st_size) && is_header(d, m);
+}
+
+bool plant_find(struct planted *out, const struct target_process *p, bool *owned)
+{
+	struct target_map *maps;
+	struct error e;
+	bool found = false;
+	size_t n;
+
+	if (target_process_maps(p, &maps, &n, &e))
+		return false;
+	for (size_t i = 0; i < n && !found; i++) {
+		if (strncmp(maps[i].path, "/memfd:" INLINE_NAME,
+			    strlen("/memfd:" INLINE_NAME)) != 0)
+			continue;
+		if (open_memory(out, p, &e))
+			break;
+		found = open_found(out, &maps[i]);
+		if (!found)
+			plant_close(out);
+	}
+	free(maps);
+	if (found)
+		*owned = is_alive(out->h->owner, out->h->owner_start);
+	return found;
+}

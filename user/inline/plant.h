@@ -1,0 +1,59 @@
+/* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
+/*
+ * Redirecting calls of a running process, and undoing it. The memory shared with the process says
+ * all that is needed to undo it (struct inline_header), so anybody can who finds it.
+ */
+#ifndef GSCOPE_INLINE_PLANT_H
+#define GSCOPE_INLINE_PLANT_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "user/base/error.h"
+#include "user/inline/plan.h"
+#include "user/inline/shared.h"
+#include "user/target/process.h"
+
+/* What is in a process. */
+struct planted {
+	const struct target_process *p;
+	int mem_fd; /* its memory, to be written */
+	int shared_fd;
+	struct inline_header *h; /* the shared memory, mapped here, too */
+	uint64_t mapped; /* bytes of it */
+	uint64_t pause_ns; /* for how long its threads were stopped the last time */
+	uint32_t threads; /* and how many they were */
+};
+
+/* Whether the process is one in which that can be done; the message says why not. */
+int plant_possible(const struct target_process *p, struct error *e);
+
+/*
+ * Map memory, write the stubs, redirect the calls while all threads are stopped. The plan's
+ * operands are completed. EXIT_TARGET errors say why it cannot be done; then nothing is left.
+ */
+int plant(struct planted *out, const struct target_process *p, struct inline_plan *plan,
+	  const struct stub_options *o, struct error *e);
+
+/*
+ * What an earlier gscope left in the process: true if there is anything. *owned: its owner is alive
+ * and may be at work with it.
+ */
+bool plant_find(struct planted *out, const struct target_process *p, bool *owned);
+
+/*
+ * Put the operands back. -EBUSY: the threads could not be stopped, again may help. Other errors
+ * say which operands are neither what was planted nor the original, and were left alone.
+ */
+int plant_restore(struct planted *d, struct error *e);
+
+/*
+ * Unmap the memory, once no thread can be in a stub. Call after plant_restore(). -EBUSY: one was, all the
+ * time; the memory stays until the process ends, which harms nobody.
+ */
+int plant_unmap(struct planted *d, struct error *e);
+
+/* Free what is this process's own. */
+void plant_close(struct planted *d);
+
+#endif

@@ -1,0 +1,365 @@
+// SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only
+#include "user/inline/reader.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "bpf/control.h"
+#include "user/base/clock.h"
+#include "user/capture/attach.h"
+#include "user/capture/pcset.h"
+#include "user/inline/tsc.h"
+#include "user/target/snapshot.h"
+
+/* As in drain.c: stores on their way, and clocks of two CPUs, are off by less. */
+#define SLACK_NS 100000
+
+/* Stacks that are remembered as sent; then they are forgotten, and sent once more. */
+#define STACKS_MAX (1U << 20)
+
+struct ring_state {
+	struct inline_ring *ring;
+	uint64_t lost; /* as reported */
+	uint64_t last_ns; /* of its last record, */
+	uint32_t last_own, last_tid; /* and its thread */
+};
+
+/* The threads of a target in a container, which take another number for their id. */
+struct tid_map {
+	bool contained;
+	bool looked; /* in this pass */
+	struct target_thread *v;
+	size_t n;
+};
+
+struct inline_reader {
+	struct reader_options o;
+	struct ring_state *rings;
+	struct tsc_clock clock;
+	struct pcset stacks;
+	struct tid_map tids;
+	uint64_t *hits; /* by site */
+	unsigned int fill;
+	/* a copy of the record at hand, and its stack on its way to the merge */
+	union {
+		struct inline_record head;
+		uint8_t bytes[INLINE_RECORD_MAX];
+	} record;
+	union {
+		struct ev_stack ev;
+		uint8_t bytes[sizeof(struct ev_stack) + 8 * EVENT_MAX_FRAMES];
+	} stack;
+};
+
+/* --- one record ----------------------------------------------------------------------------- */
+
+static void read_tids(struct inline_reader *r)
+{
+	struct tid_map *m = &r->tids;
+	struct error e;
+
+	free(m->v);
+	m->v = NULL;
+	m->n = 0;
+	if (target_process_threads(r->o.t->process, &m->v, &m->n, &e))
+		m->n = 0;
+	m->looked = true;
+	for (size_t i = 0; i < m->n; i++)
+		m->contained |= m->v[i].tid != m->v[i].own_tid;
+}
+
+static uint32_t find_tid(const struct tid_map *m, uint32_t own)
+{
+	for (size_t i = 0; i < m->n; i++)
+		if ((uint32_t)m->v[i].own_tid == own)
+			return (uint32_t)m->v[i].tid;
+	return 0;
+}
+
+/* The thread as the kernel numbers it. */
+static uint32_t tid_of(struct inline_reader *r, struct ring_state *s, uint32_t own)
+{
+	uint32_t tid;
+
+	if (!r->tids.contained)
+		return own;
+	if (own == s->last_own)
+		return s->last_tid;
+	tid = find_tid(&r->tids, own);
+	if (!tid && !r->tids.looked) {
+		read_tids(r);
+		tid = find_tid(&r->tids, own);
+	}
+	/* 0: it has ended since */
+	s->last_own = own;
+	s->last_tid = tid ? tid : own;
+	return s->last_tid;
+}
+
+static int add_stack(struct inline_reader *r, size_t source, const struct inline_record *rec,
+		     uint64_t time_ns, uint32_t tid, uint64_t *id)
+{
+	size_t n = (rec->size - offsetof(struct inline_record, pc)) / 8;
+	uint32_t tgid = (uint32_t)r->o.t->process->pid;
+	uint64_t hash = stack_id_begin(tgid);
+	uint16_t flags = rec->end ? STACK_TRUNCATED : 0;
+	int err;
+
+	*id = 0;
+	if (!n)
+		return 0;
+	if (rec->flags & INLINE_MAYBE_CALLER && n > 1)
+		flags |= STACK_MAYBE_CALLER;
+	for (size_t i = 0; i < n; i++)
+		hash = stack_id_add(hash, rec->pc[i]);
+	*id = stack_id_end(stack_id_add(hash, flags));
+	if (pcset_find(&r->stacks, *id))
+		return 0;
+	if (r->stacks.n >= STACKS_MAX)
+		pcset_free(&r->stacks);
+	err = pcset_add(&r->stacks, *id, 0);
+	if (err)
+		return err;
+	r->stack.ev = (struct ev_stack){
+		.h = {.time_ns = time_ns,
+		      .tid = tid,
+		      .type = EV_STACK,
+		      .size = (uint16_t)(sizeof(struct ev_stack) + 8 * n)},
+		.id = *id,
+		.tgid = tgid,
+		.n = (uint16_t)n,
+		.flags = flags,
+	};
+	memcpy(r->stack.ev.pc, rec->pc, 8 * n);
+	return merge_add(r->o.m, source, &r->stack.ev.h);
+}
+
+static void fill_reasons(struct ev_go *ev, const struct inline_record *rec)
+{
+	ev->skip = rec->arg[0] <= 127 ? (int8_t)rec->arg[0] : -1;
+	ev->block_reason = rec->block_reason;
+	if (ev->kind == GO_PARK)
+		ev->wait_reason = rec->wait_reason;
+	else
+		ev->other = rec->curg;
+}
+
+static void fill_create(struct ev_go_create *ev, const struct inline_record *rec,
+			enum site_kind kind)
+{
+	if (kind == SITE_CREATE_RUNQPUT) {
+		ev->go.old_status = GO_DEAD;
+		ev->go.new_status = GO_RUNNABLE;
+	}
+	ev->go.kind = ev->go.new_status == GO_WAITING ? GO_CREATE_BLOCKED : GO_CREATE;
+	ev->go.other = rec->curg;
+	ev->start_pc = rec->arg[0];
+	ev->go_pc = rec->arg[1];
+}
+
+static int add_record(struct inline_reader *r, uint32_t ring, const struct inline_record *rec,
+		      uint64_t time_ns)
+{
+	size_t source = r->o.first_source + ring;
+	enum site_kind kind = r->o.t->sites.v[rec->site].kind;
+	struct ev_go_create ev = {
+		.go = {
+			.h = {.time_ns = time_ns,
+			      .tid = tid_of(r, &r->rings[ring], (uint32_t)rec->procid),
+			      .type = EV_GO,
+			      .size = sizeof(struct ev_go)},
+			.tgid = (uint32_t)r->o.t->process->pid,
+			.cpu = EVENT_NO_CPU,
+			.gp = rec->gp,
+			.goid = rec->goid,
+			.p = rec->p,
+			.site = (uint16_t)(r->o.first_site + rec->site),
+			.kind = site_go_kind(kind),
+			.old_status = rec->old_status,
+			.new_status = rec->new_status,
+			.skip = -1,
+		},
+	};
+	uint64_t stack;
+	int err;
+
+	switch (kind) {
+	case SITE_PARK:
+	case SITE_READY:
+	case SITE_READY_WORKER:
+		fill_reasons(&ev.go, rec);
+		break;
+	case SITE_CREATE_CAS:
+	case SITE_CREATE_RUNQPUT:
+		ev.go.h.type = EV_GO_CREATE;
+		ev.go.h.size = sizeof(ev);
+		fill_create(&ev, rec, kind);
+		break;
+	default:
+		break;
+	}
+	r->hits[rec->site]++;
+	err = add_stack(r, source, rec, time_ns, ev.go.h.tid, &stack);
+	ev.go.stack = stack;
+	return err ? err : merge_add(r->o.m, source, &ev.go.h);
+}
+
+/* --- rings ---------------------------------------------------------------------------------- */
+
+/*
+ * Take a copy of a record: whoever writes the shared memory may do so at any time. False: it is
+ * none.
+ */
+static bool copy_record(struct inline_reader *r, const struct inline_record *from, uint64_t left)
+{
+	const size_t head = offsetof(struct inline_record, pc);
+	struct inline_record *to = &r->record.head;
+
+	memcpy(r->record.bytes, from, head);
+	if (to->size < head || to->size > INLINE_RECORD_MAX || to->size % 8 || to->size > left ||
+	    to->site >= r->o.t->sites.n)
+		return false;
+	memcpy(r->record.bytes + head, (const uint8_t *)from + head, to->size - head);
+	return true;
+}
+
+/* The copied record of ring `i`. */
+static int take(struct inline_reader *r, uint32_t i)
+{
+	const struct inline_record *rec = &r->record.head;
+	struct ring_state *s = &r->rings[i];
+	uint64_t ns = tsc_ns(&r->clock, rec->tsc);
+
+	/* two lines of the clock need not meet exactly */
+	if (i && ns < s->last_ns)
+		ns = s->last_ns;
+	s->last_ns = ns;
+	return add_record(r, i, rec, ns);
+}
+
+/* Up to the head as it is now: true if nothing is under way. */
+static bool empty_shared(struct inline_reader *r, bool last, int *err)
+{
+	struct inline_ring *ring = r->rings[0].ring;
+	uint64_t tail = ring->tail, head = __atomic_load_n(&ring->head, __ATOMIC_ACQUIRE);
+	uint32_t room = r->o.geometry.room;
+
+	if (head - tail > room)
+		tail = head - room; /* cannot be: nobody writes without room */
+	for (; tail < head && !*err; tail += INLINE_SLOT) {
+		struct inline_record *rec = (void *)(ring->data + (tail & (room - 1)));
+
+		if (!__atomic_load_n(&rec->tsc, __ATOMIC_ACQUIRE)) {
+			if (last)
+				continue; /* its writer was killed */
+			break;
+		}
+		if (copy_record(r, rec, INLINE_SLOT))
+			*err = take(r, 0);
+		__atomic_store_n(&rec->tsc, 0, __ATOMIC_RELEASE);
+	}
+	__atomic_store_n(&ring->tail, tail, __ATOMIC_RELEASE);
+	return tail >= head;
+}
+
+static bool empty_owned(struct inline_reader *r, uint32_t i, int *err)
+{
+	struct inline_ring *ring = r->rings[i].ring;
+	/* in this order: whoever is not busy here has published what came before */
+	bool busy = __atomic_load_n(&ring->busy, __ATOMIC_ACQUIRE);
+	uint64_t tail = ring->tail, head = __atomic_load_n(&ring->head, __ATOMIC_ACQUIRE);
+	uint32_t room = r->o.geometry.room;
+	unsigned int fill = (unsigned int)((head - tail) * 100 / room);
+
+	r->fill = fill > r->fill ? fill : r->fill;
+	while (tail < head && !*err) {
+		const struct inline_record *rec = (void *)(ring->data + (tail & (room - 1)));
+
+		if (!copy_record(r, rec, head - tail)) {
+			tail = head;
+			break;
+		}
+		*err = take(r, i);
+		tail += r->record.head.size;
+	}
+	__atomic_store_n(&ring->tail, tail, __ATOMIC_RELEASE);
+	return !busy;
+}
+
+int reader_new(struct inline_reader **out, const struct reader_options *o)
+{
+	struct inline_reader *r = calloc(1, sizeof(*r));
+	uint8_t *memory = (uint8_t *)(uintptr_t)o->h;
+
+	if (!r)
+		return -ENOMEM;
+	r->o = *o;
+	r->rings = calloc(o->geometry.rings, sizeof(*r->rings));
+	r->hits = calloc(o->t->sites.n + 1, sizeof(*r->hits));
+	if (!r->rings || !r->hits) {
+		reader_free(r);
+		return -ENOMEM;
+	}
+	for (uint32_t i = 0; i < o->geometry.rings; i++)
+		r->rings[i].ring = (void *)(memory + inline_ring_offset(&o->geometry, i));
+	read_tids(r);
+	tsc_begin(&r->clock);
+	*out = r;
+	return 0;
+}
+
+void reader_free(struct inline_reader *r)
+{
+	if (!r)
+		return;
+	pcset_free(&r->stacks);
+	free(r->tids.v);
+	free(r->rings);
+	free(r->hits);
+	free(r);
+}
+
+int reader_pass(struct inline_reader *r, bool last)
+{
+	uint64_t begin = now_ns();
+	int err = 0;
+
+	tsc_sample(&r->clock);
+	r->fill = 0;
+	r->tids.looked = false;
+	for (uint32_t i = 0; i < r->o.geometry.rings && !err; i++) {
+		if (i ? empty_owned(r, i, &err) : empty_shared(r, last, &err))
+			merge_promise(r->o.m, r->o.first_source + i,
+				      begin > SLACK_NS ? begin - SLACK_NS : 0);
+	}
+	return err;
+}
+
+unsigned int reader_fill(const struct inline_reader *r)
+{
+	return r->fill;
+}
+
+uint64_t reader_lost(struct inline_reader *r)
+{
+	uint64_t sum = 0;
+
+	for (uint32_t i = 0; i < r->o.geometry.rings; i++) {
+		uint64_t lost = __atomic_load_n(&r->rings[i].ring->lost, __ATOMIC_RELAXED);
+
+		sum += lost - r->rings[i].lost;
+		r->rings[i].lost = lost;
+	}
+	return sum;
+}
+
+uint64_t reader_hits(const struct inline_reader *r, size_t site)
+{
+	return r->hits[site];
+}
+
+uint64_t reader_clock_bound(const struct inline_reader *r)
+{
+	return tsc_bound_ns(&r->clock);
+}

@@ -1,0 +1,47 @@
+/* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
+/* From the rings that stubs write into the merge: the same records as probes make. */
+#ifndef GSCOPE_INLINE_READER_H
+#define GSCOPE_INLINE_READER_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "user/base/error.h"
+#include "user/capture/merge.h"
+#include "user/inline/shared.h"
+#include "user/target/target.h"
+
+struct inline_reader;
+
+struct reader_options {
+	const struct target *t;
+	const struct inline_header *h; /* the shared memory */
+	struct inline_geometry geometry;
+	uint32_t first_site; /* number of the target's first site */
+	struct merge *m;
+	size_t first_source; /* of the merge: ring i is this one + i */
+};
+
+/* Free with reader_free(). -ENOMEM. */
+int reader_new(struct inline_reader **out, const struct reader_options *o);
+void reader_free(struct inline_reader *r);
+
+/*
+ * Move into the merge what is in the rings, and promise for each that has no record under way.
+ * `last`: nobody writes any more, and what is not complete is never going to be. 0 or -ENOMEM.
+ */
+int reader_pass(struct inline_reader *r, bool last);
+
+/* Fullest ring of the last pass, in percent. */
+unsigned int reader_fill(const struct inline_reader *r);
+
+/* Records that found no room, since the last call. */
+uint64_t reader_lost(struct inline_reader *r);
+
+/* Records of a site so far, by its number among the target's. */
+uint64_t reader_hits(const struct inline_reader *r, size_t site);
+
+/* What a record's time may be off, ns. */
+uint64_t reader_clock_bound(const struct inline_reader *r);
+
+#endif

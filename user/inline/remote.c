@@ -1,0 +1,279 @@
+// SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only
+#include "user/inline/remote.h"
+
+#include <errno.h>
+#include <sched.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ptrace.h>
+#include <sys/wait.h>
+#include <time.h>
+
+#include "user/base/clock.h"
+
+/* From Linux's headers, which cannot be included together with glibc's. */
+#define EVENT_STOP 128 /* PTRACE_EVENT_STOP */
+
+#define STOP_NS 50000000 /* longest wait for all to stop: the target stands still meanwhile */
+#define STEP_NS 1000000000 /* and for one to make a system call */
+#define ATTEMPTS 40
+
+static long trace(int request, pid_t tid, uintptr_t addr, uintptr_t data)
+{
+	return ptrace(request, tid, (void *)addr, (void *)data);
+}
+
+static void pause_until(uint64_t begin)
+{
+	struct timespec ts = {.tv_nsec = 50000};
+
+	if (now_ns() - begin < 200000)
+		sched_yield();
+	else
+		nanosleep(&ts, NULL);
+}
+
+/* Wait for a stop: 1 and *status, 0 if the thread has ended, or a negative errno. */
+static int wait_stop(pid_t tid, uint64_t begin, uint64_t limit, int *status)
+{
+	for (;;) {
+		pid_t got = waitpid(tid, status, __WALL | WNOHANG);
+
+		if (got == tid)
+			return WIFSTOPPED(*status) ? 1 : 0;
+		if (got < 0 && errno != EINTR)
+			return errno == ECHILD ? 0 : -errno;
+		if (now_ns() - begin > limit)
+			return -EBUSY;
+		pause_until(begin);
+	}
+}
+
+/*
+ * Wait for the stop that PTRACE_INTERRUPT asks for. Signals that are on their way are delivered
+ * first: their siginfo would be lost with any other stop.
+ */
+static int wait_interrupted(pid_t tid, uint64_t begin)
+{
+	int status, err;
+
+	for (;;) {
+		err = wait_stop(tid, begin, STOP_NS, &status);
+		if (err <= 0)
+			return err;
+		if (status >> 16 == EVENT_STOP)
+			return 1;
+		if (trace(PTRACE_CONT, tid, 0, (uintptr_t)WSTOPSIG(status)))
+			return errno == ESRCH ? 0 : -errno;
+	}
+}
+
+static bool holds(const struct remote *r, pid_t tid)
+{
+	for (size_t i = 0; i < r->n; i++)
+		if (r->v[i].tid == tid)
+			return true;
+	return false;
+}
+
+static int keep(struct remote *r, pid_t tid)
+{
+	if (r->n == r->room) {
+		size_t room = r->room ? 2 * r->room : 64;
+		struct remote_thread *v = realloc(r->v, room * sizeof(*v));
+
+		if (!v)
+			return -ENOMEM;
+		r->v = v;
+		r->room = room;
+	}
+	r->v[r->n++] = (struct remote_thread){.tid = tid};
+	return 0;
+}
+
+/* Become the tracer of a thread, which runs on. 1: done, 0: it has ended. */
+static int seize(struct remote *r, pid_t tid)
+{
+	int err = keep(r, tid);
+
+	if (err)
+		return err;
+	if (!trace(PTRACE_SEIZE, tid, 0, 0))
+		return 1;
+	r->n--;
+	return errno == ESRCH ? 0 : -errno;
+}
+
+/* Those that there are and that are not held yet, or the first `most` of them. */
+static int seize_new(struct remote *r, size_t most, size_t *added, struct error *e)
+{
+	struct target_thread *v;
+	size_t n;
+	int err = target_process_threads(r->p, &v, &n, e);
+
+	*added = 0;
+	for (size_t i = 0; i < n && !err && r->n < most; i++) {
+		/* a main thread that has ended stays as a zombie until all others have */
+		if (holds(r, v[i].tid) || v[i].state == 'Z' || v[i].state == 'X')
+			continue;
+		err = seize(r, v[i].tid);
+		if (err == 1)
+			++*added;
+		err = err == 1 ? 0 : err;
+		if (err)
+			error_set(e, err == -ENOMEM ? EXIT_FAILED : EXIT_TARGET, err,
+				  err == -EPERM ? "process %d may not be traced, or a debugger "
+						  "traces it already" :
+						  "thread %d cannot be traced",
+				  (int)(err == -EPERM ? r->p->pid : v[i].tid));
+	}
+	free(v);
+	return err;
+}
+
+/* Stop those from `first` on. */
+static int interrupt(struct remote *r, size_t first, struct error *e)
+{
+	uint64_t begin = now_ns();
+	size_t left = first;
+
+	for (size_t i = first; i < r->n; i++)
+		trace(PTRACE_INTERRUPT, r->v[i].tid, 0, 0);
+	for (size_t i = first; i < r->n; i++) {
+		int err = wait_interrupted(r->v[i].tid, begin);
+
+		r->v[i].stopped = err == 1;
+		if (err < 0)
+			return error_set(e, EXIT_TARGET, err,
+					 "thread %d of process %d does not stop: %s",
+					 (int)r->v[i].tid, (int)r->p->pid, strerror(-err));
+	}
+	/* those that ended are nobody's any more */
+	for (size_t i = first; i < r->n; i++)
+		if (r->v[i].stopped)
+			r->v[left++] = r->v[i];
+	r->n = left;
+	return 0;
+}
+
+/* A thread that runs can only be let go once it has stopped. */
+static void let_go(const struct remote_thread *t)
+{
+	uint64_t begin = now_ns();
+	int status;
+
+	if (!t->stopped) {
+		trace(PTRACE_INTERRUPT, t->tid, 0, 0);
+		if (wait_stop(t->tid, begin, STEP_NS, &status) != 1)
+			return; /* it ended, or this process's own end is going to free it */
+		if (status >> 16 != EVENT_STOP) {
+			trace(PTRACE_DETACH, t->tid, 0, (uintptr_t)WSTOPSIG(status));
+			return;
+		}
+	}
+	trace(PTRACE_DETACH, t->tid, 0, 0);
+}
+
+void remote_resume(struct remote *r)
+{
+	for (size_t i = 0; i < r->n; i++)
+		let_go(&r->v[i]);
+	free(r->v);
+	*r = (struct remote){0};
+}
+
+static int try_stop(struct remote *r, size_t most, struct error *e)
+{
+	size_t added, first;
+	int err;
+
+	/* those that are born between reading the list and the stop of their parents */
+	do {
+		first = r->n;
+		err = seize_new(r, most, &added, e);
+		if (!err && added)
+			err = interrupt(r, first, e);
+	} while (!err && added && r->n < most);
+	if (!err && !r->n)
+		err = error_set(e, EXIT_TARGET, -ESRCH, "process %d has ended", (int)r->p->pid);
+	return err;
+}
+
+static int stop(struct remote *r, const struct target_process *p, size_t most, struct error *e)
+{
+	int err = -EBUSY;
+
+	/* a thread that waits for its child's exec, or for a disk, stops when that is over */
+	for (int i = 0; i < ATTEMPTS && err == -EBUSY; i++) {
+		*r = (struct remote){.p = p};
+		err = try_stop(r, most, e);
+		if (err)
+			remote_resume(r);
+	}
+	return err;
+}
+
+int remote_stop_one(struct remote *r, const struct target_process *p, struct error *e)
+{
+	return stop(r, p, 1, e);
+}
+
+int remote_stop_all(struct remote *r, const struct target_process *p, struct error *e)
+{
+	return stop(r, p, SIZE_MAX, e);
+}
+
+int remote_registers(const struct remote *r, size_t thread, struct user_regs_struct *out)
+{
+	return trace(PTRACE_GETREGS, r->v[thread].tid, 0, (uintptr_t)out) ? -errno : 0;
+}
+
+/* Run one instruction. */
+static int step(pid_t tid)
+{
+	int status, err;
+
+	if (trace(PTRACE_SINGLESTEP, tid, 0, 0))
+		return -errno;
+	err = wait_stop(tid, now_ns(), STEP_NS, &status);
+	if (err != 1)
+		return err ? err : -ESRCH;
+	return WSTOPSIG(status) == SIGTRAP ? 0 : -EINTR;
+}
+
+int remote_call(const struct remote *r, size_t thread, uint64_t insn, const uint64_t call[7],
+		int64_t *result)
+{
+	pid_t tid = r->v[thread].tid;
+	struct user_regs_struct saved, regs;
+	uint64_t mask, all = ~0ULL;
+	int err, err2;
+
+	if (trace(PTRACE_GETREGS, tid, 0, (uintptr_t)&saved) ||
+	    trace(PTRACE_GETSIGMASK, tid, sizeof(mask), (uintptr_t)&mask))
+		return -errno;
+	/* a signal would be delivered before the instruction */
+	if (trace(PTRACE_SETSIGMASK, tid, sizeof(all), (uintptr_t)&all))
+		return -errno;
+	regs = saved;
+	regs.rip = insn;
+	regs.orig_rax = ~0ULL; /* no system call to be restarted */
+	regs.rax = call[0];
+	regs.rdi = call[1];
+	regs.rsi = call[2];
+	regs.rdx = call[3];
+	regs.r10 = call[4];
+	regs.r8 = call[5];
+	regs.r9 = call[6];
+	err = trace(PTRACE_SETREGS, tid, 0, (uintptr_t)&regs) ? -errno : step(tid);
+	if (!err && trace(PTRACE_GETREGS, tid, 0, (uintptr_t)&regs))
+		err = -errno;
+	*result = (int64_t)regs.rax;
+	if (!err && regs.rip != insn + 2)
+		err = -EPROTO;
+	err2 = trace(PTRACE_SETREGS, tid, 0, (uintptr_t)&saved) ? -errno : 0;
+	if (trace(PTRACE_SETSIGMASK, tid, sizeof(mask), (uintptr_t)&mask) && !err2)
+		err2 = -errno;
+	return err ? err : err2;
+}
