@@ -14,10 +14,10 @@ has_workload() {
 }
 
 # trace_both RELEASE WORKLOAD [MILLISECONDS]: truth.out by the program, ours.out by gscope, which
-# begins before it and ends after it
+# begins before it and ends after it; $engine sees the goroutines
 trace_both() {
 	start_target target "$1" selftrace "$(variant_of "$2")" "$2" truth.out "${@:3}"
-	start_gscope record record -p "${target[target]}" -d 10m -o capture.gscope
+	start_gscope record record -p "${target[target]}" -d 10m --probes "${engine:-uprobe}" -o capture.gscope
 	await_tracing record capture.gscope
 	work target
 	stop_gscope record

@@ -56,7 +56,7 @@ judged() {
 table_of() {
 	local release name side bar line value state why reason unit any
 
-	printf '| | bar | %s |\n' "$(printf '%s | ' "${columns[@]}" | sed 's/ | $//')"
+	printf '| | bar | %s |\n' "$(printf '%s | ' "${columns[@]/+/ }" | sed 's/ | $//')"
 	printf '|---|---|%s\n' "$(printf -- '---|%.0s' "${columns[@]}")"
 	while IFS=$'\t' read -r name side bar; do
 		case $name in '#'*) continue ;; skew*) unit=' ns' ;; *) unit=' %' ;; esac
@@ -82,7 +82,7 @@ volumes_of() {
 		dir=build/accuracy/$1-$release
 		[ -e "$dir/judged" ] || continue
 		lost=${dropped[$1-$release]-0}
-		awk -F '\t' -v release="$release" -v lost="$lost" '
+		awk -F '\t' -v release="${release/+/, }" -v lost="$lost" '
 			{ got[$1] = $2; of[$1] = $3 }
 			/^left out/ { sub(/^left out: /, ""); left = left "; left out: " $2 " " $1 }
 			END {
@@ -97,11 +97,11 @@ volumes_of() {
 write_page() {
 	local workload release columns=() reasons=() i file
 
-	for release in "${releases[@]}"; do
+	for release in "${releases[@]}" "${releases[@]/%/+inline}"; do
 		for workload in "${workloads[@]}"; do
 			file=build/accuracy/$workload-$release/figures
 			[ -e "$file" ] || continue
-			judge "$workload" "$release" "$file" >"${file%figures}judged"
+			judge "$workload" "${release%+*}" "$file" >"${file%figures}judged"
 			[[ " ${columns[*]} " == *" $release "* ]] || columns+=("$release")
 		done
 	done
@@ -118,7 +118,8 @@ write_page() {
 			and the transitions of each goroutine are aligned with those of the truth, step by step
 			(\`tests/accuracy/compare\`). A step without a partner within 20 ms is missing, or extra;
 			of the partners reason, thread, P and every frame of the stack are compared. No event
-			was lost in the runs that count.
+			was lost in the runs that count. Goroutines are seen by uprobes, in columns that say so by
+			redirected calls (\`--probes inline\`).
 
 			All figures but skew are per cent of what the truth has. A figure below its bar is bold;
 			the number behind it is that of the reason at the end. Rows and cells of what the truth has
