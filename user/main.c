@@ -12,6 +12,7 @@ static const struct command commands[] = {
 	{"report", cmd_report, "per-goroutine latency report of a capture file"},
 	{"export", cmd_export, "write a capture file in the format of a viewer"},
 	{"dump", cmd_dump, "events and transitions of a capture file as text"},
+	{"detach", cmd_detach, "put back what a gscope that was killed has left in a process"},
 };
 
 #define NCOMMANDS (sizeof(commands) / sizeof(commands[0]))

@@ -400,7 +400,8 @@ static int attach_files(struct links *l, const struct programs *p, const struct 
 }
 
 int attach_probes(struct links *l, const struct programs *p, const struct target *t,
-		  const struct inline_engine *but, uint32_t first_site, FILE *messages, struct error *e)
+		  const struct inline_engine *but, uint32_t first_site, FILE *messages,
+		  struct error *e)
 {
 	char path[PATH_MAX];
 	struct error below;

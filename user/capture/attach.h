@@ -30,7 +30,8 @@ int attach_tracepoints(struct links *l, const struct programs *p, struct error *
  * nothing can be probed, or what there is to trace at all cannot.
  */
 int attach_probes(struct links *l, const struct programs *p, const struct target *t,
-		  const struct inline_engine *but, uint32_t first_site, FILE *messages, struct error *e);
+		  const struct inline_engine *but, uint32_t first_site, FILE *messages,
+		  struct error *e);
 
 /* The empty program at one instruction of our own process; its file offset in /proc/self/exe. */
 int attach_empty(struct links *l, const struct programs *p, uint64_t file_off);

@@ -16,6 +16,7 @@ int cmd_record(int argc, char **argv);
 int cmd_report(int argc, char **argv);
 int cmd_export(int argc, char **argv);
 int cmd_dump(int argc, char **argv);
+int cmd_detach(int argc, char **argv);
 
 /* Print the message of *e; returns its exit status. */
 int cmd_fail(const struct error *e);

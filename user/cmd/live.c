@@ -16,6 +16,7 @@
 #include "user/capture/sample.h"
 #include "user/capture/session.h"
 #include "user/cmd/cmd.h"
+#include "user/inline/engine.h"
 #include "user/target/describe.h"
 #include "user/target/procfs.h"
 #include "user/target/target.h"
@@ -224,13 +225,31 @@ static int check_target(const struct live_options *o, const struct target *t, st
 	return 0;
 }
 
+/* What a gscope that was killed has left there goes first. */
+static int clean(pid_t pid, struct error *e)
+{
+	struct target_process *p;
+	int err = target_process_open(pid, &p, e);
+
+	if (err)
+		return err;
+	err = inline_clean(p, e);
+	target_process_close(p);
+	if (err > 0)
+		cmd_warn("pid %d: put back what an earlier gscope, which was killed, had changed",
+			 (int)pid);
+	return err < 0 ? err : 0;
+}
+
 int live_capture(const struct live_options *o, int fd, bool *interrupted, struct error *e)
 {
 	struct target *targets[LIVE_MAX_TARGETS] = {NULL};
 	int err = procfs_check(e);
 
 	for (size_t i = 0; i < o->npids && !err; i++) {
-		err = target_open_any(o->pids[i], &targets[i], e);
+		err = clean(o->pids[i], e);
+		if (!err)
+			err = target_open_any(o->pids[i], &targets[i], e);
 		if (!err)
 			err = check_target(o, targets[i], e);
 	}

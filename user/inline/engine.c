@@ -26,8 +26,7 @@ struct inline_engine {
 	uint64_t hit_ns;
 };
 
-int inline_open(struct inline_engine **out, const struct target *t, uint64_t bytes,
-		struct error *e)
+int inline_open(struct inline_engine **out, const struct target *t, uint64_t bytes, struct error *e)
 {
 	struct inline_engine *x;
 	int err = plant_possible(t->process, e);

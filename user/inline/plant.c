@@ -210,8 +210,9 @@ static uint64_t own_start_time(void)
 		at = strrchr(line, ')');
 	/* field 22; the name, field 2, may contain anything */
 	if (at)
-		sscanf(at + 2, "%*c %*d %*d %*d %*d %*d %*u %*u %*u %*u %*u %*u %*u %*d %*d %*d "
-			       "%*d %*d %*d %llu",
+		sscanf(at + 2,
+		       "%*c %*d %*d %*d %*d %*d %*u %*u %*u %*u %*u %*u %*u %*d %*d %*d "
+		       "%*d %*d %*d %llu",
 		       &start);
 	if (f)
 		fclose(f);
@@ -498,8 +499,8 @@ static bool open_found(struct planted *d, const struct target_map *m)
 	d->shared_fd = openat(d->p->proc_fd, path, O_RDWR | O_CLOEXEC);
 	return d->shared_fd >= 0 && !fstat(d->shared_fd, &st) &&
 	       (uint64_t)st.st_size == m->end - m->start &&
-	       (uint64_t)st.st_size > INLINE_HEADER_BYTES &&
-	       !map_shared(d, (uint64_t)st.st_size) && is_header(d, m);
+	       (uint64_t)st.st_size > INLINE_HEADER_BYTES && !map_shared(d, (uint64_t)st.st_size) &&
+	       is_header(d, m);
 }
 
 bool plant_find(struct planted *out, const struct target_process *p, bool *owned)
@@ -512,8 +513,8 @@ bool plant_find(struct planted *out, const struct target_process *p, bool *owned
 	if (target_process_maps(p, &maps, &n, &e))
 		return false;
 	for (size_t i = 0; i < n && !found; i++) {
-		if (strncmp(maps[i].path, "/memfd:" INLINE_NAME,
-			    strlen("/memfd:" INLINE_NAME)) != 0)
+		if (strncmp(maps[i].path, "/memfd:" INLINE_NAME, strlen("/memfd:" INLINE_NAME)) !=
+		    0)
 			continue;
 		if (open_memory(out, p, &e))
 			break;

@@ -3,7 +3,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <linux/close_range.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
@@ -64,6 +64,9 @@ static void become_child(int socket, const struct target_process *p)
 	for (size_t i = 0; i < sizeof(ignored) / sizeof(ignored[0]); i++)
 		signal(ignored[i], SIG_IGN);
 	prctl(PR_SET_NAME, "gscope-planter");
+	/* while it waits for a CPU, the target stands still */
+	prctl(PR_SET_TIMERSLACK, 1);
+	sched_setscheduler(0, SCHED_FIFO, &(struct sched_param){.sched_priority = 1});
 	close_others(keep, sizeof(keep) / sizeof(keep[0]));
 	/* whoever reads the parent's output waits for everybody who could write it */
 	null = open("/dev/null", O_RDWR);

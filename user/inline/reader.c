@@ -164,22 +164,23 @@ static int add_record(struct inline_reader *r, uint32_t ring, const struct inlin
 	size_t source = r->o.first_source + ring;
 	enum site_kind kind = r->o.t->sites.v[rec->site].kind;
 	struct ev_go_create ev = {
-		.go = {
-			.h = {.time_ns = time_ns,
-			      .tid = tid_of(r, &r->rings[ring], (uint32_t)rec->procid),
-			      .type = EV_GO,
-			      .size = sizeof(struct ev_go)},
-			.tgid = (uint32_t)r->o.t->process->pid,
-			.cpu = EVENT_NO_CPU,
-			.gp = rec->gp,
-			.goid = rec->goid,
-			.p = rec->p,
-			.site = (uint16_t)(r->o.first_site + rec->site),
-			.kind = site_go_kind(kind),
-			.old_status = rec->old_status,
-			.new_status = rec->new_status,
-			.skip = -1,
-		},
+		.go =
+			{
+				.h = {.time_ns = time_ns,
+				      .tid = tid_of(r, &r->rings[ring], (uint32_t)rec->procid),
+				      .type = EV_GO,
+				      .size = sizeof(struct ev_go)},
+				.tgid = (uint32_t)r->o.t->process->pid,
+				.cpu = EVENT_NO_CPU,
+				.gp = rec->gp,
+				.goid = rec->goid,
+				.p = rec->p,
+				.site = (uint16_t)(r->o.first_site + rec->site),
+				.kind = site_go_kind(kind),
+				.old_status = rec->old_status,
+				.new_status = rec->new_status,
+				.skip = -1,
+			},
 	};
 	uint64_t stack;
 	int err;

@@ -1,14 +1,17 @@
 // SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only
 #include "user/inline/remote.h"
 
+#include <dirent.h>
 #include <errno.h>
-#include <sched.h>
+#include <fcntl.h>
 #include <signal.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ptrace.h>
 #include <sys/wait.h>
 #include <time.h>
+#include <unistd.h>
 
 #include "user/base/clock.h"
 
@@ -24,14 +27,12 @@ static long trace(int request, pid_t tid, uintptr_t addr, uintptr_t data)
 	return ptrace(request, tid, (void *)addr, (void *)data);
 }
 
-static void pause_until(uint64_t begin)
+/* Not sched_yield(): on a busy machine that gives a whole slice away. */
+static void rest(void)
 {
-	struct timespec ts = {.tv_nsec = 50000};
+	const struct timespec ts = {.tv_nsec = 10000};
 
-	if (now_ns() - begin < 200000)
-		sched_yield();
-	else
-		nanosleep(&ts, NULL);
+	nanosleep(&ts, NULL);
 }
 
 /* Wait for a stop: 1 and *status, 0 if the thread has ended, or a negative errno. */
@@ -46,7 +47,7 @@ static int wait_stop(pid_t tid, uint64_t begin, uint64_t limit, int *status)
 			return errno == ECHILD ? 0 : -errno;
 		if (now_ns() - begin > limit)
 			return -EBUSY;
-		pause_until(begin);
+		rest();
 	}
 }
 
@@ -105,30 +106,63 @@ static int seize(struct remote *r, pid_t tid)
 	return errno == ESRCH ? 0 : -errno;
 }
 
-/* Those that there are and that are not held yet, or the first `most` of them. */
+/* A main thread that has ended stays until all others have. */
+static bool is_dead(int dir, const char *name)
+{
+	char path[300], line[512] = "", *at;
+	int fd;
+
+	snprintf(path, sizeof(path), "%s/stat", name);
+	fd = openat(dir, path, O_RDONLY | O_CLOEXEC);
+	if (fd < 0)
+		return true;
+	if (read(fd, line, sizeof(line) - 1) < 0)
+		line[0] = 0;
+	close(fd);
+	at = strrchr(line, ')');
+	return !at || at[2] == 'Z' || at[2] == 'X';
+}
+
+static int refuse(const struct remote *r, pid_t tid, int err, struct error *e)
+{
+	if (err == -ENOMEM)
+		return error_set(e, EXIT_FAILED, err, "out of memory");
+	if (err == -EPERM)
+		return error_set(e, EXIT_TARGET, err,
+				 "it may not be traced, or a debugger traces it already");
+	return error_set(e, EXIT_TARGET, err, "thread %d of process %d cannot be stopped: %s",
+			 (int)tid, (int)r->p->pid, strerror(-err));
+}
+
+/*
+ * Those that there are and that are not held yet, until `most` are. All others may stand still
+ * while this goes on, so it reads no more than it must.
+ */
 static int seize_new(struct remote *r, size_t most, size_t *added, struct error *e)
 {
-	struct target_thread *v;
-	size_t n;
-	int err = target_process_threads(r->p, &v, &n, e);
+	int fd = openat(r->p->proc_fd, "task", O_RDONLY | O_DIRECTORY | O_CLOEXEC), err = 0;
+	DIR *dir = fd >= 0 ? fdopendir(fd) : NULL;
+	struct dirent *entry;
 
 	*added = 0;
-	for (size_t i = 0; i < n && !err && r->n < most; i++) {
-		/* a main thread that has ended stays as a zombie until all others have */
-		if (holds(r, v[i].tid) || v[i].state == 'Z' || v[i].state == 'X')
+	if (!dir) {
+		if (fd >= 0)
+			close(fd);
+		return error_set(e, EXIT_TARGET, -ESRCH, "process %d has ended", (int)r->p->pid);
+	}
+	while (!err && r->n < most && (entry = readdir(dir))) {
+		pid_t tid = atoi(entry->d_name);
+
+		if (tid <= 0 || holds(r, tid))
 			continue;
-		err = seize(r, v[i].tid);
+		err = seize(r, tid);
 		if (err == 1)
 			++*added;
-		err = err == 1 ? 0 : err;
+		err = err == 1 || (err == -EPERM && is_dead(fd, entry->d_name)) ? 0 : err;
 		if (err)
-			error_set(e, err == -ENOMEM ? EXIT_FAILED : EXIT_TARGET, err,
-				  err == -EPERM ? "process %d may not be traced, or a debugger "
-						  "traces it already" :
-						  "thread %d cannot be traced",
-				  (int)(err == -EPERM ? r->p->pid : v[i].tid));
+			refuse(r, tid, err, e);
 	}
-	free(v);
+	closedir(dir);
 	return err;
 }
 

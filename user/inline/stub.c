@@ -44,10 +44,10 @@ static bool known(const int32_t *offsets, size_t n)
 
 bool stub_possible(const struct layout *l, enum stub_kind kind)
 {
-	const int32_t all[] = {l->g.m,        l->g.goid,      l->g.stack_lo,   l->g.stack_hi,
-			       l->g.sched_sp, l->g.sched_pc,  l->g.sched_bp,   l->g.syscallsp,
-			       l->m.curg,     l->m.p,         l->m.procid,     l->p.id,
-			       l->g.gopc,     l->g.startpc,   l->g.waitreason, l->g.syscallpc};
+	const int32_t all[] = {l->g.m,        l->g.goid,     l->g.stack_lo,   l->g.stack_hi,
+			       l->g.sched_sp, l->g.sched_pc, l->g.sched_bp,   l->g.syscallsp,
+			       l->m.curg,     l->m.p,        l->m.procid,     l->p.id,
+			       l->g.gopc,     l->g.startpc,  l->g.waitreason, l->g.syscallpc};
 
 	if (kind == STUB_WORKER && l->p.worker_mode < 0)
 		return false;
