@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <stdlib.h>
 
+#include "bpf/control.h"
 #include "user/base/clock.h"
 #include "user/inline/cost.h"
 #include "user/inline/plan.h"
@@ -58,7 +59,11 @@ uint32_t inline_rings(const struct inline_engine *x)
 
 int inline_plant(struct inline_engine *x, const struct inline_start *start, struct error *e)
 {
-	struct stub_options o = {.layout = &x->t->layout, .stacks = start->stacks};
+	struct stub_options o = {
+		.layout = &x->t->layout,
+		.seed = stack_id_begin((uint32_t)x->t->process->pid),
+		.stacks = start->stacks,
+	};
 	struct reader_options ro = {
 		.t = x->t,
 		.geometry = x->plan.geometry,

@@ -5,7 +5,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "bpf/control.h"
 #include "user/base/clock.h"
 #include "user/capture/attach.h"
 #include "user/capture/pcset.h"
@@ -97,28 +96,18 @@ static uint32_t tid_of(struct inline_reader *r, struct ring_state *s, uint32_t o
 	return s->last_tid;
 }
 
+/* The stack of a record, if nobody has had it yet. */
 static int add_stack(struct inline_reader *r, size_t source, const struct inline_record *rec,
-		     uint64_t time_ns, uint32_t tid, uint64_t *id)
+		     uint64_t time_ns, uint32_t tid)
 {
 	size_t n = (rec->size - offsetof(struct inline_record, pc)) / 8;
-	uint32_t tgid = (uint32_t)r->o.t->process->pid;
-	uint64_t hash = stack_id_begin(tgid);
-	uint16_t flags = rec->end ? STACK_TRUNCATED : 0;
 	int err;
 
-	*id = 0;
-	if (!n)
-		return 0;
-	if (rec->flags & INLINE_MAYBE_CALLER && n > 1)
-		flags |= STACK_MAYBE_CALLER;
-	for (size_t i = 0; i < n; i++)
-		hash = stack_id_add(hash, rec->pc[i]);
-	*id = stack_id_end(stack_id_add(hash, flags));
-	if (pcset_find(&r->stacks, *id))
+	if (!n || !rec->stack || pcset_find(&r->stacks, rec->stack))
 		return 0;
 	if (r->stacks.n >= STACKS_MAX)
 		pcset_free(&r->stacks);
-	err = pcset_add(&r->stacks, *id, 0);
+	err = pcset_add(&r->stacks, rec->stack, 0);
 	if (err)
 		return err;
 	r->stack.ev = (struct ev_stack){
@@ -126,11 +115,13 @@ static int add_stack(struct inline_reader *r, size_t source, const struct inline
 		      .tid = tid,
 		      .type = EV_STACK,
 		      .size = (uint16_t)(sizeof(struct ev_stack) + 8 * n)},
-		.id = *id,
-		.tgid = tgid,
+		.id = rec->stack,
+		.tgid = (uint32_t)r->o.t->process->pid,
 		.n = (uint16_t)n,
-		.flags = flags,
+		.flags = rec->end ? STACK_TRUNCATED : 0,
 	};
+	if (rec->flags & INLINE_MAYBE_CALLER && n > 1)
+		r->stack.ev.flags |= STACK_MAYBE_CALLER;
 	memcpy(r->stack.ev.pc, rec->pc, 8 * n);
 	return merge_add(r->o.m, source, &r->stack.ev.h);
 }
@@ -182,7 +173,6 @@ static int add_record(struct inline_reader *r, uint32_t ring, const struct inlin
 				.skip = -1,
 			},
 	};
-	uint64_t stack;
 	int err;
 
 	switch (kind) {
@@ -201,8 +191,8 @@ static int add_record(struct inline_reader *r, uint32_t ring, const struct inlin
 		break;
 	}
 	r->hits[rec->site]++;
-	err = add_stack(r, source, rec, time_ns, ev.go.h.tid, &stack);
-	ev.go.stack = stack;
+	ev.go.stack = rec->stack;
+	err = add_stack(r, source, rec, time_ns, ev.go.h.tid);
 	return err ? err : merge_add(r->o.m, source, &ev.go.h);
 }
 

@@ -47,6 +47,9 @@ struct inline_header {
 };
 _Static_assert(sizeof(struct inline_header) <= INLINE_HEADER_BYTES, "inline_header");
 
+#define INLINE_KNOWN_BITS 10
+#define INLINE_KNOWN (1U << INLINE_KNOWN_BITS)
+
 /*
  * `head` and `tail` are positions that only grow; a record is at its position modulo the ring's
  * size, and goes on behind the ring's end without wrapping: there is room for it.
@@ -63,10 +66,15 @@ struct inline_ring {
 	uint64_t pad1[5];
 	uint64_t tail; /* bytes read: written by the reader, on a cache line of its own */
 	uint64_t pad2[7];
+	/*
+	 * Stacks whose frames were written into this ring, each in one place: a newcomer takes
+	 * that of another, whose frames then come once more. Of the writer alone.
+	 */
+	uint64_t known[INLINE_KNOWN];
 	uint8_t data[];
 };
 _Static_assert(offsetof(struct inline_ring, tail) == 64, "inline_ring");
-_Static_assert(offsetof(struct inline_ring, data) == 128, "inline_ring");
+_Static_assert(offsetof(struct inline_ring, known) == 128, "inline_ring");
 
 #define INLINE_MAYBE_CALLER 1U /* pc[1] is the word at SP: STACK_MAYBE_CALLER */
 
@@ -86,9 +94,11 @@ struct inline_record {
 	uint8_t pad[3];
 	uint64_t arg[2]; /* waitTraceSkip, or ready()'s; of a creation: startpc, gopc */
 	uint64_t end; /* where the walk of frame pointers ended; 0: at the outermost frame */
-	uint64_t pc[]; /* (size - 88) / 8 frames, as in struct ev_stack */
+	uint64_t stack; /* number of the stack, made of its frames; 0: none */
+	/* (size - 96) / 8 frames, as in struct ev_stack; none if the ring had those of `stack` before */
+	uint64_t pc[];
 };
-_Static_assert(offsetof(struct inline_record, pc) == 88, "inline_record");
+_Static_assert(offsetof(struct inline_record, pc) == 96, "inline_record");
 
 #define INLINE_RECORD_MAX (offsetof(struct inline_record, pc) + 8 * EVENT_MAX_FRAMES)
 #define INLINE_SLOT 128U /* bytes of a record in ring 0, which has no stacks */

@@ -6,6 +6,7 @@
  * and later, while frames are walked:
  *   RDI  stack.lo     R12  stack.hi - 16        R13  where the record has to end
  *   R9   frame        R10  end of the record so far
+ *   R8   number of the stack so far
  */
 #include "user/inline/stub.h"
 
@@ -17,6 +18,11 @@
 
 #define SITE_BYTES 16 /* of a site's own part */
 #define BODY_BYTES 1024 /* of what sites share; the longest has about 700 */
+/* Numbers of stacks: a number, and what makes another stack of one that is cut, or in doubt. */
+#define STACK_FACTOR (-1640531535) /* 2^32 / golden ratio, odd */
+#define STACK_CUT 0x2545f491
+#define STACK_DOUBT 0x14057b7f
+
 #define SLOW_READERS 4096 /* threads that may be between the check for room and taking it */
 
 struct body {
@@ -200,6 +206,8 @@ static void push_frame(struct body *b, enum x86_gpr pc)
 {
 	x86_store(b->c, R10, 0, pc);
 	x86_add_imm(b->c, R10, 8);
+	x86_xor(b->c, R8, pc);
+	x86_multiply(b->c, R8, STACK_FACTOR);
 }
 
 /*
@@ -222,6 +230,7 @@ static void push_caller(struct body *b)
 	none = x86_jump_if(b->c, CC_E);
 	push_frame(b, RDX);
 	x86_store8_imm(b->c, R11, REC(flags), INLINE_MAYBE_CALLER);
+	x86_add_imm(b->c, R8, STACK_DOUBT);
 	x86_land(b->c, below);
 	x86_land(b->c, above);
 	x86_land(b->c, odd);
@@ -319,6 +328,30 @@ static void walk(struct body *b)
 	x86_land(b->c, out);
 }
 
+/* Frames that the reader has from this ring already need not be in the record. */
+static void forget_known(struct body *b)
+{
+	struct x86_jump whole, known, new;
+
+	x86_test(b->c, R9);
+	whole = x86_jump_if(b->c, CC_E);
+	x86_add_imm(b->c, R8, STACK_CUT);
+	x86_land(b->c, whole);
+	x86_store(b->c, R11, REC(end), R9);
+	x86_store(b->c, R11, REC(stack), R8);
+	x86_move(b->c, RDX, R8);
+	x86_shift_right(b->c, RDX, 64 - INLINE_KNOWN_BITS);
+	x86_shift_left(b->c, RDX, 3);
+	x86_add(b->c, RDX, RSI);
+	x86_cmp_mem(b->c, RDX, RING(known), R8);
+	known = x86_jump_if(b->c, CC_E);
+	x86_store(b->c, RDX, RING(known), R8);
+	new = x86_jump(b->c);
+	x86_land(b->c, known);
+	x86_lea(b->c, R10, R11, REC(pc));
+	x86_land(b->c, new);
+}
+
 static void write_stack(struct body *b)
 {
 	struct x86_jump none[2];
@@ -326,6 +359,7 @@ static void write_stack(struct body *b)
 
 	x86_lea(b->c, R10, R11, REC(pc));
 	x86_store_imm(b->c, R11, REC(end), 0);
+	x86_store_imm(b->c, R11, REC(stack), 0);
 	if (!has_stack(b->kind) || !b->o->stacks)
 		return;
 	if (b->kind == STUB_PARK || b->kind == STUB_YIELD) {
@@ -336,11 +370,12 @@ static void write_stack(struct body *b)
 	}
 	x86_test(b->c, R13);
 	none[n++] = x86_jump_if(b->c, CC_E);
+	x86_move_imm(b->c, R8, b->o->seed);
 	push_frame(b, R13);
 	if (b->kind == STUB_YIELD)
 		push_caller(b);
 	walk(b);
-	x86_store(b->c, R11, REC(end), R9);
+	forget_known(b);
 	while (n)
 		x86_land(b->c, none[--n]);
 }
@@ -370,6 +405,7 @@ static void write_owned(struct body *b)
 	x86_move(b->c, RDX, R10);
 	x86_sub(b->c, RDX, R11);
 	x86_store32(b->c, R11, REC(size), RDX);
+	x86_load(b->c, R8, RSI, RING(head));
 	x86_add(b->c, RDX, R8);
 	x86_store(b->c, RSI, RING(head), RDX);
 	done = x86_jump(b->c);
@@ -400,6 +436,7 @@ static void write_shared(struct body *b)
 	write_fields(b, false);
 	x86_store32_imm(b->c, R11, REC(size), (uint32_t)REC(pc));
 	x86_store_imm(b->c, R11, REC(end), 0);
+	x86_store_imm(b->c, R11, REC(stack), 0);
 	write_time(b);
 	x86_jump_to(b->c, b->callee);
 	x86_land(b->c, full);

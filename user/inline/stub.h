@@ -45,6 +45,7 @@ struct stub_options {
 	struct callback callback;
 	struct inline_geometry geometry;
 	uint64_t base; /* of the shared memory, in the target */
+	uint64_t seed; /* of the numbers of stacks: another one for each process */
 	bool stacks;
 };
 

@@ -177,6 +177,11 @@ void x86_sub(struct x86_code *c, enum x86_gpr to, enum x86_gpr from)
 	with_registers(c, 0x29, from, to);
 }
 
+void x86_xor(struct x86_code *c, enum x86_gpr to, enum x86_gpr from)
+{
+	with_registers(c, 0x31, from, to);
+}
+
 void x86_or(struct x86_code *c, enum x86_gpr to, enum x86_gpr from)
 {
 	with_registers(c, 0x09, from, to);
@@ -209,9 +214,20 @@ void x86_shift_left(struct x86_code *c, enum x86_gpr to, uint8_t by)
 	byte(c, by);
 }
 
+void x86_shift_right(struct x86_code *c, enum x86_gpr to, uint8_t by)
+{
+	with_registers(c, 0xc1, (enum x86_gpr)5, to);
+	byte(c, by);
+}
+
 void x86_cmp(struct x86_code *c, enum x86_gpr a, enum x86_gpr b)
 {
 	with_registers(c, 0x39, b, a);
+}
+
+void x86_cmp_mem(struct x86_code *c, enum x86_gpr base, int32_t disp, enum x86_gpr b)
+{
+	with_memory(c, REX_W, 0x39, b, base, disp);
 }
 
 void x86_cmp_imm(struct x86_code *c, enum x86_gpr a, int32_t value)

@@ -47,13 +47,16 @@ void x86_lea_index(struct x86_code *c, enum x86_gpr to, enum x86_gpr base, enum 
 		   int32_t disp);
 void x86_add(struct x86_code *c, enum x86_gpr to, enum x86_gpr from);
 void x86_sub(struct x86_code *c, enum x86_gpr to, enum x86_gpr from);
+void x86_xor(struct x86_code *c, enum x86_gpr to, enum x86_gpr from);
 void x86_or(struct x86_code *c, enum x86_gpr to, enum x86_gpr from);
 void x86_add_imm(struct x86_code *c, enum x86_gpr to, int32_t value);
 void x86_and_imm(struct x86_code *c, enum x86_gpr to, int32_t value);
 void x86_sub_mem(struct x86_code *c, enum x86_gpr to, enum x86_gpr base, int32_t disp);
 void x86_multiply(struct x86_code *c, enum x86_gpr to, int32_t by);
 void x86_shift_left(struct x86_code *c, enum x86_gpr to, uint8_t by);
+void x86_shift_right(struct x86_code *c, enum x86_gpr to, uint8_t by);
 void x86_cmp(struct x86_code *c, enum x86_gpr a, enum x86_gpr b);
+void x86_cmp_mem(struct x86_code *c, enum x86_gpr base, int32_t disp, enum x86_gpr b);
 void x86_cmp_imm(struct x86_code *c, enum x86_gpr a, int32_t value);
 void x86_test(struct x86_code *c, enum x86_gpr a);
 void x86_test8_imm(struct x86_code *c, enum x86_gpr a, uint8_t value);
