@@ -52,36 +52,34 @@ for release in "${releases[@]}"; do
 	[ $variant = plain ] || add "edges-busy-$release" edges "$release" $variant busy
 done
 
-# storm RELEASE KIND TIMES: the runtime is at something of its own whenever the tracing begins and ends
+# storm RELEASE KIND TIMES: the runtime is at something of its own whenever the tracing begins and
+# ends; most of the time a collection is under way, so that a few more traces hit one for sure
 storm() {
-	local i
+	local i=0 amid=''
 
+	[ "$2" = gc ] || amid=whatever
 	start_target target "$1" storm plain "$2"
-	for i in $(seq "$3"); do
+	until [ $i -ge "$3" ] && [ -n "$amid" ]; do
+		[ $i -lt 50 ] || fail 'no trace begins in the middle of a collection'
+		i=$((i + 1))
 		run_gscope record 0 record -p "${target[target]}" -d 20ms -o "$i.gscope"
+		[ -n "$amid" ] || ! begins_amid "$i.gscope" || amid=$i
 	done
-	[ "$2" != gc ] || seen_marking [1-9]*.gscope
 	record_work target
 	for i in *.gscope; do
 		whole "$i"
 		same_counts_or_states "$i"
-		! grep -q 'RangeActive .*"GC concurrent mark phase"' parsed || echo "$i" >>amid
 	done
-	# one of several hits a collection that is under way
-	[ "$2" != gc ] || [ "$3" -lt 7 ] || [ -s amid ] ||
-		fail 'no trace begins in the middle of a collection'
 }
 
-# seen_marking CAPTURE...: each says whether a collection was under way, and for some one was
-seen_marking() {
-	local i
-
-	for i in "$@"; do
-		run_gscope dump 0 dump --events "$i"
-		[ "$(grep -Ec ' snap_gc (marking|off)$' dump.out)" = 1 ] || fail "$i does not say whether there was a collection"
-		grep ' snap_gc ' dump.out >>marking
-	done
-	grep -q ' snap_gc marking$' marking || fail 'no collection was under way'
+# begins_amid CAPTURE: it says whether a collection was under way; one was, and the trace has it
+begins_amid() {
+	run_gscope dump 0 dump --events "$1"
+	[ "$(grep -Ec ' snap_gc (marking|off)$' dump.out)" = 1 ] || fail "$1 does not say whether there was a collection"
+	grep -q ' snap_gc marking$' dump.out || return 1
+	run_gscope export 0 export -f go -o trace.out "$1"
+	events_of trace.out >parsed || fail "go tool trace does not accept $1"
+	grep -q 'RangeActive .*"GC concurrent mark phase"' parsed
 }
 
 # same_counts_or_states CAPTURE: the target's numbers, or its states if it had ended before the work
