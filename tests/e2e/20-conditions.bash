@@ -50,7 +50,7 @@ interrupted() {
 	start_load server "$newest"
 	start_gscope live trace -p "${target[server]}" -d 10m -o trace.out
 	await_tracing live
-	sleep 0.2
+	answers
 	kill "-$1" "${gscope[live]}"
 	await_gscope live 130
 	await_intact server
@@ -94,7 +94,7 @@ killed() {
 	start_load server "$1"
 	start_gscope record record -p "${target[server]}" -d 10m -o capture.gscope
 	await_tracing record capture.gscope
-	sleep 0.2
+	answers
 	kill -KILL "${target[server]}"
 	await_gscope record 0
 	whole capture.gscope

@@ -16,6 +16,11 @@ no_program() {
 	done <"$1"
 }
 
+# has_work CAPTURE: which is being written
+has_work() {
+	[ "$("$GSCOPE" dump --transitions "$1" | grep -c -m 1 ' G[0-9]* start ')" = 1 ]
+}
+
 gscope_killed() {
 	start_target target "$1" http plain 1000000000
 	address=$(sed -n '1s/^ready [0-9]* //p' target.out)
@@ -27,8 +32,7 @@ gscope_killed() {
 	[ "$(text_bytes target)" -gt 0 ] || fail 'no breakpoint is in the target while it is traced'
 	programs record >held
 	[ -s held ] || fail 'no BPF program is there while gscope traces'
-	# a second's chunk is on disk
-	sleep 1.5
+	await 'a chunk of its work to be on disk' has_work capture.gscope
 	kill -KILL "${gscope[record]}"
 	await_gscope record 137
 	await_intact target
