@@ -37,16 +37,18 @@ int capture_writer_open(struct capture_writer **out, int fd, const struct captur
 			struct error *e);
 
 /*
- * Append one record; records come in time order. Data reach fd a chunk at a time.
- * After the first error (-ENOSPC: disk full) nothing more is written and every further call
- * returns that error; what is on disk ends with a whole chunk wherever fd can be truncated.
+ * Append one record; records come in time order. Data reach fd a chunk at a time, soon after its
+ * last record: a thread of the writer's own compresses and writes, and is waited for only when it
+ * is 2 MiB behind. After the first error (-ENOSPC: disk full) nothing more is written and every
+ * call from the one on that learns of it returns that error; what is on disk ends with a whole
+ * chunk wherever fd can be truncated.
  */
 int capture_writer_add(struct capture_writer *w, const struct event_head *ev, struct error *e);
 
-/* Write the pending chunk now. */
+/* Write the pending chunk now; returns when all is written. */
 int capture_writer_flush(struct capture_writer *w, struct error *e);
 
-/* Bytes that reached fd. */
+/* Bytes that reached fd up to now. */
 uint64_t capture_writer_bytes(const struct capture_writer *w);
 
 /* Flush and free. Returns the first error there was; w may be NULL. */

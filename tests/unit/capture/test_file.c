@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only
 #include <errno.h>
 #include <fcntl.h>
+#include <pthread.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
@@ -162,13 +163,16 @@ static void check_round_trip(int fd)
 	capture_reader_close(r);
 }
 
-static void write_round_trip(int fd)
+static void fill_round_trip(struct capture_writer *w)
 {
-	struct capture_writer *w = writer_on(fd);
-
 	for (unsigned int i = 0; i < ROUND_TRIP; i++)
 		CU_ASSERT_EQUAL_FATAL(capture_writer_add(w, nth_record(i), NULL), 0);
 	CU_ASSERT_EQUAL(capture_writer_close(w, NULL), 0);
+}
+
+static void write_round_trip(int fd)
+{
+	fill_round_trip(writer_on(fd));
 }
 
 static void all_records_come_back(void)
@@ -226,47 +230,37 @@ static struct chunk_header header_at(const char *p)
 	return h;
 }
 
-static unsigned int chunks_after(const char *data, size_t n)
+static void expect_chunks(int fd, const unsigned int *records, size_t chunks)
 {
-	unsigned int chunks = 0;
-	size_t at = sizeof(struct file_start);
+	size_t n = size_of(fd), at = sizeof(struct file_start), i;
+	char *data = mmap(NULL, n, PROT_READ, MAP_SHARED, fd, 0);
 
-	for (; at < n; chunks++) {
+	CU_ASSERT_FATAL(data != MAP_FAILED);
+	for (i = 0; at < n && i < chunks; i++) {
 		const struct chunk_header h = header_at(data + at);
 
+		CU_ASSERT_EQUAL(h.records, records[i]);
 		CU_ASSERT_TRUE_FATAL(h.raw_size <= CHUNK_RAW_TARGET);
 		at += sizeof(h) + h.packed_size;
 	}
+	CU_ASSERT_EQUAL(i, chunks);
 	CU_ASSERT_EQUAL(at, n);
-	return chunks;
-}
-
-static unsigned int chunks_in(int fd)
-{
-	size_t n = size_of(fd);
-	char *data = mmap(NULL, n, PROT_READ, MAP_SHARED, fd, 0);
-	unsigned int chunks;
-
-	CU_ASSERT_FATAL(data != MAP_FAILED);
-	chunks = chunks_after(data, n);
 	munmap(data, n);
-	return chunks;
 }
 
 static void chunks_end_by_size_and_by_time(void)
 {
+	static const unsigned int records[] = {3640, 3640, 1, 3, 1}; /* 256 KiB / 72 = 3640.9 */
 	struct event_head *h;
 	int fd = memory_file();
 	struct capture_writer *w = writer_on(fd);
 
-	/* 256 KiB / 72 = 3640.9 */
 	for (unsigned int i = 0; i < 2 * 3640 + 1; i++)
 		CU_ASSERT_EQUAL(capture_writer_add(w, record(EV_GO, 0, i), NULL), 0);
-	CU_ASSERT_EQUAL(chunks_in(fd), 2);
 	CU_ASSERT_EQUAL(capture_writer_flush(w, NULL), 0);
-	CU_ASSERT_EQUAL(chunks_in(fd), 3);
+	expect_chunks(fd, records, 3);
 	CU_ASSERT_EQUAL(capture_writer_flush(w, NULL), 0);
-	CU_ASSERT_EQUAL(chunks_in(fd), 3);
+	expect_chunks(fd, records, 3);
 
 	/* a record more than a second after the first begins a new chunk; an older one does not */
 	h = record(EV_GO, 0, 0);
@@ -276,12 +270,50 @@ static void chunks_end_by_size_and_by_time(void)
 	CU_ASSERT_EQUAL(capture_writer_add(w, h, NULL), 0);
 	h->time_ns = 1;
 	CU_ASSERT_EQUAL(capture_writer_add(w, h, NULL), 0);
-	CU_ASSERT_EQUAL(chunks_in(fd), 3);
 	h->time_ns = 6000000001;
 	CU_ASSERT_EQUAL(capture_writer_add(w, h, NULL), 0);
-	CU_ASSERT_EQUAL(chunks_in(fd), 4);
 	CU_ASSERT_EQUAL(capture_writer_close(w, NULL), 0);
-	CU_ASSERT_EQUAL(chunks_in(fd), 5);
+	expect_chunks(fd, records, 5);
+	close(fd);
+}
+
+static unsigned long threads(void)
+{
+	struct stat st;
+
+	CU_ASSERT_EQUAL(stat("/proc/self/task", &st), 0);
+	return st.st_nlink - 2;
+}
+
+/* No room for the stack of a thread that is to come. */
+static void without_a_thread_it_works_as_well(void)
+{
+	unsigned long now = threads();
+	pthread_attr_t before, huge;
+	int fd = memory_file();
+	struct capture_writer *w = writer_on(fd);
+
+	CU_ASSERT_EQUAL(threads(), now + 1);
+	CU_ASSERT_EQUAL(capture_writer_close(w, NULL), 0);
+	/* one that has ended is shown for a moment */
+	for (int i = 0; i < 1000 && threads() != now; i++)
+		usleep(1000);
+	CU_ASSERT_EQUAL(threads(), now);
+	close(fd);
+	fd = memory_file();
+
+	CU_ASSERT_EQUAL_FATAL(pthread_getattr_default_np(&before), 0);
+	CU_ASSERT_EQUAL_FATAL(pthread_attr_init(&huge), 0);
+	CU_ASSERT_EQUAL(pthread_attr_setstacksize(&huge, 1UL << 50), 0);
+	CU_ASSERT_EQUAL_FATAL(pthread_setattr_default_np(&huge), 0);
+	w = writer_on(fd);
+	CU_ASSERT_EQUAL(threads(), now);
+	fill_round_trip(w);
+	CU_ASSERT_EQUAL(pthread_setattr_default_np(&before), 0);
+	pthread_attr_destroy(&huge);
+	pthread_attr_destroy(&before);
+	CU_ASSERT_EQUAL(lseek(fd, 0, SEEK_SET), 0);
+	check_round_trip(fd);
 	close(fd);
 }
 
@@ -670,11 +702,72 @@ static void a_closed_pipe_is_an_error(void)
 	close(fds[1]);
 }
 
+/* Nobody is told before the queue is full, and nobody may wait for what will never be. */
+static void a_pipe_that_closes_in_mid_capture_is_an_error(void)
+{
+	struct sigaction ignore = {.sa_handler = SIG_IGN}, before;
+	struct capture_writer *w;
+	struct error e = {0};
+	unsigned int i = 0;
+	int fds[2], err = 0;
+	char c;
+
+	CU_ASSERT_EQUAL_FATAL(pipe2(fds, O_CLOEXEC), 0);
+	CU_ASSERT_EQUAL(sigaction(SIGPIPE, &ignore, &before), 0);
+	w = writer_on(fds[1]);
+	/* more than the pipe takes: the thread is in the middle of a chunk */
+	for (; i < 300; i++)
+		CU_ASSERT_EQUAL(add_noise(w, i, NULL), 0);
+	CU_ASSERT_EQUAL(read(fds[0], &c, 1), 1);
+	close(fds[0]);
+	/* ten times what the queue holds */
+	while (!err && i < 20000)
+		err = add_noise(w, i++, &e);
+	CU_ASSERT_EQUAL(err, -EPIPE);
+	CU_ASSERT_PTR_NOT_NULL(strstr(e.text, "closed the pipe"));
+	expect_stuck(w, -EPIPE, "closed the pipe");
+	CU_ASSERT_EQUAL(sigaction(SIGPIPE, &before, NULL), 0);
+	close(fds[1]);
+}
+
+/* The thread of a writer must not take the signals that are to end a capture. */
+static volatile sig_atomic_t interrupted_thread;
+
+static void note_thread(int sig)
+{
+	(void)sig;
+	interrupted_thread = (sig_atomic_t)gettid();
+}
+
+static void signals_are_not_for_the_thread(void)
+{
+	struct sigaction note = {.sa_handler = note_thread}, before;
+	int fd = memory_file();
+	struct capture_writer *w = writer_on(fd);
+	sigset_t usr1;
+
+	/* were it to take them, it would be the only one who can */
+	sigemptyset(&usr1);
+	sigaddset(&usr1, SIGUSR1);
+	CU_ASSERT_EQUAL(sigaction(SIGUSR1, &note, &before), 0);
+	CU_ASSERT_EQUAL(pthread_sigmask(SIG_BLOCK, &usr1, NULL), 0);
+	CU_ASSERT_EQUAL(kill(getpid(), SIGUSR1), 0);
+	for (unsigned int i = 0; i < 3000; i++)
+		add_noise(w, i, NULL);
+	CU_ASSERT_EQUAL(capture_writer_close(w, NULL), 0);
+	CU_ASSERT_EQUAL(interrupted_thread, 0);
+	CU_ASSERT_EQUAL(pthread_sigmask(SIG_UNBLOCK, &usr1, NULL), 0);
+	CU_ASSERT_EQUAL(interrupted_thread, gettid());
+	CU_ASSERT_EQUAL(sigaction(SIGUSR1, &before, NULL), 0);
+	close(fd);
+}
+
 static CU_TestInfo tests[] = {
 	{"all records come back", all_records_come_back},
 	{"a pipe will do", a_pipe_will_do},
 	{"an empty capture is whole", an_empty_capture_is_whole},
 	{"chunks end by size and by time", chunks_end_by_size_and_by_time},
+	{"without a thread it works as well", without_a_thread_it_works_as_well},
 	{"the writer refuses malformed records", the_writer_refuses_malformed_records},
 	{"a cut file reads to its last whole chunk", a_cut_file_reads_to_its_last_whole_chunk},
 	{"every flipped bit is reported", every_flipped_bit_is_reported},
@@ -685,6 +778,9 @@ static CU_TestInfo tests[] = {
 	{"a full device is an error at open", a_full_device_is_an_error_at_open},
 	{"a limit in mid-chunk leaves whole chunks", a_limit_in_mid_chunk_leaves_whole_chunks},
 	{"a closed pipe is an error", a_closed_pipe_is_an_error},
+	{"a pipe that closes in mid-capture is an error",
+	 a_pipe_that_closes_in_mid_capture_is_an_error},
+	{"signals are not for the thread", signals_are_not_for_the_thread},
 	CU_TEST_INFO_NULL,
 };
 UNIT_SUITE("capture/file", tests);
