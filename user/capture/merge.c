@@ -5,6 +5,12 @@
 #include <stdlib.h>
 #include <string.h>
 
+/* A source that has nothing left comes behind all others. */
+#define NOTHING (~(__uint128_t)0)
+
+/* Buffers of a source below this stay, whether they are needed or not. */
+#define KEEP_BYTES (1U << 20)
+
 /* Where a record of a source is, sorted by time. */
 struct entry {
 	uint64_t time_ns;
@@ -22,8 +28,14 @@ struct source {
 struct merge {
 	struct source *src;
 	size_t nsrc;
-	size_t *heap; /* sources that have something, the one with the oldest record first */
-	size_t pending;
+	/*
+	 * A tournament of the sources' oldest records: [leaves + i] stands for source i. In every
+	 * other node is who lost there, in [0] the winner. One that has a new record only plays
+	 * against the losers on its way up. Time, then number of the source: __uint128_t orders both.
+	 */
+	__uint128_t *tree;
+	size_t leaves; /* a power of two */
+	size_t pending, bytes;
 	uint64_t last; /* time of the last record handed over */
 	uint64_t late;
 };
@@ -36,8 +48,10 @@ struct merge *merge_new(size_t sources)
 		return NULL;
 	m->nsrc = sources;
 	m->src = calloc(sources ? sources : 1, sizeof(*m->src));
-	m->heap = calloc(sources ? sources : 1, sizeof(*m->heap));
-	if (!m->src || !m->heap) {
+	for (m->leaves = 1; m->leaves < sources;)
+		m->leaves *= 2;
+	m->tree = calloc(m->leaves, sizeof(*m->tree));
+	if (!m->src || !m->tree) {
 		merge_free(m);
 		return NULL;
 	}
@@ -53,7 +67,7 @@ void merge_free(struct merge *m)
 		free(m->src[i].bytes);
 	}
 	free(m->src);
-	free(m->heap);
+	free(m->tree);
 	free(m);
 }
 
@@ -76,13 +90,22 @@ static int grow(void **p, size_t *room, size_t need, size_t unit)
  * What was handed over leaves when nothing is left, or when it is the larger part: then moving
  * the rest costs less than what was gained.
  */
-static void reclaim(struct source *s)
+static void reclaim(struct merge *m, struct source *s)
 {
 	size_t first, left = s->n - s->head;
 
 	if (!s->head)
 		return;
 	if (!left) {
+		m->bytes -= s->nbytes;
+		/* one long pause must not cost its memory for ever */
+		if (s->bytes_room > KEEP_BYTES && s->nbytes < s->bytes_room / 8) {
+			free(s->bytes);
+			free(s->v);
+			s->bytes = NULL;
+			s->v = NULL;
+			s->bytes_room = s->room = 0;
+		}
 		s->head = s->n = s->nbytes = 0;
 		return;
 	}
@@ -95,6 +118,7 @@ static void reclaim(struct source *s)
 			first = s->v[i].off;
 	memmove(s->bytes, s->bytes + first, s->nbytes - first);
 	s->nbytes -= first;
+	m->bytes -= first;
 	memmove(s->v, s->v + s->head, left * sizeof(*s->v));
 	s->head = 0;
 	s->n = left;
@@ -118,6 +142,7 @@ int merge_add(struct merge *m, size_t source, const struct event_head *ev)
 	s->v[at] = (struct entry){.time_ns = ev->time_ns, .off = s->nbytes};
 	s->n++;
 	s->nbytes += ev->size;
+	m->bytes += ev->size;
 	m->pending++;
 	return 0;
 }
@@ -128,59 +153,77 @@ void merge_promise(struct merge *m, size_t source, uint64_t ns)
 		m->src[source].promise = ns;
 }
 
-static uint64_t oldest(const struct merge *m, size_t source)
+static uint64_t lowest_promise(const struct merge *m)
+{
+	uint64_t lowest = UINT64_MAX;
+
+	for (size_t i = 0; i < m->nsrc; i++)
+		if (m->src[i].promise < lowest)
+			lowest = m->src[i].promise;
+	return lowest;
+}
+
+bool merge_waits_for(const struct merge *m, size_t source)
+{
+	return m->src[source].promise == lowest_promise(m);
+}
+
+static __uint128_t oldest(const struct merge *m, size_t source)
 {
 	const struct source *s = &m->src[source];
 
-	return s->v[s->head].time_ns;
+	if (source >= m->nsrc || s->head == s->n)
+		return NOTHING;
+	return (__uint128_t)s->v[s->head].time_ns << 64 | source;
 }
 
-static int before(const struct merge *m, size_t a, size_t b)
+/* The winner below a node, all of it played anew. */
+static __uint128_t play_all(struct merge *m, size_t node)
 {
-	uint64_t ta = oldest(m, a), tb = oldest(m, b);
+	__uint128_t a, b;
 
-	return ta != tb ? ta < tb : a < b;
+	if (node >= m->leaves)
+		return oldest(m, node - m->leaves);
+	a = play_all(m, 2 * node);
+	b = play_all(m, 2 * node + 1);
+	m->tree[node] = a < b ? b : a;
+	return a < b ? a : b;
 }
 
-static void sift_down(struct merge *m, size_t n, size_t i)
+/* The winner, `source` having another record than at the last time. */
+static __uint128_t play(struct merge *m, size_t source)
 {
-	for (;;) {
-		size_t child = 2 * i + 1, tmp;
+	__uint128_t winner = oldest(m, source);
 
-		if (child >= n)
-			return;
-		if (child + 1 < n && before(m, m->heap[child + 1], m->heap[child]))
-			child++;
-		if (!before(m, m->heap[child], m->heap[i]))
-			return;
-		tmp = m->heap[i];
-		m->heap[i] = m->heap[child];
-		m->heap[child] = tmp;
-		i = child;
+	for (size_t node = (m->leaves + source) / 2; node; node /= 2) {
+		__uint128_t other = m->tree[node];
+		bool lost = other < winner;
+
+		/* in this form there is no branch, which nobody could predict */
+		m->tree[node] = lost ? winner : other;
+		winner = lost ? other : winner;
 	}
+	return winner;
+}
+
+/* Most records lie on two cache lines, and those of many sources in too many places for the CPU. */
+static void prefetch(const char *record)
+{
+	__builtin_prefetch(record);
+	__builtin_prefetch(record + 64);
 }
 
 int merge_emit(struct merge *m, merge_emit_fn emit, void *ctx)
 {
-	uint64_t safe = UINT64_MAX;
-	size_t n = 0;
+	uint64_t safe = lowest_promise(m);
+	__uint128_t winner = play_all(m, 1);
 	int err = 0;
 
-	for (size_t i = 0; i < m->nsrc; i++) {
-		if (m->src[i].promise < safe)
-			safe = m->src[i].promise;
-		if (m->src[i].head < m->src[i].n)
-			m->heap[n++] = i;
-	}
-	for (size_t i = n; i-- > 0;)
-		sift_down(m, n, i);
-	while (n && !err) {
-		struct source *s = &m->src[m->heap[0]];
-		struct event_head *ev;
+	while (!err && (uint64_t)(winner >> 64) < safe) {
+		size_t source = (size_t)(uint64_t)winner;
+		struct source *s = &m->src[source];
+		struct event_head *ev = (void *)(s->bytes + s->v[s->head].off);
 
-		if (s->v[s->head].time_ns >= safe)
-			break;
-		ev = (void *)(s->bytes + s->v[s->head].off);
 		if (ev->time_ns < m->last) {
 			ev->time_ns = m->last;
 			m->late++;
@@ -188,14 +231,19 @@ int merge_emit(struct merge *m, merge_emit_fn emit, void *ctx)
 		m->last = ev->time_ns;
 		s->head++;
 		m->pending--;
+		if (s->head < s->n)
+			prefetch(s->bytes + s->v[s->head].off);
 		err = emit(ctx, ev);
-		if (s->head == s->n)
-			m->heap[0] = m->heap[--n];
-		sift_down(m, n, 0);
+		winner = play(m, source);
 	}
 	for (size_t i = 0; i < m->nsrc; i++)
-		reclaim(&m->src[i]);
+		reclaim(m, &m->src[i]);
 	return err;
+}
+
+size_t merge_bytes(const struct merge *m)
+{
+	return m->bytes;
 }
 
 size_t merge_pending(const struct merge *m)

@@ -10,6 +10,7 @@
 #ifndef GSCOPE_CAPTURE_MERGE_H
 #define GSCOPE_CAPTURE_MERGE_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -39,6 +40,16 @@ int merge_emit(struct merge *m, merge_emit_fn emit, void *ctx);
 
 /* Records that wait. */
 size_t merge_pending(const struct merge *m);
+
+/*
+ * Bytes of records that are kept. A source that promises nothing new holds up all others, for ever
+ * if it wants: it is for those who add to look here, and to leave their records where they are
+ * while it is too much - except for a source that is waited for, see merge_waits_for().
+ */
+size_t merge_bytes(const struct merge *m);
+
+/* No source has promised less than this one: nothing more passes before it promises more. */
+bool merge_waits_for(const struct merge *m, size_t source);
 
 /* Records that broke their source's promise so far. */
 uint64_t merge_late(const struct merge *m);

@@ -276,6 +276,127 @@ static void survives_many_passes(void)
 	merge_free(m);
 }
 
+#define MANY 20000
+
+struct expected {
+	uint64_t time_ns, source, arrival;
+};
+
+static int by_time(const void *a, const void *b)
+{
+	const struct expected *x = a, *y = b;
+
+	if (x->time_ns != y->time_ns)
+		return x->time_ns < y->time_ns ? -1 : 1;
+	if (x->source != y->source)
+		return x->source < y->source ? -1 : 1;
+	return x->arrival < y->arrival ? -1 : 1;
+}
+
+struct order {
+	const struct expected *want;
+	size_t n, wrong;
+};
+
+static int compare(void *ctx, struct event_head *ev)
+{
+	const struct record *r = (void *)ev;
+	struct order *o = ctx;
+	const struct expected *want = &o->want[o->n++];
+
+	o->wrong += want->time_ns != ev->time_ns || want->source != ev->tid ||
+		    want->arrival != r->tag[0];
+	return 0;
+}
+
+/*
+ * Any number of sources, in bursts and alone, with equal times and silent ones: the order is that of
+ * sorting all of it.
+ */
+static void the_order_is_that_of_sorting(void)
+{
+	static struct expected want[MANY];
+
+	srandom(11);
+	for (size_t sources = 1; sources <= 70; sources += sources < 10 ? 1 : 15) {
+		struct merge *m = merge_new(sources);
+		struct order o = {.want = want};
+		uint64_t now = 0;
+		size_t source = 0;
+
+		for (size_t i = 0; i < MANY; i++) {
+			if (random() % 3 || sources == 1)
+				now += (uint64_t)random() % 3;
+			else
+				source = (size_t)random() % ((sources + 1) / 2);
+			want[i] = (struct expected){now + (uint64_t)random() % 4, source, i};
+			add(m, source, want[i].time_ns, i);
+		}
+		qsort(want, MANY, sizeof(*want), by_time);
+		/* up to a moment that lies between records, and then all of it */
+		promise_all(m, sources, now / 2);
+		CU_ASSERT_EQUAL(merge_emit(m, compare, &o), 0);
+		CU_ASSERT(o.n > 0 && o.n < MANY);
+		CU_ASSERT_TRUE(want[o.n - 1].time_ns < now / 2 && want[o.n].time_ns >= now / 2);
+		promise_all(m, sources, UINT64_MAX);
+		CU_ASSERT_EQUAL(merge_emit(m, compare, &o), 0);
+		CU_ASSERT_EQUAL(o.n, MANY);
+		CU_ASSERT_EQUAL(o.wrong, 0);
+		CU_ASSERT_EQUAL(merge_late(m), 0);
+		CU_ASSERT_EQUAL(merge_bytes(m), 0);
+		merge_free(m);
+	}
+}
+
+static void tells_what_it_holds_and_whom_it_waits_for(void)
+{
+	struct merge *m = merge_new(3);
+	struct seen s = {0};
+
+	CU_ASSERT_EQUAL(merge_bytes(m), 0);
+	CU_ASSERT_TRUE(merge_waits_for(m, 0) && merge_waits_for(m, 1) && merge_waits_for(m, 2));
+	merge_promise(m, 0, 10);
+	merge_promise(m, 2, 20);
+	CU_ASSERT_TRUE(merge_waits_for(m, 1));
+	CU_ASSERT_FALSE(merge_waits_for(m, 0) || merge_waits_for(m, 2));
+	for (uint64_t i = 0; i < 1000; i++)
+		add(m, 2, i, 0);
+	CU_ASSERT_EQUAL(merge_bytes(m), 1000 * (sizeof(struct event_head) + 8));
+	merge_promise(m, 1, 30);
+	CU_ASSERT_TRUE(merge_waits_for(m, 0));
+	CU_ASSERT_EQUAL(merge_emit(m, collect, &s), 0);
+	CU_ASSERT_EQUAL(s.n, 10);
+	promise_all(m, 3, UINT64_MAX);
+	CU_ASSERT_EQUAL(merge_emit(m, collect, &s), 0);
+	CU_ASSERT_EQUAL(merge_bytes(m), 0);
+	merge_free(m);
+}
+
+/* Buffers that grew for once are given up, and grow again. */
+static void survives_bursts_and_quiet(void)
+{
+	struct merge *m = merge_new(2);
+	struct seen s = {0};
+	uint64_t now = 1;
+
+	for (int round = 0; round < 3; round++) {
+		for (uint64_t i = 0; i < 20000; i++)
+			add(m, i % 2, now++, 63);
+		promise_all(m, 2, now);
+		CU_ASSERT_EQUAL(merge_emit(m, collect, &s), 0);
+		for (uint64_t i = 0; i < 20; i++) {
+			add(m, 1, now++, i);
+			promise_all(m, 2, now);
+			CU_ASSERT_EQUAL(merge_emit(m, collect, &s), 0);
+		}
+	}
+	CU_ASSERT_EQUAL(s.n, 3 * 20020);
+	CU_ASSERT_FALSE(s.disorder || s.damage);
+	CU_ASSERT_EQUAL(merge_pending(m), 0);
+	CU_ASSERT_EQUAL(merge_bytes(m), 0);
+	merge_free(m);
+}
+
 static CU_TestInfo tests[] = {
 	{"orders records of several sources", orders_records_of_several_sources},
 	{"repairs disorder inside a source", repairs_disorder_inside_a_source},
@@ -288,6 +409,9 @@ static CU_TestInfo tests[] = {
 	{"the last moment passes, too", the_last_moment_passes_too},
 	{"stops where the callback fails", stops_where_the_callback_fails_and_goes_on},
 	{"survives many passes", survives_many_passes},
+	{"the order is that of sorting", the_order_is_that_of_sorting},
+	{"tells what it holds, whom it waits for", tells_what_it_holds_and_whom_it_waits_for},
+	{"survives bursts and quiet", survives_bursts_and_quiet},
 	CU_TEST_INFO_NULL,
 };
 UNIT_SUITE("capture/merge", tests);
