@@ -12,6 +12,7 @@
 #include "bpf/control.h"
 #include "gscope.skel.h"
 #include "user/base/clock.h"
+#include "user/capture/ring.h"
 
 /*
  * A record is stamped after it got its place, so an empty ring means that whatever comes has a
@@ -20,12 +21,10 @@
  */
 #define SLACK_NS 100000
 
-/* Stops a pass; no error. */
-#define PASS_DONE (-ECANCELED)
-
 struct ring_source {
 	struct drain *d;
-	struct ring *ring;
+	struct ring ring;
+	int fd; /* the programs' */
 	size_t index;
 	unsigned long end; /* the pass takes records up to here */
 	bool empty; /* all of them were taken */
@@ -34,32 +33,23 @@ struct ring_source {
 struct drain {
 	const struct programs *p;
 	struct merge *m;
-	struct ring_buffer *rb;
 	struct ring_source *src;
 	size_t n;
-	int err; /* of the callback */
+	size_t enough; /* bytes the merge may hold before rings are left as they are */
 	struct cpu_state *states; /* of all possible CPUs, as read */
 	uint64_t *lost; /* by CPU and class, as reported */
 	uint64_t missed[LOSS_CLASSES]; /* runs of programs, as reported */
 	uint64_t looked_ns; /* at the losses */
 };
 
-static int on_record(void *ctx, void *data, size_t size)
+static int on_record(void *ctx, const void *data, size_t size)
 {
 	struct ring_source *src = ctx;
 	const struct event_head *ev = data;
 
-	if (size < sizeof(*ev) || ev->size > size || ev->size < sizeof(*ev) || ev->size % 8) {
-		src->d->err = -EBADMSG;
+	if (size < sizeof(*ev) || ev->size > size || ev->size < sizeof(*ev) || ev->size % 8)
 		return -EBADMSG;
-	}
-	src->d->err = merge_add(src->d->m, src->index, ev);
-	if (src->d->err)
-		return src->d->err;
-	/* the ring's position is that of this record until the callback returns; 8: its header */
-	if (ring__consumer_pos(src->ring) + size + 8 >= src->end)
-		return PASS_DONE;
-	return 0;
+	return merge_add(src->d->m, src->index, ev);
 }
 
 size_t drain_rings(const struct programs *p)
@@ -71,29 +61,21 @@ size_t drain_rings(const struct programs *p)
 	return n;
 }
 
-static int add_rings(struct drain *d)
+static int map_rings(struct drain *d)
 {
-	size_t i = 0;
+	struct ring_source *src = d->src;
+	int err = 0;
 
-	for (size_t cpu = 0; cpu < d->p->ncpus; cpu++) {
-		int err, fd = d->p->ring_fds[cpu];
-
-		if (fd < 0)
+	for (size_t cpu = 0; cpu < d->p->ncpus && !err; cpu++) {
+		if (d->p->ring_fds[cpu] < 0)
 			continue;
-		d->src[i] = (struct ring_source){.d = d, .index = i};
-		if (!d->rb) {
-			d->rb = ring_buffer__new(fd, on_record, &d->src[i], NULL);
-			err = d->rb ? 0 : -errno;
-		} else {
-			err = ring_buffer__add(d->rb, fd, on_record, &d->src[i]);
-		}
-		if (err)
-			return err;
-		i++;
+		src->d = d;
+		src->index = (size_t)(src - d->src);
+		src->fd = d->p->ring_fds[cpu];
+		err = ring_map(&src->ring, src->fd, d->p->ring_bytes);
+		src++;
 	}
-	for (i = 0; i < d->n; i++)
-		d->src[i].ring = ring_buffer__ring(d->rb, (unsigned int)i);
-	return 0;
+	return err;
 }
 
 int drain_new(struct drain **out, const struct programs *p, struct merge *m, struct error *e)
@@ -106,12 +88,13 @@ int drain_new(struct drain **out, const struct programs *p, struct merge *m, str
 	d->p = p;
 	d->m = m;
 	d->n = drain_rings(p);
+	d->enough = d->n * p->ring_bytes;
 	d->src = calloc(d->n, sizeof(*d->src));
 	d->states = calloc(p->ncpus, sizeof(*d->states));
 	d->lost = calloc(p->ncpus * LOSS_CLASSES, sizeof(*d->lost));
 	d->looked_ns = now_ns();
 	if (d->src && d->states && d->lost)
-		err = add_rings(d);
+		err = map_rings(d);
 	if (err) {
 		drain_free(d);
 		return error_set(e, EXIT_FAILED, err, "cannot map the ring buffers: %s",
@@ -125,7 +108,8 @@ void drain_free(struct drain *d)
 {
 	if (!d)
 		return;
-	ring_buffer__free(d->rb);
+	for (size_t i = 0; d->src && i < d->n; i++)
+		ring_unmap(&d->src[i].ring);
 	free(d->src);
 	free(d->states);
 	free(d->lost);
@@ -141,27 +125,29 @@ int drain_watch(const struct drain *d, int epoll_fd, uint64_t data)
 	struct epoll_event want = {.events = EPOLLIN | EPOLLET, .data.u64 = data};
 
 	for (size_t i = 0; i < d->n; i++)
-		if (epoll_ctl(epoll_fd, EPOLL_CTL_ADD, ring__map_fd(d->src[i].ring), &want))
+		if (epoll_ctl(epoll_fd, EPOLL_CTL_ADD, d->src[i].fd, &want))
 			return -errno;
 	return 0;
 }
 
 int drain_pass(struct drain *d, struct error *e)
 {
+	bool enough = merge_bytes(d->m) > d->enough;
 	uint64_t begin = now_ns();
 
 	for (size_t i = 0; i < d->n; i++)
-		d->src[i].end = ring__producer_pos(d->src[i].ring);
+		d->src[i].end = ring_end(&d->src[i].ring);
 	for (size_t i = 0; i < d->n; i++) {
 		struct ring_source *src = &d->src[i];
-		int n = 0;
+		int err;
 
-		if (ring__consumer_pos(src->ring) < src->end)
-			n = ring__consume(src->ring);
-		if (n < 0 && n != PASS_DONE)
-			return error_set(e, EXIT_FAILED, n, "cannot read the ring buffers: %s",
-					 n == -ENOMEM ? "out of memory" : strerror(-n));
-		src->empty = ring__consumer_pos(src->ring) >= src->end;
+		src->empty = false;
+		if (enough && !merge_waits_for(d->m, src->index))
+			continue;
+		err = ring_take(&src->ring, src->end, on_record, src, &src->empty);
+		if (err)
+			return error_set(e, EXIT_FAILED, err, "cannot read the ring buffers: %s",
+					 err == -ENOMEM ? "out of memory" : strerror(-err));
 		if (src->empty)
 			merge_promise(d->m, src->index, begin > SLACK_NS ? begin - SLACK_NS : 0);
 	}

@@ -26,8 +26,10 @@ int drain_watch(const struct drain *d, int epoll_fd, uint64_t data);
 
 /*
  * Move into the merge what was in the rings when the pass began, and promise for every ring that
- * could be emptied. A ring whose oldest record is still being written keeps its old promise.
- * Returns 0 or a negative errno.
+ * could be emptied. A ring whose oldest record is still being written keeps its old promise, and
+ * so holds up the merge; the other rings are left as they are once that has as much as fits into
+ * all of them. So memory is bounded by their size, and what is too much becomes a loss, and is
+ * counted. Returns 0 or a negative errno.
  */
 int drain_pass(struct drain *d, struct error *e);
 
