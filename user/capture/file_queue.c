@@ -32,6 +32,9 @@ struct file_queue {
 	uint64_t pushed, done; /* chunks; v[pushed % CHUNKS] is the one that is filled */
 	bool stop;
 	struct error why; /* of err */
+	/* buffers nobody uses; the one that was used last is taken first, as caches still have it */
+	char *spare[CHUNKS];
+	size_t spares;
 	/* written by whoever compresses, read by both */
 	atomic_int err;
 	_Atomic uint64_t bytes;
@@ -104,6 +107,7 @@ static void *work(void *arg)
 		pthread_mutex_unlock(&q->lock);
 		pack(q, &q->v[q->done % CHUNKS]);
 		pthread_mutex_lock(&q->lock);
+		q->spare[q->spares++] = q->v[q->done % CHUNKS].raw;
 		q->done++;
 		pthread_cond_signal(&q->progress);
 	}
@@ -141,14 +145,15 @@ int file_queue_new(struct file_queue **out, int fd, struct error *e)
 		     !ZSTD_isError(
 			     ZSTD_CCtx_setParameter(q->zstd, ZSTD_c_compressionLevel, ZSTD_LEVEL));
 	}
-	for (int i = 0; i < CHUNKS && ok; i++) {
-		q->v[i].raw = malloc(CHUNK_RAW_TARGET);
-		ok = q->v[i].raw != NULL;
+	for (; ok && q->spares < CHUNKS; q->spares += ok) {
+		q->spare[q->spares] = malloc(CHUNK_RAW_TARGET);
+		ok = q->spare[q->spares] != NULL;
 	}
 	if (!ok) {
 		file_queue_free(q);
 		return error_set(e, EXIT_FAILED, -ENOMEM, "out of memory");
 	}
+	q->v[0].raw = q->spare[--q->spares];
 	start_thread(q);
 	*out = q;
 	return 0;
@@ -167,21 +172,22 @@ struct file_chunk *file_queue_chunk(struct file_queue *q)
 
 void file_queue_push(struct file_queue *q)
 {
-	uint32_t number = file_queue_chunk(q)->h.number;
+	struct file_chunk *c = file_queue_chunk(q), *next;
 
 	if (!q->threaded) {
-		pack(q, file_queue_chunk(q));
-		q->pushed++;
-		q->done++;
-	} else {
-		pthread_mutex_lock(&q->lock);
-		q->pushed++;
-		pthread_cond_signal(&q->work);
-		while (q->pushed - q->done == CHUNKS)
-			pthread_cond_wait(&q->progress, &q->lock);
-		pthread_mutex_unlock(&q->lock);
+		pack(q, c);
+		c->h = (struct chunk_header){.number = c->h.number + 1};
+		return;
 	}
-	file_queue_chunk(q)->h = (struct chunk_header){.number = number + 1};
+	pthread_mutex_lock(&q->lock);
+	q->pushed++;
+	pthread_cond_signal(&q->work);
+	while (!q->spares)
+		pthread_cond_wait(&q->progress, &q->lock);
+	next = file_queue_chunk(q);
+	next->raw = q->spare[--q->spares];
+	next->h = (struct chunk_header){.number = c->h.number + 1};
+	pthread_mutex_unlock(&q->lock);
 }
 
 void file_queue_settle(struct file_queue *q)
@@ -226,8 +232,9 @@ void file_queue_free(struct file_queue *q)
 	pthread_cond_destroy(&q->work);
 	pthread_cond_destroy(&q->progress);
 	pthread_mutex_destroy(&q->lock);
-	for (int i = 0; i < CHUNKS; i++)
-		free(q->v[i].raw);
+	free(file_queue_chunk(q)->raw);
+	while (q->spares)
+		free(q->spare[--q->spares]);
 	ZSTD_freeCCtx(q->zstd);
 	free(q->packed);
 	free(q);
