@@ -11,6 +11,9 @@
 /* Buffers of a source below this stay, whether they are needed or not. */
 #define KEEP_BYTES (1U << 20)
 
+/* Others go when they were too large so many times in a row: the memory comes at a price. */
+#define QUIET 100
+
 /* Where a record of a source is, sorted by time. */
 struct entry {
 	uint64_t time_ns;
@@ -22,6 +25,7 @@ struct source {
 	size_t head, n, room;
 	char *bytes;
 	size_t nbytes, bytes_room;
+	unsigned int quiet; /* times in a row in which most of the room was not needed */
 	uint64_t promise;
 };
 
@@ -98,8 +102,9 @@ static void reclaim(struct merge *m, struct source *s)
 		return;
 	if (!left) {
 		m->bytes -= s->nbytes;
+		s->quiet = s->nbytes < s->bytes_room / 8 ? s->quiet + 1 : 0;
 		/* one long pause must not cost its memory for ever */
-		if (s->bytes_room > KEEP_BYTES && s->nbytes < s->bytes_room / 8) {
+		if (s->bytes_room > KEEP_BYTES && s->quiet >= QUIET) {
 			free(s->bytes);
 			free(s->v);
 			s->bytes = NULL;

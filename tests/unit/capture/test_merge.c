@@ -384,13 +384,13 @@ static void survives_bursts_and_quiet(void)
 			add(m, i % 2, now++, 63);
 		promise_all(m, 2, now);
 		CU_ASSERT_EQUAL(merge_emit(m, collect, &s), 0);
-		for (uint64_t i = 0; i < 20; i++) {
-			add(m, 1, now++, i);
+		for (uint64_t i = 0; i < 250; i++) {
+			add(m, i % 2, now++, i);
 			promise_all(m, 2, now);
 			CU_ASSERT_EQUAL(merge_emit(m, collect, &s), 0);
 		}
 	}
-	CU_ASSERT_EQUAL(s.n, 3 * 20020);
+	CU_ASSERT_EQUAL(s.n, 3 * 20250);
 	CU_ASSERT_FALSE(s.disorder || s.damage);
 	CU_ASSERT_EQUAL(merge_pending(m), 0);
 	CU_ASSERT_EQUAL(merge_bytes(m), 0);
