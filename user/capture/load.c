@@ -22,8 +22,17 @@
 #define UPROBE_MULTI 48
 
 #define RING_MIN (64UL << 10)
+#define RING_MAX (1UL << 30)
 #define DEFAULT_RECORDS 500000UL /* per second */
 #define RECORD_BYTES 88UL /* of the most frequent ones, with the ring's own header */
+#define RING_BUSY (4UL << 20) /* what one CPU alone, at its limit of 1 in 1 us, fills in 47 ms */
+#define MEMORY_PART 32 /* of the machine's memory, all rings together, unless asked for more */
+
+/*
+ * Bytes put into a ring between two wake-ups of the collector, at most: so much is still in the
+ * cache of a CPU when it is taken out.
+ */
+#define WAKE_MAX (512UL << 10)
 
 /* Show what libbpf has to say only to those who look for a bug. */
 static int print_libbpf(enum libbpf_print_level level, const char *fmt, va_list args)
@@ -33,16 +42,26 @@ static int print_libbpf(enum libbpf_print_level level, const char *fmt, va_list 
 	return vfprintf(stderr, fmt, args);
 }
 
-uint64_t ring_size(uint64_t total, size_t cpus)
+uint64_t ring_size(uint64_t total, size_t cpus, uint64_t memory)
 {
 	uint64_t share, size = RING_MIN;
 
-	if (!total)
-		total = DEFAULT_RECORDS * RECORD_BYTES;
 	share = (total + cpus - 1) / cpus;
-	while (size < share && size < 1UL << 30)
+	if (!total) {
+		share = (DEFAULT_RECORDS * RECORD_BYTES + cpus - 1) / cpus;
+		if (share < RING_BUSY)
+			share = RING_BUSY;
+	}
+	while (size < share && size < RING_MAX)
 		size *= 2;
+	while (!total && size > RING_MIN && size > memory / MEMORY_PART / cpus)
+		size /= 2;
 	return size;
+}
+
+static uint64_t machine_memory(void)
+{
+	return (uint64_t)sysconf(_SC_PHYS_PAGES) * (uint64_t)sysconf(_SC_PAGESIZE);
 }
 
 static bool has_capability(cap_t caps, cap_value_t cap)
@@ -216,7 +235,7 @@ static int prepare(struct programs *p, const struct load_options *opt, struct er
 				 "cannot tell how many CPUs there are: %s", strerror(-cpus));
 	p->ncpus = (size_t)cpus;
 	online = (size_t)sysconf(_SC_NPROCESSORS_ONLN);
-	p->ring_bytes = ring_size(opt->buffer_bytes, online ? online : p->ncpus);
+	p->ring_bytes = ring_size(opt->buffer_bytes, online ? online : p->ncpus, machine_memory());
 	p->ring_fds = malloc(p->ncpus * sizeof(*p->ring_fds));
 	if (!p->ring_fds)
 		return error_set(e, EXIT_FAILED, -ENOMEM, "out of memory");
@@ -239,7 +258,8 @@ static int prepare(struct programs *p, const struct load_options *opt, struct er
 	p->skel->rodata->exit_has_last = tracepoint_args(btf, "sched_process_exit") >= 2;
 	btf__free(btf);
 	p->skel->rodata->system_wide = opt->system_wide;
-	p->skel->rodata->wake_bytes = (uint32_t)(p->ring_bytes / 8);
+	p->skel->rodata->wake_bytes =
+		(uint32_t)(p->ring_bytes / 8 < WAKE_MAX ? p->ring_bytes / 8 : WAKE_MAX);
 
 	err = bpf_map__set_max_entries(p->skel->maps.rings, (uint32_t)p->ncpus);
 	if (!err && opt->sites)

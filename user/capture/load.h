@@ -41,8 +41,9 @@ bool programs_is_tracepoint(const struct bpf_program *prog);
 
 /*
  * Size of one ring for `cpus` CPUs: a power of two not less than 64 KiB. `total` bytes are
- * shared out, rounded up; 0 asks for a second of 500,000 records on the whole machine.
+ * shared out, rounded up; 0 asks for a second of 500,000 records on the whole machine, and for
+ * 4 MiB at least, as far as `memory`, the bytes of the machine, is 32 times what all rings are.
  */
-uint64_t ring_size(uint64_t total, size_t cpus);
+uint64_t ring_size(uint64_t total, size_t cpus, uint64_t memory);
 
 #endif

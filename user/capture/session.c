@@ -5,11 +5,13 @@
 #include <errno.h>
 #include <string.h>
 #include <sys/epoll.h>
+#include <sys/resource.h>
 
 #include "user/base/clock.h"
 
 #define WAIT_NS 50000000 /* the longest a record waits in a ring */
 #define COUNT_NS 300000000 /* how long run times are counted: counting costs, too */
+#define NICER 5 /* than whatever keeps the CPUs busy, targets for one: their records wait for us */
 
 struct loss_report {
 	struct capture_session *s;
@@ -36,22 +38,30 @@ static int look_at_heaps(struct capture_session *s, struct error *e)
 	return err;
 }
 
+static int look_at_losses(struct capture_session *s, struct error *e)
+{
+	struct loss_report report = {s, e};
+	int err = drain_losses(s->drain, report_loss, &report);
+
+	s->losses_ns = now_ns();
+	return err && err != -ENOMEM ?
+		       error_set(e, EXIT_FAILED, err, "cannot read the loss counters: %s",
+				 strerror(-err)) :
+		       err;
+}
+
 /* Rings -> merge -> file, and what was lost meanwhile. */
 static int move(struct capture_session *s, struct error *e)
 {
-	struct loss_report report = {s, e};
 	int err = drain_pass(s->drain, e);
 
 	if (!err)
 		err = session_pass_inline(s, false, e);
+	/* which takes some twenty system calls, and not many records may come between two passes */
+	if (!err && now_ns() - s->losses_ns >= WAIT_NS)
+		err = look_at_losses(s, e);
 	if (err)
 		return err;
-	err = drain_losses(s->drain, report_loss, &report);
-	if (err)
-		return err == -ENOMEM ?
-			       err :
-			       error_set(e, EXIT_FAILED, err, "cannot read the loss counters: %s",
-					 strerror(-err));
 	merge_promise(s->merge, s->own.source, now_ns());
 	return merge_emit(s->merge, stage_record, &s->stage);
 }
@@ -159,6 +169,8 @@ static int finish(struct capture_session *s, struct error *e)
 	while (!err && !drain_empty(s->drain));
 	if (!err)
 		err = session_pass_inline(s, true, e);
+	if (!err)
+		err = look_at_losses(s, e);
 	if (err)
 		return err;
 	for (size_t i = 0; i <= s->own.source; i++)
@@ -172,11 +184,22 @@ static int finish(struct capture_session *s, struct error *e)
 	return err ? err : write_end(s, e);
 }
 
+/*
+ * By the nice value, which is a share and not a right of way. Whoever may not do it has the rings
+ * absorb more.
+ */
+static void go_ahead(struct capture_session *s)
+{
+	s->nice = getpriority(PRIO_PROCESS, 0);
+	setpriority(PRIO_PROCESS, 0, s->nice - NICER);
+}
+
 int capture_session_run(struct capture_session *s, struct capture_writer *w, struct error *e)
 {
 	uint64_t since;
 	int err;
 
+	go_ahead(s);
 	s->stage.w = w;
 	s->stage.e = e;
 	s->stage.until_ns = UINT64_MAX;
@@ -198,5 +221,6 @@ int capture_session_run(struct capture_session *s, struct capture_writer *w, str
 	s->result.events = s->stage.events;
 	s->result.lost = s->stage.lost;
 	progress_clear(&s->progress);
+	setpriority(PRIO_PROCESS, 0, s->nice);
 	return err;
 }

@@ -27,7 +27,7 @@ struct capture_options {
 	unsigned int sample_rate; /* Hz; 0: SAMPLE_RATE */
 	bool threads_do; /* trace the threads of a process that takes no probes, and say so */
 	uint64_t duration_ns; /* from the moment everything is attached; 0: until stopped */
-	uint64_t buffer_bytes; /* of all rings together; 0: about a second's worth */
+	uint64_t buffer_bytes; /* of all rings together; 0: see ring_size() */
 	const volatile sig_atomic_t
 		*stop; /* ends the capture when it becomes non-zero; may be NULL */
 	FILE *progress; /* a terminal for the progress line, or NULL */

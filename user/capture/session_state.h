@@ -39,6 +39,8 @@ struct capture_session {
 	uint64_t inline_ns; /* when their rings were emptied */
 	uint64_t heaps_ns; /* when they were looked at */
 	uint64_t moved_ns; /* when the rings were emptied */
+	uint64_t losses_ns; /* when their losses were looked at */
+	int nice; /* the caller's nice value */
 	struct progress progress;
 	struct capture_result result;
 	uint32_t sites; /* of all targets */

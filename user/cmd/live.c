@@ -37,7 +37,7 @@ static const struct argp_option options[] = {
 	 0},
 	{"buffer", 'B', "SIZE", 0,
 	 "memory for events under way, all CPUs together: 64M, 1G (default: one second at 500,000 "
-	 "events/s)",
+	 "events/s, 4M per CPU at least)",
 	 0},
 	{"verbose", 'v', NULL, 0, "say first what was found out about each process, and how", 0},
 	{0},

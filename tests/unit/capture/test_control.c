@@ -190,14 +190,27 @@ static void stack_ids_tell_stacks_apart(void)
 
 static void rings_share_out_the_buffer(void)
 {
-	CU_ASSERT_EQUAL(ring_size(64 << 20, 2), 32 << 20);
-	CU_ASSERT_EQUAL(ring_size((64 << 20) + 1, 2), 64 << 20);
-	CU_ASSERT_EQUAL(ring_size(1, 128), 64 << 10);
-	/* the default takes half a million records, whatever the number of CPUs */
-	for (size_t cpus = 1; cpus <= 512; cpus *= 2)
-		CU_ASSERT_TRUE(ring_size(0, cpus) * cpus >= 500000 * 80);
+	const uint64_t much = 1ULL << 40, little = 1ULL << 30;
+
+	CU_ASSERT_EQUAL(ring_size(64 << 20, 2, much), 32 << 20);
+	CU_ASSERT_EQUAL(ring_size((64 << 20) + 1, 2, much), 64 << 20);
+	CU_ASSERT_EQUAL(ring_size(1, 128, much), 64 << 10);
+	for (size_t cpus = 1; cpus <= 4096; cpus++) {
+		uint64_t size = ring_size(0, cpus, much);
+
+		CU_ASSERT_EQUAL(size & (size - 1), 0);
+		/* half a million records, whatever the number of CPUs, and 40 ms of a busy one */
+		CU_ASSERT_TRUE(size * cpus >= 500000 * 80);
+		CU_ASSERT_TRUE(size >= 40000 * 88);
+		CU_ASSERT_TRUE(size * cpus <= 2 * 500000 * 88 || size == 4 << 20);
+		/* no more than a small machine can spare, unless it is asked for */
+		size = ring_size(0, cpus, little);
+		CU_ASSERT_EQUAL(size & (size - 1), 0);
+		CU_ASSERT_TRUE(size * cpus <= little / 32 || size == 64 << 10);
+		CU_ASSERT_TRUE(ring_size(256 << 20, cpus, little) * cpus >= 256 << 20);
+	}
 	/* larger than any ring can be */
-	CU_ASSERT_EQUAL(ring_size(1ULL << 40, 2), 1 << 30);
+	CU_ASSERT_EQUAL(ring_size(1ULL << 40, 2, much), 1 << 30);
 }
 
 static void reads_the_stat_of_odd_names(void)
