@@ -176,6 +176,24 @@ struct user_string {
 
 #define USER_MAX_LABELS 8 /* as many as one bucket of a map had; the others are left out */
 
+/*
+ * Stacks are walked of goroutines for which stack_choice() is below the limit in force: the same ones
+ * as long as they live, and so are those created meanwhile. Ids follow each other, and what this
+ * makes of them is spread evenly.
+ */
+#define STACKS_OF_ALL (1ULL << 32)
+
+static inline __u64 stack_choice(__u64 goid)
+{
+	return goid * 0x9e3779b97f4a7c15ULL >> 32;
+}
+
+/* For one goroutine in `n`; 0: none. */
+static inline __u64 stack_limit_of(__u32 n)
+{
+	return n ? (STACKS_OF_ALL + n - 1) / n : 0;
+}
+
 /* A stack's id: begin with the tgid, add every pc, finish; never 0. */
 static inline __u64 stack_id_begin(__u32 tgid)
 {

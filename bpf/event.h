@@ -52,6 +52,7 @@ enum event_type {
 	EV_PROCESS = 77, /* struct ev_process: a traced process without goroutines */
 	EV_SNAP_GC = 78, /* struct ev_snap_gc: the garbage collector at attach */
 	EV_HEAP = 79, /* struct ev_heap: the size of the heap has changed */
+	EV_SHED = 80, /* struct ev_shed: what is left out, to stay within a budget or as asked */
 	EV_INLINE = 81, /* struct ev_inline: how the inline engine did, at the end */
 };
 #define EV_USER_END (EV_INLINE + 1) /* behind the last one */
@@ -215,6 +216,8 @@ _Static_assert(sizeof(struct ev_go_create) == 88, "ev_go_create");
  * own yet; the collector decides and clears the flag.
  */
 #define STACK_MAYBE_CALLER 2U
+/* Stacks of this goroutine are not walked: the one frame only tells how a GO_YIELD came about. */
+#define STACK_LEFT_OUT 4U
 
 struct ev_stack {
 	struct event_head h;
@@ -541,5 +544,33 @@ struct ev_inline {
 	__u64 clock_ns; /* what the records' times may be off */
 };
 _Static_assert(sizeof(struct ev_inline) == 64, "ev_inline");
+
+/* Each leaves out what the one before does, too. */
+enum shed_level {
+	SHED_NOTHING,
+	SHED_STACKS, /* stacks of goroutines, but for those in samples */
+	SHED_WINDOWS, /* the probes are there only now and then */
+	SHED_KERNEL, /* never: threads and system calls are left */
+	SHED_LEVELS
+};
+
+enum shed_what {
+	SHED_ASKED = 1, /* at the beginning: budget, stacks */
+	SHED_STEP = 2, /* another level */
+	SHED_PROBES_OFF = 3, /* what goroutines do is not seen from here on, */
+	SHED_PROBES_ON = 4, /* and is again */
+	SHED_SUMMARY = 5, /* at the end: the overhead of all the time since the last step */
+};
+
+/* All targets together. Shares are millionths of the CPU time they use without what tracing adds. */
+struct ev_shed {
+	struct event_head h; /* tid 0 */
+	__u32 what; /* enum shed_what */
+	__u32 stacks; /* of one goroutine in so many, as asked for; 0: none */
+	__u32 from, to; /* enum shed_level */
+	__u64 overhead; /* as measured before the step */
+	__u64 budget; /* 0: none */
+};
+_Static_assert(sizeof(struct ev_shed) == 48, "ev_shed");
 
 #endif

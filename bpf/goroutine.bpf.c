@@ -92,7 +92,8 @@ static __always_inline int go_emit_syscall(const struct hit *h, struct walk *w)
 	ev->old_status = GO_RUNNING;
 	ev->new_status = GO_SYSCALL;
 	w->before = ev->h.time_ns;
-	ev->stack = stack_send(w);
+	if (stack_wanted(h->cfg, &h->g))
+		ev->stack = stack_send(w);
 	event_submit(ev, sizeof(*ev));
 	return 0;
 }
@@ -114,6 +115,10 @@ static __noinline int go_yield(struct pt_regs *ctx, __u64 cookie)
 
 	if (!hit_change(&h, ctx, cookie))
 		return 0;
+	/* by its leaf a yield that was asked for is told from a preemption */
+	if (cookie_kind(cookie) == GO_YIELD && !stack_wanted(h.cfg, &h.g))
+		return go_emit(&h, old_status(&h, ctx), new_status(&h, ctx),
+			       leaf_stack(h.cfg, &h.g, h.id));
 	return go_emit(&h, old_status(&h, ctx), new_status(&h, ctx),
 		       sched_stack(h.cfg, &h.g, h.id, true));
 }
@@ -213,7 +218,7 @@ static __noinline int go_ready(struct pt_regs *ctx, __u64 cookie)
 	changed = new_status(&h, ctx);
 	if (cookie_reading(cookie) == READ_WORKER && h.cfg->p_worker_mode != NO_OFFSET)
 		bpf_probe_read_user(&worker, 1, (void *)(h.p + h.cfg->p_worker_mode));
-	stack = actor_stack(&h, ctx);
+	stack = stack_limit ? actor_stack(&h, ctx) : 0;
 	slot = cookie_slot(h.cookie);
 	if (slot != COOKIE_NO_SLOT &&
 	    bpf_probe_read_user(&skip, sizeof(skip), (void *)(ctx->sp + slot)))
@@ -298,7 +303,7 @@ static __always_inline int on_create(struct hit *h, struct pt_regs *ctx, __u8 ol
 	__u64 goid, stack;
 
 	goid = has_goid ? g_word(&h->g, h->cfg->g_goid) : next_goid(h);
-	stack = actor_stack(h, ctx);
+	stack = stack_limit ? actor_stack(h, ctx) : 0;
 	ev = (void *)go_reserve(h, sizeof(*ev));
 	if (!ev)
 		return 0;

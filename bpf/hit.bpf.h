@@ -46,7 +46,10 @@ struct hit {
 	__u64 curg, p; /* m.curg, m.p */
 };
 
-/* Count it. False: not our process, but one that shares the text, like a vfork child. */
+/*
+ * Count it. False: not our process, but one that shares the text, like a vfork child; or probes
+ * rest.
+ */
 static __always_inline bool hit_enter(struct hit *h, __u64 cookie)
 {
 	__u32 tgid, site = cookie_site(cookie);
@@ -61,7 +64,7 @@ static __always_inline bool hit_enter(struct hit *h, __u64 cookie)
 	hits = bpf_map_lookup_elem(&site_hits, &site);
 	if (hits)
 		__sync_fetch_and_add(hits, 1);
-	return true;
+	return !probes_rest;
 }
 
 /* What is in an m. False, and the loss counted: it cannot be read. */
@@ -116,6 +119,8 @@ static __always_inline __u64 own_stack(struct hit *h, struct pt_regs *ctx)
 {
 	struct walk w;
 
+	if (!stack_wanted(h->cfg, &h->g))
+		return 0;
 	walk_begin(&w, h->cfg, &h->g, h->id);
 	w.pc = ctx->ip + 1;
 	w.bp = ctx->bp;

@@ -21,6 +21,12 @@ const volatile bool system_wide __weak = false;
 /* Bytes put into a ring between two wake-ups of the collector. */
 const volatile __u32 wake_bytes __weak = 0;
 
+/* Whose stacks are walked (stack_choice()); the collector changes it while the programs run. */
+volatile __u64 stack_limit __weak = STACKS_OF_ALL;
+
+/* Hits of probes are counted and nothing else: they are about to be taken away, or coming. */
+volatile bool probes_rest __weak = false;
+
 /* tgid -> what is known of it; no entry: not traced. */
 struct {
 	__uint(type, BPF_MAP_TYPE_HASH);

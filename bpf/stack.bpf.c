@@ -292,6 +292,8 @@ static __always_inline __u64 walk_and_send(const struct walk *w, const struct na
 	if (native) {
 		walk_above(s, native);
 	} else {
+		if (!hi)
+			s->flags = STACK_LEFT_OUT;
 		push(s, w->pc);
 		if (w->caller) {
 			push(s, w->caller);

@@ -46,6 +46,12 @@ __u64 stack_send(struct walk *w);
 /* The same with the frames of that in front: the leaf's, and those that frame pointers lead to. */
 __u64 stack_send_native(struct native_walk *w);
 
+/* Whether the stacks of goroutine `gp` are walked. */
+static __always_inline bool stack_wanted(const struct target_cfg *cfg, const struct g_head *gp)
+{
+	return stack_choice(g_word(gp, cfg->g_goid)) < stack_limit;
+}
+
 static __always_inline void walk_begin(struct walk *w, const struct target_cfg *cfg,
 				       const struct g_head *gp, __u64 id)
 {
@@ -64,6 +70,8 @@ static __always_inline __u64 sched_stack(const struct target_cfg *cfg, const str
 {
 	struct walk w;
 
+	if (!stack_wanted(cfg, gp))
+		return 0;
 	walk_begin(&w, cfg, gp, id);
 	if (!w.pc)
 		return 0;
@@ -71,6 +79,17 @@ static __always_inline __u64 sched_stack(const struct target_cfg *cfg, const str
 	if (maybe_in_prologue)
 		w.caller = read_word(g_word(gp, cfg->g_sched_sp));
 	return stack_send(&w);
+}
+
+/* Where that one stopped, and no frame above: nothing is read. STACK_LEFT_OUT tells so. */
+static __always_inline __u64 leaf_stack(const struct target_cfg *cfg, const struct g_head *gp,
+					__u64 id)
+{
+	struct walk w;
+
+	walk_begin(&w, cfg, gp, id);
+	w.lo = w.hi = 0;
+	return w.pc ? stack_send(&w) : 0;
 }
 
 /*
@@ -108,6 +127,8 @@ static __always_inline __u64 syscall_stack(const struct target_cfg *cfg, const s
 {
 	struct walk w;
 
+	if (!stack_wanted(cfg, gp))
+		return 0;
 	return syscall_walk(&w, cfg, gp, bp, id) ? stack_send(&w) : 0;
 }
 

@@ -20,6 +20,8 @@ static __always_inline __u64 goroutine_stack(const bool typed, const struct targ
 {
 	struct native_walk w;
 
+	if (!stack_wanted(cfg, gp))
+		return 0;
 	w.bp = FIELD(typed, regs, bp);
 	if (!syscall_walk(&w.go, cfg, gp, w.bp, id))
 		return 0;

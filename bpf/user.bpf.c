@@ -125,6 +125,8 @@ static __always_inline __u64 caller_stack(const struct hit *h, const struct pt_r
 {
 	struct walk w;
 
+	if (!stack_wanted(h->cfg, &h->g))
+		return 0;
 	walk_begin(&w, h->cfg, &h->g, h->id);
 	w.pc = read_word(ctx->sp);
 	w.bp = ctx->bp;

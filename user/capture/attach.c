@@ -41,7 +41,8 @@ void links_cut(struct links *l, size_t n)
 
 void links_close(struct links *l)
 {
-	links_cut(l, 0);
+	for (size_t i = 0; i < l->n; i++)
+		bpf_link__destroy(l->v[i]);
 	free(l->v);
 	*l = (struct links){0};
 }

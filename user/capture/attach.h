@@ -39,7 +39,7 @@ int attach_empty(struct links *l, const struct programs *p, uint64_t file_off);
 /* Add `link`; -ENOMEM: it was destroyed. */
 int links_keep(struct links *l, struct bpf_link *link);
 
-/* Detach all but the first `n`, the last one first; all. */
+/* Detach all but the first `n`, the last one first; all, from the first, of the busiest probes, on. */
 void links_cut(struct links *l, size_t n);
 void links_close(struct links *l);
 

@@ -85,6 +85,20 @@ uint64_t cost_of_trap(const struct programs *p)
 	return n ? rounds[n / 2] : 0;
 }
 
+uint64_t cost_of_traced(const struct run_time *before, const struct run_time *after, uint64_t mine,
+			uint64_t filter_ns)
+{
+	uint64_t runs = after->runs - before->runs;
+	uint64_t ns = after->ns - before->ns, others;
+
+	if (mine > runs)
+		mine = runs;
+	if (!mine)
+		return 0;
+	others = (runs - mine) * filter_ns;
+	return others < ns ? (ns - others) / mine : ns / runs;
+}
+
 int cost_count_begin(void)
 {
 	int fd = bpf_enable_stats(BPF_STATS_RUN_TIME);

@@ -24,6 +24,13 @@ struct run_times {
 	struct run_time trace; /* tracepoint programs */
 };
 
+/*
+ * Mean run time for traced tasks of programs that ran for those `mine` times: what others took is
+ * what filtering takes. 0: not known.
+ */
+uint64_t cost_of_traced(const struct run_time *before, const struct run_time *after, uint64_t mine,
+			uint64_t filter_ns);
+
 /* Tell the kernel to count: an fd that ends it when closed, or a negative errno. */
 int cost_count_begin(void);
 

@@ -161,6 +161,14 @@ static bool site_valid(const struct event_head *h)
 	       IS_STRING(ev->func);
 }
 
+static bool shed_valid(const struct event_head *h)
+{
+	const struct ev_shed *ev = (const void *)h;
+
+	return ev->what >= SHED_ASKED && ev->what <= SHED_SUMMARY && ev->from < SHED_LEVELS &&
+	       ev->to < SHED_LEVELS;
+}
+
 static bool end_valid(const struct event_head *h)
 {
 	const struct ev_end *ev = (const void *)h;
@@ -200,6 +208,7 @@ static const struct event_shape shapes[] = {
 	[EV_SNAP_GC]   = {"snap_gc", sizeof(struct ev_snap_gc), false, NULL},
 	[EV_HEAP]      = {"heap", sizeof(struct ev_heap), false, NULL},
 	[EV_INLINE]    = {"inline", sizeof(struct ev_inline), false, NULL},
+	[EV_SHED]      = {"shed", sizeof(struct ev_shed), false, shed_valid},
 };
 /* clang-format on */
 

@@ -103,6 +103,8 @@ static int loop(struct capture_session *s, struct error *e)
 		int n;
 
 		err = look_at_heaps(s, e);
+		if (!err)
+			err = session_guard_tick(s, e);
 		if (err)
 			return err;
 
@@ -154,6 +156,8 @@ static int write_end(struct capture_session *s, struct error *e)
 		err = stage_write(&s->stage, &cost.h);
 	if (!err)
 		err = session_write_inline(s, now);
+	if (!err)
+		err = session_write_shed(s, &cost);
 	if (!err)
 		err = stage_write(&s->stage, &end.h);
 	return err ? err : capture_writer_flush(s->stage.w, e);
@@ -209,10 +213,14 @@ int capture_session_run(struct capture_session *s, struct capture_writer *w, str
 		err = session_record_beginning(s, since, e);
 	if (!err) {
 		s->result.begin_ns = now_ns();
-		session_count_begin(s);
-		err = loop(s, e);
+		err = session_guard_begin(s, e);
+		if (!err && !s->guarded)
+			session_count_begin(s);
+		if (!err)
+			err = loop(s, e);
 	}
 	session_count_end(s);
+	session_guard_end(s);
 	session_detach(s);
 	if (!err)
 		err = finish(s, e);

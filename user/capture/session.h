@@ -25,6 +25,9 @@ struct capture_options {
 	bool inlined; /* redirect calls where that can be done, instead of probing them */
 	bool full; /* level "full": CPU samples, and the sites that only it asks for */
 	unsigned int sample_rate; /* Hz; 0: SAMPLE_RATE */
+	bool no_stacks; /* of goroutines; CPU samples have theirs */
+	uint32_t sample_goroutines; /* stacks of one in so many only; 0, 1: of all */
+	uint32_t max_overhead; /* budget, in millionths: user/capture/guard.h; 0: no limit */
 	bool threads_do; /* trace the threads of a process that takes no probes, and say so */
 	uint64_t duration_ns; /* from the moment everything is attached; 0: until stopped */
 	uint64_t buffer_bytes; /* of all rings together; 0: see ring_size() */
@@ -39,6 +42,8 @@ struct capture_result {
 	uint64_t begin_ns, end_ns; /* CLOCK_MONOTONIC; the time in which everything was attached */
 	uint64_t events; /* records taken from the rings */
 	uint64_t lost;
+	enum shed_level shed; /* the most that was left out to keep the budget */
+	uint64_t probe_overhead; /* of probes over all the time, in millionths; 0: not measured */
 };
 
 struct capture_session;

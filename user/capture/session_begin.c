@@ -136,7 +136,7 @@ static int record_goroutines(struct capture_session *s, size_t i, struct error *
 
 int session_record_beginning(struct capture_session *s, uint64_t since, struct error *e)
 {
-	int err = 0;
+	int err = session_record_asked(s, since, e);
 
 	for (size_t i = 0; i < s->opt.ntargets && !err; i++)
 		err = record_identity(s, i, since, e);

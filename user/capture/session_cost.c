@@ -46,27 +46,27 @@ void session_count_end(struct capture_session *s)
 	s->counted_traces = s->stage.traces + s->stage.lost_traces;
 }
 
-/* Mean run time for traced tasks: what others took is what filtering takes. */
-static uint64_t trace_run_ns(const struct capture_session *s)
-{
-	uint64_t runs = s->counted.trace.runs - s->before.trace.runs;
-	uint64_t ns = s->counted.trace.ns - s->before.trace.ns;
-	uint64_t mine = s->counted_traces < runs ? s->counted_traces : runs;
-	uint64_t others = (runs - mine) * s->filter_ns;
-
-	if (!mine)
-		return 0;
-	return others < ns ? (ns - others) / mine : ns / runs;
-}
-
 struct ev_cost session_cost(const struct capture_session *s, uint64_t time_ns, uint64_t hits)
 {
+	const struct meter *m = &s->meter;
+
+	/* what a hit or run takes changes with what is left out: the mean of all the time */
+	if (s->guarded)
+		return (struct ev_cost){
+			.h = {.time_ns = time_ns, .type = EV_COST, .size = sizeof(struct ev_cost)},
+			.probe_hits = hits,
+			.trap_ns = s->trap_ns,
+			.probe_run_ns = m->all_hits ? m->probe_runs_ns / m->all_hits : 0,
+			.trace_hits = s->stage.traces + s->stage.lost_traces,
+			.trace_run_ns = m->all_events ? m->trace_runs_ns / m->all_events : 0,
+		};
 	return (struct ev_cost){
 		.h = {.time_ns = time_ns, .type = EV_COST, .size = sizeof(struct ev_cost)},
 		.probe_hits = hits,
 		.trap_ns = s->trap_ns,
 		.probe_run_ns = (uint64_t)mean(&s->before.probes, &s->counted.probes),
 		.trace_hits = s->stage.traces + s->stage.lost_traces,
-		.trace_run_ns = trace_run_ns(s),
+		.trace_run_ns = cost_of_traced(&s->before.trace, &s->counted.trace,
+					       s->counted_traces, s->filter_ns),
 	};
 }

@@ -197,6 +197,7 @@ int capture_session_open(struct capture_session **out, const struct capture_opti
 	if (!err) {
 		size_t rings = drain_rings(s->programs);
 
+		session_choose_stacks(s);
 		s->merge = merge_new(rings + 1 + session_inline_rings(s));
 		s->own = (struct record_sink){s->merge, rings};
 		err = s->merge ? drain_new(&s->drain, s->programs, s->merge, e) : out_of_memory(e);
@@ -222,6 +223,7 @@ void capture_session_close(struct capture_session *s)
 		close(s->count_fd);
 	if (s->epoll_fd >= 0)
 		close(s->epoll_fd);
+	meter_close(&s->meter);
 	drain_free(s->drain);
 	merge_free(s->merge);
 	programs_close(s->programs);

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
 /*
  * What the parts of a session share, in the order in which they work: session_open.c,
- * session_begin.c, session.c (the loop and the end); session_sites.c and session_cost.c serve them.
+ * session_begin.c, session.c (the loop and the end); session_sites.c, session_cost.c and
+ * session_guard.c serve them.
  */
 #ifndef GSCOPE_CAPTURE_SESSION_STATE_H
 #define GSCOPE_CAPTURE_SESSION_STATE_H
@@ -10,9 +11,11 @@
 #include "user/capture/attach.h"
 #include "user/capture/cost.h"
 #include "user/capture/drain.h"
+#include "user/capture/guard.h"
 #include "user/capture/heap.h"
 #include "user/capture/load.h"
 #include "user/capture/merge.h"
+#include "user/capture/meter.h"
 #include "user/capture/progress.h"
 #include "user/capture/records.h"
 #include "user/capture/session.h"
@@ -50,6 +53,11 @@ struct capture_session {
 	uint64_t filter_ns; /* run time of a tracepoint program for a task of somebody else */
 	struct run_times before, counted; /* in the first COUNT_NS */
 	uint64_t counted_traces; /* records of tracepoints in the same time */
+	struct meter meter;
+	struct guard guard;
+	bool guarded; /* within a budget */
+	enum shed_level level; /* in force, */
+	bool probing; /* and whether probes are there */
 };
 
 /*
@@ -105,6 +113,18 @@ void session_measure_filter(struct capture_session *s);
 /* Run times are counted from the one to the other. */
 void session_count_begin(struct capture_session *s);
 void session_count_end(struct capture_session *s);
+
+/* Whose stacks are walked: as asked, and as far as they are not shed. */
+void session_choose_stacks(struct capture_session *s);
+
+/* EV_SHED: what was asked for; what became of it. */
+int session_record_asked(struct capture_session *s, uint64_t time_ns, struct error *e);
+int session_write_shed(struct capture_session *s, const struct ev_cost *cost);
+
+/* Measure from here on; look, and do what the guard decides; the last look. */
+int session_guard_begin(struct capture_session *s, struct error *e);
+int session_guard_tick(struct capture_session *s, struct error *e);
+void session_guard_end(struct capture_session *s);
 
 /* What was measured. */
 struct ev_cost session_cost(const struct capture_session *s, uint64_t time_ns, uint64_t hits);

@@ -11,6 +11,7 @@
 
 #include "user/base/clock.h"
 #include "user/base/duration.h"
+#include "user/base/share.h"
 #include "user/base/version.h"
 #include "user/capture/file.h"
 #include "user/capture/sample.h"
@@ -22,7 +23,14 @@
 #include "user/target/target.h"
 
 /* Options without a letter. */
-enum { OPT_LEVEL = 0x100, OPT_SAMPLE_RATE, OPT_PROBES };
+enum {
+	OPT_LEVEL = 0x100,
+	OPT_SAMPLE_RATE,
+	OPT_PROBES,
+	OPT_MAX_OVERHEAD,
+	OPT_NO_STACKS,
+	OPT_SAMPLE_GOROUTINES,
+};
 
 static const struct argp_option options[] = {
 	{"pid", 'p', "PID", 0, "process to trace", 0},
@@ -35,6 +43,14 @@ static const struct argp_option options[] = {
 	 "how goroutines are seen: uprobe (default), or inline, which redirects calls in the process "
 	 "while it is traced and costs it far less",
 	 0},
+	{"max-overhead", OPT_MAX_OVERHEAD, "SHARE", 0,
+	 "leave out detail when tracing adds more to the CPU time the processes use: 3%, off (default "
+	 "25%)",
+	 0},
+	{"no-stacks", OPT_NO_STACKS, NULL, 0,
+	 "record no stacks of goroutines (those of CPU samples are)", 0},
+	{"sample-goroutines", OPT_SAMPLE_GOROUTINES, "1/N", 0,
+	 "record stacks of one goroutine in N, the same ones all the time", 0},
 	{"buffer", 'B', "SIZE", 0,
 	 "memory for events under way, all CPUs together: 64M, 1G (default: one second at 500,000 "
 	 "events/s, 4M per CPU at least)",
@@ -114,7 +130,23 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 				   arg);
 		o->inlined = !strcmp(arg, "inline");
 		return 0;
+	case OPT_MAX_OVERHEAD:
+		if (!strcmp(arg, "off"))
+			o->max_overhead = 0;
+		else if (percent_parse(arg, &o->max_overhead, &e))
+			argp_error(state, "%s, or off", e.text);
+		return 0;
+	case OPT_NO_STACKS:
+		o->no_stacks = true;
+		return 0;
+	case OPT_SAMPLE_GOROUTINES:
+		if (one_in_parse(arg, &o->sample_goroutines, &e))
+			argp_error(state, "%s", e.text);
+		return 0;
 	case ARGP_KEY_END:
+		if (o->no_stacks && o->sample_goroutines)
+			argp_error(state, "no stacks, or those of some goroutines? give one of "
+					  "--no-stacks and --sample-goroutines");
 		if (o->sample_rate && !o->full)
 			argp_error(state, "CPU samples are taken at level full: --level full");
 		return 0;
@@ -169,6 +201,33 @@ static struct capture_info info_now(bool system_wide)
 	return info;
 }
 
+/* Whether the engine that costs a tenth is there to be offered: with the option that asks for it. */
+static bool has_inline_engine(void)
+{
+	for (const struct argp_option *o = options; o->name; o++)
+		if (!strcmp(o->name, "probes"))
+			return true;
+	return false;
+}
+
+#define MUCH 100000 /* of overhead by probes, in millionths, is worth a word */
+
+/* What it takes to see more, or the same for less. */
+static void offer_more(const struct live_options *o, const struct capture_result *result)
+{
+	const char *cheaper = has_inline_engine() ? ", or --probes inline, which costs a tenth" :
+						    "";
+
+	if (result->shed)
+		cmd_warn("detail was left out to keep the overhead below %.4g%%; to see all of it "
+			 "use --max-overhead off%s",
+			 o->max_overhead / 1e4, cheaper);
+	else if (result->probe_overhead > MUCH && *cheaper)
+		cmd_warn("probes cost the processes %.0f%% more CPU time; --probes inline costs a "
+			 "tenth of that",
+			 (double)result->probe_overhead / 1e4);
+}
+
 static int capture_targets(const struct live_options *o, struct target **targets, int fd,
 			   struct error *e)
 {
@@ -179,6 +238,9 @@ static int capture_targets(const struct live_options *o, struct target **targets
 		.full = o->full,
 		.inlined = o->inlined,
 		.sample_rate = o->sample_rate,
+		.no_stacks = o->no_stacks,
+		.sample_goroutines = o->sample_goroutines,
+		.max_overhead = o->max_overhead,
 		.threads_do = !o->goroutines,
 		.duration_ns = o->duration_ns,
 		.buffer_bytes = o->buffer_bytes,
@@ -197,6 +259,8 @@ static int capture_targets(const struct live_options *o, struct target **targets
 	if (!err)
 		err = capture_session_run(session, writer, e);
 	err2 = capture_writer_close(writer, err ? NULL : e);
+	if (!err)
+		offer_more(o, capture_session_result(session));
 	capture_session_close(session);
 	return err ? err : err2;
 }

@@ -12,6 +12,7 @@
 #include "user/base/error.h"
 
 #define LIVE_MAX_TARGETS 64
+#define LIVE_MAX_OVERHEAD 250000 /* the default: 25 % */
 
 struct live_options {
 	pid_t pids[LIVE_MAX_TARGETS];
@@ -21,6 +22,9 @@ struct live_options {
 	bool full; /* level "full" */
 	bool inlined; /* redirect calls instead of probing them */
 	unsigned int sample_rate; /* of CPU samples, Hz; 0: the default */
+	bool no_stacks;
+	uint32_t sample_goroutines; /* stacks of one in so many; 0: of all */
+	uint32_t max_overhead; /* millionths; 0: no limit */
 	bool verbose; /* say what was found out about the processes */
 	uint64_t duration_ns;
 	uint64_t buffer_bytes; /* 0: the default */

@@ -63,7 +63,7 @@ static const struct argp argp = {
 int cmd_record(int argc, char **argv)
 {
 	struct record_options o = {
-		.live = {.duration_ns = 5000000000U},
+		.live = {.duration_ns = 5000000000U, .max_overhead = LIVE_MAX_OVERHEAD},
 		.output = "capture.gscope",
 	};
 	struct outfile *out = NULL;

@@ -116,7 +116,9 @@ static int finish(const struct trace_options *o, int capture_fd, struct outfile 
 int cmd_trace(int argc, char **argv)
 {
 	struct trace_options o = {
-		.live = {.duration_ns = 5000000000U, .goroutines = true},
+		.live = {.duration_ns = 5000000000U,
+			 .max_overhead = LIVE_MAX_OVERHEAD,
+			 .goroutines = true},
 		.report = {.top = REPORT_TOP_DEFAULT},
 		.output = "trace.out",
 	};

@@ -86,6 +86,33 @@ static void print_inline(struct dump *d, const struct ev_inline *ev)
 		ev->threads, (uint64_t)ev->clock_ns);
 }
 
+/* Shares are in millionths. */
+static void print_percent(struct dump *d, const char *key, uint64_t share)
+{
+	fprintf(d->out, " %s=%" PRIu64 ".%02" PRIu64 "%%", key, share / 10000, share % 10000 / 100);
+}
+
+static void print_shed(struct dump *d, const struct ev_shed *ev)
+{
+	static const char *const whats[] = {
+		[SHED_ASKED] = "asked",           [SHED_STEP] = "step",
+		[SHED_PROBES_OFF] = "probes-off", [SHED_PROBES_ON] = "probes-on",
+		[SHED_SUMMARY] = "summary",
+	};
+
+	fprintf(d->out, " %s", ev->what <= SHED_SUMMARY ? whats[ev->what] : "?");
+	if (ev->what == SHED_STEP)
+		fprintf(d->out, " %s->%s", shed_level_name(ev->from), shed_level_name(ev->to));
+	else
+		fprintf(d->out, " level=%s", shed_level_name(ev->to));
+	if (ev->stacks != 1)
+		fprintf(d->out, ev->stacks ? " stacks=1/%" PRIu32 : " stacks=none", ev->stacks);
+	if (ev->what != SHED_ASKED)
+		print_percent(d, "overhead", ev->overhead);
+	if (ev->budget)
+		print_percent(d, "budget", ev->budget);
+}
+
 void dump_runtime(struct dump *d, const struct event_head *ev)
 {
 	const void *p = ev;
@@ -108,6 +135,9 @@ void dump_runtime(struct dump *d, const struct event_head *ev)
 		break;
 	case EV_INLINE:
 		print_inline(d, p);
+		break;
+	case EV_SHED:
+		print_shed(d, p);
 		break;
 	}
 }

@@ -162,6 +162,15 @@ static int on_loss(void *ctx, const struct ev_loss *l)
 	return 0;
 }
 
+static int on_shed(void *ctx, const struct ev_shed *s)
+{
+	struct gotrace *t = ctx;
+
+	if (t->process && !t->done && !t->err)
+		wire_shed(t, s);
+	return 0;
+}
+
 static int complete(struct gotrace *t, uint64_t time)
 {
 	if (t->err || t->done || !t->process)
@@ -204,6 +213,7 @@ static const struct sink_ops ops = {
 	.heap = on_heap,
 	.sample = on_sample,
 	.loss = on_loss,
+	.shed = on_shed,
 	.gone = on_gone,
 	.end = on_end,
 };

@@ -20,6 +20,9 @@
  * that begin and end it have no more to do with the loss than others. It begins up to 10 ms early,
  * or later, where the generation begins or no goroutine ran.
  *
+ * What was left out to keep a budget (struct ev_shed) is told in the same way: the times without
+ * probes as "gscope: probes off", each step as "gscope: detail shed" or "gscope: detail taken back".
+ *
  * Ranges and annotations need a goroutine that runs; what comes at another moment waits for the
  * next one or, if it is of one goroutine that does not run, is left out.
  *

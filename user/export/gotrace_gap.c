@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
 /*
- * Losses. A gap is a task of its own, "gscope: events lost", from its begin to its end, and a log
- * message that says what was lost; see gotrace.h.
+ * Losses, and what was left out on purpose. A gap is a task of its own, "gscope: events lost" or the
+ * like, from its begin to its end, and a log message that says what was lost; see gotrace.h.
  *
  * A loss is known at its end. The begin of the task is put behind the last mark before it: a batch
  * that was closed early, when a goroutine ran that could be the one to begin a task.
@@ -85,12 +85,12 @@ static void describe(const struct wire_gap *gap, char *text, size_t size)
 	}
 }
 
-static void say(struct gotrace *t, struct wire_m *m, uint64_t time)
+/* From the last mark before `since` to now or, without a thread, to the last mark there is. */
+static void say(struct gotrace *t, struct wire_m *m, uint64_t time, const struct wire_note *note)
 {
-	unsigned int last = t->nmarks - 1, first = mark_before(t, t->gap.since);
+	unsigned int last = t->nmarks - 1, first = mark_before(t, note->since);
 	struct tables *tables = &t->tables;
 	uint64_t begin[4], end[2] = {0}, log[4] = {0};
-	char text[256];
 	int err;
 
 	do
@@ -98,11 +98,10 @@ static void say(struct gotrace *t, struct wire_m *m, uint64_t time)
 	while (!(err = wire_open_task(t, begin[0])));
 	wire_close_task(t, begin[0]);
 	t->out.failed |= err < 0;
-	describe(&t->gap, text, sizeof(text));
 	begin[1] = begin[3] = 0;
-	begin[2] = tables_string(tables, "gscope: events lost");
+	begin[2] = tables_string(tables, note->what);
 	log[1] = tables_string(tables, "gscope");
-	log[2] = tables_string(tables, text);
+	log[2] = tables_string(tables, note->text);
 	if (m) {
 		wire_emit(t, m, time, WIRE_USER_LOG, 4, log);
 		wire_emit(t, m, time, WIRE_TASK_END, 2, end);
@@ -111,20 +110,32 @@ static void say(struct gotrace *t, struct wire_m *m, uint64_t time)
 		insert(t, last, WIRE_USER_LOG, 4, log);
 	}
 	insert(t, first, WIRE_TASK_BEGIN, 4, begin);
+}
+
+static void say_gap(struct gotrace *t, struct wire_m *m, uint64_t time)
+{
+	struct wire_note note = {
+		.since = t->gap.since, .until = t->gap.until, .what = "gscope: events lost"};
+
+	describe(&t->gap, note.text, sizeof(note.text));
+	say(t, m, time, &note);
 	t->gap = (struct wire_gap){0};
+}
+
+static void say_notes(struct gotrace *t, struct wire_m *m, uint64_t time)
+{
+	for (unsigned int i = 0; i < t->nnotes; i++)
+		say(t, m, time, &t->notes[i]);
+	t->nnotes = 0;
 }
 
 void tell_gap(struct gotrace *t, struct wire_m *m, uint64_t time)
 {
 	/* losses of one moment come one by one: tell them together, with what comes after */
 	if (t->gap.until && time > t->gap.until)
-		say(t, m, time);
-}
-
-void tell_last_gap(struct gotrace *t)
-{
-	if (t->gap.until && t->nmarks)
-		say(t, NULL, 0);
+		say_gap(t, m, time);
+	if (t->nnotes && time > t->notes[t->nnotes - 1].until)
+		say_notes(t, m, time);
 }
 
 void wire_loss(struct gotrace *t, const struct ev_loss *l)
@@ -137,4 +148,72 @@ void wire_loss(struct gotrace *t, const struct ev_loss *l)
 	if (l->h.time_ns > gap->until)
 		gap->until = l->h.time_ns;
 	gap->lost[l->loss_class] += l->count;
+}
+
+/* --- what was left out ----------------------------------------------------------------------- */
+
+/* If nobody could say anything for long, the last note stands for those that do not fit. */
+static struct wire_note *new_note(struct gotrace *t, const char *what, uint64_t since,
+				  uint64_t until)
+{
+	struct wire_note *note;
+
+	if (t->nnotes < WIRE_NOTES_MAX) {
+		note = &t->notes[t->nnotes++];
+		note->since = since;
+	} else {
+		note = &t->notes[WIRE_NOTES_MAX - 1];
+	}
+	note->what = what;
+	note->until = until;
+	return note;
+}
+
+static void note_step(struct gotrace *t, const struct ev_shed *s)
+{
+	static const char *const texts[] = {
+		[SHED_NOTHING] = "all is recorded",
+		[SHED_STACKS] = "no stacks",
+		[SHED_WINDOWS] = "no stacks, goroutines now and then",
+		[SHED_KERNEL] = "no goroutines, threads and system calls only",
+	};
+	struct wire_note *note =
+		new_note(t, s->to > s->from ? "gscope: detail shed" : "gscope: detail taken back",
+			 s->h.time_ns, s->h.time_ns);
+
+	snprintf(note->text, sizeof(note->text),
+		 "%s from here on: tracing cost %.1f%%, the budget is %.1f%%",
+		 s->to < SHED_LEVELS ? texts[s->to] : "?", (double)s->overhead / 1e4,
+		 (double)s->budget / 1e4);
+}
+
+static void note_blind(struct gotrace *t, uint64_t until)
+{
+	struct wire_note *note = new_note(t, "gscope: probes off", t->blind_since, until);
+
+	snprintf(note->text, sizeof(note->text),
+		 "goroutines not seen within %" PRIu64 " us, to keep the budget",
+		 (until - t->blind_since) / 1000);
+	t->blind_since = 0;
+}
+
+void wire_shed(struct gotrace *t, const struct ev_shed *s)
+{
+	if (s->what == SHED_STEP)
+		note_step(t, s);
+	else if (s->what == SHED_PROBES_OFF)
+		t->blind_since = s->h.time_ns;
+	else if (s->what == SHED_PROBES_ON && t->blind_since && s->h.time_ns >= t->blind_since)
+		note_blind(t, s->h.time_ns);
+}
+
+void tell_last_gap(struct gotrace *t)
+{
+	if (t->blind_since && t->last > t->blind_since)
+		note_blind(t, t->last);
+	if (!t->nmarks)
+		return;
+	if (t->gap.until)
+		say_gap(t, NULL, 0);
+	say_notes(t, NULL, 0);
 }

@@ -95,6 +95,15 @@ struct wire_gap {
 	uint64_t lost[LOSS_CLASSES];
 };
 
+/* What was left out, as its gap says it; not yet told. */
+struct wire_note {
+	uint64_t since, until;
+	const char *what;
+	char text[160];
+};
+
+#define WIRE_NOTES_MAX 16
+
 struct gotrace {
 	struct gotrace_options options;
 	const struct symbols *symbols;
@@ -118,6 +127,9 @@ struct gotrace {
 	uint64_t told_procs_gen;
 	struct wire_task *tasks;
 	struct wire_gap gap;
+	struct wire_note notes[WIRE_NOTES_MAX];
+	unsigned int nnotes;
+	uint64_t blind_since; /* probes are off; 0: they are on */
 	uint64_t gaps; /* told so far */
 
 	unsigned int minor; /* Go 1.minor: of the header */
@@ -219,9 +231,10 @@ void wire_free_tasks(struct gotrace *t);
 void wire_sample(struct gotrace *t, const struct cpu_sample *c);
 void samples_flush(struct gotrace *t);
 
-/* --- losses (gotrace_gap.c) ------------------------------------------------------------------ */
+/* --- losses, and what was left out (gotrace_gap.c) ------------------------------------------------------------------ */
 
 void wire_loss(struct gotrace *t, const struct ev_loss *l);
+void wire_shed(struct gotrace *t, const struct ev_shed *s);
 void tell_gap(struct gotrace *t, struct wire_m *m, uint64_t time);
 void tell_last_gap(struct gotrace *t); /* before the last generation ends */
 

@@ -140,6 +140,8 @@ bool g_apply(struct replay *r, struct goroutine *g, enum g_cause cause, struct t
 	}
 	if (g->state == G_RUNNING)
 		ranges_leave_g(r, g, cause, w->flags);
+	if (!(w->flags & (CHANGE_INFERRED | CHANGE_REPAIR)))
+		g->proven = r->now;
 	g_bind(g, c.to, t);
 	g->reason = c.to == G_WAITING ? c.reason : "";
 	if (cause == G_BLOCK || cause == G_STOP || cause == G_SYSCALL_ENTER ||

@@ -32,7 +32,7 @@ static void stop_unseen(struct replay *r, struct goroutine *g)
 {
 	struct thread *t = g->m;
 
-	if (g->since > r->lost_until && step(r, g, G_SYSCALL_ENTER, t, NULL, CHANGE_INFERRED))
+	if (is_sure(r, g) && step(r, g, G_SYSCALL_ENTER, t, NULL, CHANGE_INFERRED))
 		return;
 	tell_repair(r, g->process, "a running goroutine's stop was not seen", g, t->p, t);
 	step(r, g, G_STOP, t, "preempted", CHANGE_REPAIR);

@@ -72,6 +72,8 @@ static void go_stop(struct replay *r, struct go_event *e)
 	if (!ensure_running(r, e->g, e->t, e->p))
 		return;
 	e->why.block = yield_reason(r, e->ev);
+	if (symbols_left_out(r->symbols, e->ev->tgid, e->ev->stack))
+		e->why.stack = 0;
 	g_apply(r, e->g, G_STOP, e->t, &e->why);
 }
 

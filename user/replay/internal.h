@@ -32,6 +32,8 @@ struct replay {
 	uint64_t now; /* time of the record in hand */
 	uint64_t last; /* time of the last transition told */
 	uint64_t lost_until; /* when the last loss was noticed that can hide a change of state */
+	bool blind; /* there are no probes: what goroutines do is not seen */
+	uint64_t blind_until; /* ns: the last time that was so; 0: never */
 	struct region_start *starts; /* user.c */
 	size_t nstarts;
 	bool system_ready; /* transitions of threads outside Go targets flow */
@@ -98,6 +100,9 @@ void t_apply(struct replay *r, struct thread *t, enum t_state to, int cpu, uint3
 	     const char *by_comm);
 
 /* --- tell.c --- */
+
+/* Whether the state of g is what records told, and none was lost that can have changed it. */
+bool is_sure(const struct replay *r, const struct goroutine *g);
 void tell_repair(struct replay *r, struct process *ps, const char *what, struct goroutine *g,
 		 struct proc *p, struct thread *t);
 void tell_syscall(struct replay *r, const struct syscall_span *s);
@@ -110,6 +115,7 @@ void tell_heap(struct replay *r, const struct ev_heap *ev);
 void tell_sample(struct replay *r, const struct cpu_sample *c);
 void tell_gone(struct replay *r, struct process *ps, enum gone_how how);
 void tell_loss(struct replay *r, const struct ev_loss *l);
+void tell_shed(struct replay *r, const struct ev_shed *s);
 void tell_site(struct replay *r, const struct ev_site *s);
 void tell_end(struct replay *r, struct error *e);
 
@@ -179,6 +185,8 @@ void range_end(struct replay *r, struct process *ps, struct range_change *c);
 /* g is about to leave G_RUNNING by `cause`, p its thread: what cannot go on then ends. */
 void ranges_leave_g(struct replay *r, struct goroutine *g, enum g_cause cause, unsigned int flags);
 void ranges_leave_p(struct replay *r, struct proc *p);
+/* Their ends will not be seen: end them all. */
+void ranges_end(struct replay *r, struct process *ps);
 /* What is open when the process is ready. */
 void ranges_at_start(struct replay *r, struct process *ps, uint64_t time);
 

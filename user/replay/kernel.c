@@ -135,7 +135,7 @@ void on_sys_enter(struct replay *r, const struct ev_sys_enter *ev)
 	 * On the system stack it is C that calls, or the runtime on its way in or out. Probes see Go
 	 * leave for C; only where that may have been lost this is news.
 	 */
-	if (ev->ctx.g != ev->ctx.curg && g->since > r->lost_until)
+	if (ev->ctx.g != ev->ctx.curg && is_sure(r, g))
 		return;
 	/* Before 1.26 the context has no P here: the one the model knows must do. */
 	p = ev->ctx.p ? proc_find(t->process, ev->ctx.p) : t->p;

@@ -77,6 +77,7 @@ struct goroutine {
 	uint64_t parent_id;
 	bool system; /* the runtime's own: starts in package runtime, but not runtime.main */
 	bool seen; /* a record of its own was seen: the snapshot has nothing to add */
+	uint64_t proven; /* ns: a step of its own was seen last */
 	const char *reason; /* while waiting: as the runtime names it, "" if unknown */
 	uint64_t stack; /* last known stack id */
 	struct range stw, assist;

@@ -45,3 +45,15 @@ const char *t_state_name(enum t_state s)
 
 	return names[s];
 }
+
+const char *shed_level_name(enum shed_level level)
+{
+	static const char *const names[] = {
+		[SHED_NOTHING] = "all",
+		[SHED_STACKS] = "no-stacks",
+		[SHED_WINDOWS] = "windows",
+		[SHED_KERNEL] = "kernel",
+	};
+
+	return level < SHED_LEVELS ? names[level] : "?";
+}

@@ -125,6 +125,27 @@ void ranges_leave_p(struct replay *r, struct proc *p)
 		       (struct range_change){.kind = RANGE_SWEEP, .g = p->m->g, .m = p->m, .p = p});
 }
 
+void ranges_end(struct replay *r, struct process *ps)
+{
+	struct goroutine *g, *gtmp;
+	struct proc *p, *ptmp;
+
+	end_other_stw(r, ps, NULL);
+	if (ps->gc.open)
+		repair(r, ps, (struct range_change){.kind = RANGE_GC});
+	HASH_ITER(hh, ps->procs, p, ptmp) {
+		if (p->m)
+			ranges_leave_p(r, p);
+	}
+	HASH_ITER(hh, ps->goroutines, g, gtmp) {
+		struct range_change c = {
+			.kind = RANGE_MARK_ASSIST, .g = g, .m = g->m, .p = g->m ? g->m->p : NULL};
+
+		if (g->assist.open)
+			repair(r, ps, c);
+	}
+}
+
 static void at_start(struct replay *r, struct process *ps, struct range_change c, uint64_t time)
 {
 	struct range *range = range_of(ps, &c);

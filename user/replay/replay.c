@@ -87,6 +87,33 @@ static void on_loss(struct replay *r, const struct ev_loss *ev)
 		tell_loss(r, ev);
 }
 
+/* What probes announced and nobody will see done is not waited for. */
+static void go_blind(struct replay *r)
+{
+	struct process *ps, *ptmp;
+	struct thread *t, *ttmp;
+
+	r->blind = true;
+	HASH_ITER(hh, r->processes, ps, ptmp)
+		ranges_end(r, ps);
+	HASH_ITER(hh, r->threads, t, ttmp) {
+		t->unsettled = false;
+		t->switched_off = 0;
+	}
+}
+
+static void on_shed(struct replay *r, const struct ev_shed *ev)
+{
+	tell_shed(r, ev);
+	if (ev->what == SHED_PROBES_OFF)
+		go_blind(r);
+	else if (ev->what == SHED_PROBES_ON)
+		r->blind = false;
+	else
+		return;
+	r->lost_until = r->blind_until = r->now;
+}
+
 int replay_event(struct replay *r, const struct event_head *ev, struct error *e)
 {
 	/* The file is in time order; a stray record must not turn time back. */
@@ -158,6 +185,9 @@ int replay_event(struct replay *r, const struct event_head *ev, struct error *e)
 		break;
 	case EV_HEAP:
 		tell_heap(r, (const void *)ev);
+		break;
+	case EV_SHED:
+		on_shed(r, (const void *)ev);
 		break;
 	case EV_READY:
 		on_ready(r, (const void *)ev);

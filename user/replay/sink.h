@@ -187,6 +187,7 @@ struct replay_totals {
 	uint64_t loss_by_class[LOSS_CLASSES];
 	uint64_t repairs;
 	uint64_t inferred;
+	uint64_t recovered; /* states that were wrong after a time without probes: no repairs */
 	bool ended; /* the capture has its EV_END */
 	enum end_why why;
 	struct ev_cost cost; /* zero if not measured */
@@ -208,6 +209,12 @@ struct sink_ops {
 	int (*heap)(void *ctx, const struct heap_change *c);
 	int (*sample)(void *ctx, const struct cpu_sample *c);
 	int (*loss)(void *ctx, const struct ev_loss *l);
+	/*
+	 * Between SHED_PROBES_OFF and SHED_PROBES_ON, or the end, states of goroutines are what kernel
+	 * events tell of them and otherwise what they were; those after it are right again once a
+	 * goroutine is seen.
+	 */
+	int (*shed)(void *ctx, const struct ev_shed *s);
 	int (*repair)(void *ctx, const struct repair *r);
 	int (*site)(void *ctx, const struct ev_site *s);
 	int (*gone)(void *ctx, struct process *ps, enum gone_how how, uint64_t time);
@@ -224,5 +231,6 @@ const char *g_state_name(enum g_state s); /* "running" */
 const char *g_cause_name(enum g_cause c); /* "start" */
 const char *p_state_name(enum p_state s);
 const char *t_state_name(enum t_state s);
+const char *shed_level_name(enum shed_level level); /* "no-stacks" */
 
 #endif

@@ -18,6 +18,7 @@ struct key {
 struct stack {
 	struct key key;
 	size_t n;
+	bool left_out;
 	UT_hash_handle hh;
 	uint64_t pc[];
 };
@@ -114,6 +115,7 @@ int symbols_add_stack(struct symbols *s, const struct ev_stack *ev)
 		return -ENOMEM;
 	st->key = (struct key){ev->tgid, ev->id};
 	st->n = ev->n;
+	st->left_out = ev->flags & STACK_LEFT_OUT;
 	memcpy(st->pc, ev->pc, ev->n * sizeof(st->pc[0]));
 	HASH_ADD(hh, s->stacks, key, sizeof(st->key), st);
 	return 0;
@@ -162,6 +164,13 @@ size_t symbols_pc(const struct symbols *s, uint32_t tgid, uint64_t pc, const str
 bool symbols_has_stack(const struct symbols *s, uint32_t tgid, uint64_t id)
 {
 	return id && stack_find(s, tgid, id);
+}
+
+bool symbols_left_out(const struct symbols *s, uint32_t tgid, uint64_t id)
+{
+	const struct stack *st = stack_find(s, tgid, id);
+
+	return st && st->left_out;
 }
 
 size_t symbols_stack(const struct symbols *s, uint32_t tgid, uint64_t id, int skip,

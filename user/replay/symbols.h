@@ -26,6 +26,9 @@ int symbols_add_symbol(struct symbols *s, const struct ev_symbol *ev);
 
 bool symbols_has_stack(const struct symbols *s, uint32_t tgid, uint64_t id);
 
+/* It has a leaf and nothing else, as stacks of its goroutine were left out: STACK_LEFT_OUT. */
+bool symbols_left_out(const struct symbols *s, uint32_t tgid, uint64_t id);
+
 /*
  * Expand stack `id` of process `tgid` into at most `max` frames, innermost first, without the
  * `skip` innermost ones (negative: 0) and without runtime.goexit at the end. A PC without a symbol

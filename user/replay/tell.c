@@ -2,6 +2,22 @@
 /* What is told besides the steps of apply.c, and the first state of a process. */
 #include "user/replay/tell.h"
 
+bool is_sure(const struct replay *r, const struct goroutine *g)
+{
+	return !r->blind && g->since > r->lost_until &&
+	       (!r->blind_until || g->proven > r->blind_until);
+}
+
+/* Without probes anything may have happened, with goroutines nobody has heard of, too. */
+static bool is_expected(const struct replay *r, const struct goroutine *g, const struct proc *p)
+{
+	if (r->blind || !r->blind_until)
+		return r->blind;
+	if (g)
+		return g->proven <= r->blind_until;
+	return !p || p->since <= r->blind_until;
+}
+
 void tell_repair(struct replay *r, struct process *ps, const char *what, struct goroutine *g,
 		 struct proc *p, struct thread *t)
 {
@@ -9,6 +25,10 @@ void tell_repair(struct replay *r, struct process *ps, const char *what, struct 
 
 	if (!loud(ps))
 		return;
+	if (is_expected(r, g, p)) {
+		r->totals.recovered++;
+		return;
+	}
 	rep.time = stamp(r);
 	r->totals.repairs++;
 	TELL(r, repair, &rep);
@@ -103,6 +123,11 @@ void tell_loss(struct replay *r, const struct ev_loss *l)
 	if (told.since_ns > told.h.time_ns)
 		told.since_ns = told.h.time_ns;
 	TELL(r, loss, &told);
+}
+
+void tell_shed(struct replay *r, const struct ev_shed *s)
+{
+	TELL(r, shed, s);
 }
 
 void tell_site(struct replay *r, const struct ev_site *s)

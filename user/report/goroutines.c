@@ -108,13 +108,15 @@ static struct goroutine_row *row_new(struct goroutines *gs, const struct g_chang
 	return row;
 }
 
-/* Account the time since the last step to the part it was in. */
-static int row_advance(struct goroutine_row *row, uint64_t time)
+/* Account the time since the last step to the part it was in, if that is known. */
+static int row_advance(const struct goroutines *gs, struct goroutine_row *row, uint64_t time)
 {
 	uint64_t ns = time > row->since ? time - row->since : 0;
 
-	row->a.part[row->part] += ns;
 	row->since += ns;
+	if (gs->blind)
+		return 0;
+	row->a.part[row->part] += ns;
 	if (row->part == PART_BLOCKED) {
 		struct wait *w = account_wait(&row->a, row->reason);
 
@@ -143,7 +145,7 @@ static void worker_end(struct goroutines *gs, struct goroutine_row *row)
 static int row_finish(struct goroutines *gs, struct goroutine_row *row, uint64_t time)
 {
 	void *out;
-	int err = row_advance(row, time);
+	int err = row_advance(gs, row, time);
 
 	if (row->assist_since && !err)
 		err = assist_end(row, time, false);
@@ -256,7 +258,7 @@ int goroutines_change(struct goroutines *gs, const struct g_change *c)
 		if (!row)
 			return -ENOMEM;
 	} else {
-		err = row_advance(row, c->time);
+		err = row_advance(gs, row, c->time);
 	}
 	return err ? err : row_enter(gs, row, c);
 }
@@ -272,7 +274,7 @@ int goroutines_thread(struct goroutines *gs, const struct t_change *c)
 	row = row_find(gs, g);
 	if (!row || row->serial != g->serial || row->state != G_RUNNING)
 		return 0;
-	err = row_advance(row, c->time);
+	err = row_advance(gs, row, c->time);
 	row->part = running_part(c->to);
 	return err;
 }
@@ -288,7 +290,7 @@ static struct goroutine_row *row_now(const struct goroutines *gs, const struct g
 int goroutines_assist(struct goroutines *gs, const struct range_change *c)
 {
 	struct goroutine_row *row = row_now(gs, c->g);
-	int err = row ? row_advance(row, c->time) : 0;
+	int err = row ? row_advance(gs, row, c->time) : 0;
 
 	if (!row || err)
 		return err;
@@ -305,7 +307,7 @@ int goroutines_assist(struct goroutines *gs, const struct range_change *c)
 int goroutines_worker(struct goroutines *gs, const struct label_change *c)
 {
 	struct goroutine_row *row = row_now(gs, c->g);
-	int err = row ? row_advance(row, c->time) : 0;
+	int err = row ? row_advance(gs, row, c->time) : 0;
 
 	if (!row || err)
 		return err;
@@ -321,6 +323,22 @@ bool goroutines_sample(struct goroutines *gs, const struct goroutine *g)
 	if (row)
 		row->group->samples++;
 	return row;
+}
+
+int goroutines_blind(struct goroutines *gs, bool blind, uint64_t time)
+{
+	struct goroutine_row *row, *tmp;
+	int err = 0;
+
+	HASH_ITER(hh, gs->live, row, tmp) {
+		int e = row_advance(gs, row, time);
+
+		/* how long it waits for a processor is not known */
+		row->runnable_since = 0;
+		err = err ? err : e;
+	}
+	gs->blind = blind;
+	return err;
 }
 
 int goroutines_close(struct goroutines *gs, uint64_t time)

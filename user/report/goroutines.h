@@ -59,6 +59,7 @@ struct goroutines {
 	struct group *groups; /* by start_pc */
 	struct top top; /* of struct goroutine_row */
 	uint64_t seen, at_start, at_end;
+	bool blind; /* what they do is not seen: that time is nobody's */
 	uint64_t worker_ns[GC_WORKER_IDLE + 1]; /* GC workers ran, by enum gc_worker */
 };
 
@@ -76,6 +77,9 @@ int goroutines_assist(struct goroutines *gs, const struct range_change *c);
 int goroutines_worker(struct goroutines *gs, const struct label_change *c);
 /* A goroutine was on a CPU: whether it is known. */
 bool goroutines_sample(struct goroutines *gs, const struct goroutine *g);
+
+/* What they do is not seen from here on, or is again. */
+int goroutines_blind(struct goroutines *gs, bool blind, uint64_t time);
 
 /* The trace of the process ends: finish all rows and sort. */
 int goroutines_close(struct goroutines *gs, uint64_t time);

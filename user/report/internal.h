@@ -10,7 +10,9 @@
  *   procs.c        Ps
  *   samples.c      CPU samples
  *   gaps.c         when events were lost
- *   print.c        text: print_goroutines.c, print_kernel.c, print_gc.c, print_user.c, print_footer.c
+ *   shed.c         what was left out
+ *   print.c        text: print_goroutines.c, print_kernel.c, print_gc.c, print_user.c, print_shed.c,
+ *                  print_footer.c
  */
 #ifndef GSCOPE_REPORT_INTERNAL_H
 #define GSCOPE_REPORT_INTERNAL_H
@@ -24,6 +26,7 @@
 #include "user/report/procs.h"
 #include "user/report/report.h"
 #include "user/report/samples.h"
+#include "user/report/shed.h"
 #include "user/report/tasks.h"
 
 /* One target. */
@@ -71,6 +74,7 @@ struct report {
 	struct report_repair *repairs;
 	size_t nrepairs;
 	struct gaps gaps;
+	struct shed shed;
 	struct replay_totals totals;
 	char *damage;
 };

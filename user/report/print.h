@@ -44,6 +44,10 @@ int print_gc(const struct report *r, struct report_process *rp, FILE *out);
 int print_annotations(const struct report *r, const struct report_process *rp, FILE *out);
 int print_samples(const struct report *r, struct report_process *rp, FILE *out);
 
+/* --- print_shed.c: lines about what was left out; about the overhead --- */
+void print_shed(const struct report *r, FILE *out);
+void print_overhead(const struct report *r, FILE *out);
+
 /* --- print_footer.c --- */
 void print_footer(const struct report *r, FILE *out);
 

@@ -189,8 +189,10 @@ void print_footer(const struct report *r, FILE *out)
 		fputs(".\n", out);
 	}
 	print_losses(r, out);
+	print_shed(r, out);
 	print_repairs(r, out);
 	print_sites(r, out);
 	print_cost(r, out);
 	print_inline(r, out);
+	print_overhead(r, out);
 }

@@ -186,6 +186,22 @@ static int on_loss(void *ctx, const struct ev_loss *l)
 	return 0;
 }
 
+static int on_shed(void *ctx, const struct ev_shed *s)
+{
+	bool turns = s->what == SHED_PROBES_OFF || s->what == SHED_PROBES_ON;
+	struct report_process *rp, *tmp;
+	struct report *r = ctx;
+	int err = 0;
+
+	shed_note(&r->shed, s);
+	HASH_ITER(hh, r->processes, rp, tmp) {
+		if (turns && !rp->end && !err)
+			err = goroutines_blind(&rp->goroutines, s->what == SHED_PROBES_OFF,
+					       s->h.time_ns);
+	}
+	return err;
+}
+
 static int on_repair(void *ctx, const struct repair *rep)
 {
 	struct report *r = ctx;
@@ -301,6 +317,7 @@ struct sink report_sink(struct report *r)
 		.heap = on_heap,
 		.sample = on_sample,
 		.loss = on_loss,
+		.shed = on_shed,
 		.repair = on_repair,
 		.site = on_site,
 		.gone = on_gone,

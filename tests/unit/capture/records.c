@@ -101,6 +101,7 @@ struct event_head *record_make(void *buf, unsigned int type, unsigned int tail, 
 		[EV_SAMPLE] = sizeof(struct ev_sample),
 		[EV_SNAP_GC] = sizeof(struct ev_snap_gc),
 		[EV_HEAP] = sizeof(struct ev_heap),
+		[EV_SHED] = sizeof(struct ev_shed),
 	};
 	struct event_head *h = buf;
 	unsigned int size = type < sizeof(sizes) / sizeof(sizes[0]) ? sizes[type] : 0;
@@ -123,6 +124,11 @@ struct event_head *record_make(void *buf, unsigned int type, unsigned int tail, 
 	case EV_GO:
 	case EV_GO_CREATE:
 		((struct ev_go *)buf)->kind = (__u8)(GO_START + seed % GO_DROPM);
+		break;
+	case EV_SHED:
+		((struct ev_shed *)buf)->what = SHED_ASKED + seed % SHED_SUMMARY;
+		((struct ev_shed *)buf)->from = seed % SHED_LEVELS;
+		((struct ev_shed *)buf)->to = seed / SHED_LEVELS % SHED_LEVELS;
 		break;
 	case EV_RUNTIME:
 		((struct ev_runtime *)buf)->kind =

@@ -1,0 +1,189 @@
+// SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only
+/*
+ * What is left out: as asked for, and to stay within the budget. user/capture/guard.h decides, and here
+ * it is measured and done.
+ *
+ * To leave the cost of a uprobe's trap out, the breakpoint has to go: a program that returns at once
+ * saves less than half. So probes are detached and attached again, which takes some 10 to 100 ms
+ * of this program's time, most of it waiting. Records stop and begin at one moment all the same, by a
+ * flag the programs look at: those of a half-attached target would contradict each other.
+ */
+#include "user/capture/session_state.h"
+
+#include <errno.h>
+#include <stdlib.h>
+
+#include "gscope.skel.h"
+#include "user/base/clock.h"
+
+#define MILLION 1e6
+
+static uint32_t asked_stacks(const struct capture_session *s)
+{
+	if (s->opt.no_stacks)
+		return 0;
+	return s->opt.sample_goroutines ? s->opt.sample_goroutines : 1;
+}
+
+void session_choose_stacks(struct capture_session *s)
+{
+	bool shed = s->guard.level >= SHED_STACKS;
+
+	s->programs->skel->data->stack_limit = shed ? 0 : stack_limit_of(asked_stacks(s));
+}
+
+static uint64_t millionths(double share)
+{
+	return (uint64_t)(share * MILLION + 0.5);
+}
+
+static struct ev_shed shed_record(const struct capture_session *s, enum shed_what what,
+				  uint64_t time_ns)
+{
+	return (struct ev_shed){
+		.h = {.time_ns = time_ns, .type = EV_SHED, .size = sizeof(struct ev_shed)},
+		.what = what,
+		.stacks = asked_stacks(s),
+		.from = s->level,
+		.to = s->guard.level,
+		.overhead = millionths(s->guard.overhead),
+		.budget = s->opt.max_overhead,
+	};
+}
+
+static int record_shed(struct capture_session *s, enum shed_what what, uint64_t time_ns,
+		       struct error *e)
+{
+	struct ev_shed ev = shed_record(s, what, time_ns);
+
+	return record_add(&s->own, &ev.h, e);
+}
+
+int session_record_asked(struct capture_session *s, uint64_t time_ns, struct error *e)
+{
+	return s->sites ? record_shed(s, SHED_ASKED, time_ns, e) : 0;
+}
+
+/* Runs of tracepoint programs for targets; with others in between nobody knows. */
+static uint64_t target_events(const struct capture_session *s)
+{
+	return s->opt.system_wide ? 0 : s->stage.traces + s->stage.lost_traces;
+}
+
+int session_guard_begin(struct capture_session *s, struct error *e)
+{
+	pid_t *pids = calloc(s->opt.ntargets + 1, sizeof(*pids));
+	int err = -ENOMEM;
+
+	s->probing = s->sites;
+	s->guarded = s->sites && s->opt.max_overhead;
+	guard_init(&s->guard, s->guarded ? (double)s->opt.max_overhead / MILLION : 0);
+	if (pids) {
+		for (size_t i = 0; i < s->opt.ntargets; i++)
+			pids[i] = (pid_t)s->traced[i].tgid;
+		s->meter.trap_ns = s->trap_ns;
+		s->meter.filter_ns = s->filter_ns;
+		err = meter_open(&s->meter, s->programs, s->sites, pids, s->opt.ntargets,
+				 target_events(s));
+	}
+	free(pids);
+	if (err)
+		return error_set(e, EXIT_FAILED, err, "out of memory");
+	if (s->guarded)
+		meter_recount(&s->meter, target_events(s));
+	return 0;
+}
+
+static int probes_off(struct capture_session *s, struct error *e)
+{
+	int err = record_shed(s, SHED_PROBES_OFF, now_ns(), e);
+
+	s->programs->skel->bss->probes_rest = true;
+	for (size_t i = 0; i < s->opt.ntargets; i++)
+		links_close(&s->probe_links[i]);
+	s->probing = false;
+	return err;
+}
+
+/* One that has ended is noticed elsewhere. */
+static int attach_again(struct capture_session *s, size_t i, struct error *e)
+{
+	const struct traced *t = &s->traced[i];
+	int err;
+
+	if (t->gone || !session_probes_of(s, t))
+		return 0;
+	err = attach_probes(&s->probe_links[i], s->programs, t->t, t->first_site, NULL, e);
+	return err && target_process_same(t->t->process) ? err : 0;
+}
+
+static int probes_on(struct capture_session *s, struct error *e)
+{
+	int err = 0;
+
+	for (size_t i = 0; i < s->opt.ntargets && !err; i++)
+		err = attach_again(s, i, e);
+	s->programs->skel->bss->probes_rest = false;
+	s->probing = true;
+	return err ? err : record_shed(s, SHED_PROBES_ON, now_ns(), e);
+}
+
+static int act(struct capture_session *s, struct error *e)
+{
+	int err = 0;
+
+	if (s->level != s->guard.level)
+		err = record_shed(s, SHED_STEP, now_ns(), e);
+	s->level = s->guard.level;
+	if (s->result.shed < s->level)
+		s->result.shed = s->level;
+	session_choose_stacks(s);
+	if (!err && s->probing != s->guard.probes)
+		err = s->guard.probes ? probes_on(s, e) : probes_off(s, e);
+	return err;
+}
+
+int session_guard_tick(struct capture_session *s, struct error *e)
+{
+	uint64_t now = now_ns();
+	struct guard_sample sample;
+	int err;
+
+	if (!s->guarded || now - s->meter.time_ns < GUARD_TICK_NS)
+		return 0;
+	meter_look(&s->meter, now, target_events(s), &sample);
+	guard_tick(&s->guard, &sample);
+	if (s->level == s->guard.level && s->probing == s->guard.probes)
+		return 0;
+	err = act(s, e);
+	meter_look(&s->meter, now_ns(), target_events(s), &sample);
+	guard_tick(&s->guard, &sample);
+	meter_recount(&s->meter, target_events(s));
+	return err;
+}
+
+int session_write_shed(struct capture_session *s, const struct ev_cost *cost)
+{
+	struct ev_shed ev = shed_record(s, SHED_SUMMARY, cost->h.time_ns);
+	double probes = (double)cost->probe_hits * (double)(cost->trap_ns + cost->probe_run_ns);
+	double traces = (double)cost->trace_hits * (double)cost->trace_run_ns;
+	double cpu = (double)s->meter.all_cpu_ns;
+
+	if (!s->sites)
+		return 0;
+	s->result.probe_overhead = millionths(guard_share(probes, cpu));
+	ev.overhead = millionths(s->guarded ? guard_overhead(&s->guard) :
+					      guard_share(probes + traces, cpu));
+	return stage_write(&s->stage, &ev.h);
+}
+
+void session_guard_end(struct capture_session *s)
+{
+	struct guard_sample sample;
+
+	if (!s->meter.p)
+		return;
+	meter_look(&s->meter, now_ns(), target_events(s), &sample);
+	s->guard.budget = 0; /* there is nothing to decide any more */
+	guard_tick(&s->guard, &sample);
+}

@@ -1,0 +1,74 @@
+// SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only
+/* What was left out, and what it cost the targets. */
+#include <inttypes.h>
+
+#include "user/report/print.h"
+
+static void print_step(const struct ev_shed *s, uint64_t begin, FILE *out)
+{
+	static const char *const down[] = {
+		[SHED_NOTHING] = "nothing",
+		[SHED_STACKS] = "stacks",
+		[SHED_WINDOWS] = "goroutines, but for short windows",
+		[SHED_KERNEL] = "goroutines: threads and system calls are left",
+	};
+	static const char *const up[] = {
+		[SHED_NOTHING] = "stacks again",
+		[SHED_STACKS] = "goroutines all the time again",
+		[SHED_WINDOWS] = "goroutines in short windows again",
+		[SHED_KERNEL] = "nothing",
+	};
+	uint64_t ms = s->h.time_ns > begin ? (s->h.time_ns - begin) / 1000000 : 0;
+
+	fprintf(out, "  at %" PRIu64 ".%03" PRIu64 "s %s %s; tracing cost %.1f%%\n", ms / 1000,
+		ms % 1000,
+		s->to > s->from ? "shed" : "taken back:", s->to > s->from ? down[s->to] : up[s->to],
+		(double)s->overhead / 1e4);
+}
+
+static void print_steps(const struct report *r, FILE *out)
+{
+	const struct replay_totals *t = &r->totals;
+	const struct shed *s = &r->shed;
+	uint64_t n = s->nsteps < MOST_SHED_STEPS ? s->nsteps : MOST_SHED_STEPS;
+	uint64_t blind = shed_blind_ns(s, t->end_ns), all = t->end_ns - t->begin_ns;
+
+	fprintf(out, "Detail was left out to keep the overhead below %.1f%%:\n",
+		(double)s->budget / 1e4);
+	for (uint64_t i = 0; i < n; i++)
+		print_step(&s->steps[i], t->begin_ns, out);
+	if (n < s->nsteps)
+		fprintf(out, "  and %" PRIu64 " more steps\n", s->nsteps - n);
+	if (blind) {
+		fprintf(out, "  goroutines were seen for %s of ",
+			time_text(all > blind ? all - blind : 0));
+		fprintf(out, "%s; what they did else is in no table\n", time_text(all));
+	}
+	fputs("  --max-overhead off leaves nothing out.\n", out);
+}
+
+void print_shed(const struct report *r, FILE *out)
+{
+	const struct shed *s = &r->shed;
+
+	if (s->asked && !s->stacks)
+		fputs("Stacks of goroutines were left out, as asked for.\n", out);
+	else if (s->asked && s->stacks > 1)
+		fprintf(out, "Stacks are those of one goroutine in %" PRIu32 ", as asked for.\n",
+			s->stacks);
+	if (s->nsteps)
+		print_steps(r, out);
+}
+
+void print_overhead(const struct report *r, FILE *out)
+{
+	const struct shed *s = &r->shed;
+
+	if (!s->measured)
+		return;
+	fprintf(out, "That is %.1f%% on top of what the traced programs used themselves",
+		(double)s->overhead / 1e4);
+	if (s->nsteps)
+		fputs(", since the last step", out);
+	fputs(".\n", out);
+}

@@ -1,0 +1,33 @@
+/* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
+/* What was left out, as asked for and to keep the budget: a few steps, however many there were. */
+#ifndef GSCOPE_REPORT_SHED_H
+#define GSCOPE_REPORT_SHED_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "bpf/event.h"
+
+#define MOST_SHED_STEPS 12
+
+/* Zeroes are nothing. */
+struct shed {
+	bool asked; /* what was asked for is known: */
+	uint32_t stacks; /* of one goroutine in so many; 0: of none */
+	uint64_t budget; /* millionths; 0: none */
+	struct ev_shed steps[MOST_SHED_STEPS]; /* the first ones */
+	uint64_t nsteps; /* all */
+	uint64_t windows; /* times that probes came back */
+	uint64_t blind_since; /* ns; 0: probes are on */
+	uint64_t blind_ns; /* of time without */
+	bool measured;
+	enum shed_level level; /* at the end, */
+	uint64_t overhead; /* and what it cost: millionths */
+};
+
+void shed_note(struct shed *s, const struct ev_shed *ev);
+
+/* The time without probes, of a capture that ends at `end`. */
+uint64_t shed_blind_ns(const struct shed *s, uint64_t end);
+
+#endif
