@@ -92,7 +92,7 @@ static void go_to(struct guard *g, enum shed_level level)
 	g->since = g->now;
 	g->calm_since = 0;
 	g->calm_windows = 0;
-	g->recent = g->cycle = g->all = (struct guard_sum){0};
+	g->recent = g->window = g->cycle = g->all = (struct guard_sum){0};
 	if (stacks)
 		g->on = (struct guard_sum){0};
 	g->probes = level < SHED_WINDOWS || (level == SHED_WINDOWS && !down);
@@ -142,14 +142,14 @@ static void take_back_when_calm(struct guard *g)
 static void probes_come(struct guard *g)
 {
 	g->probes = true;
-	g->cycle = (struct guard_sum){0};
+	g->window = g->cycle = (struct guard_sum){0};
 	g->acting = true;
 }
 
 /* Probes have been there for a while: what if they stayed? */
 static void window_over(struct guard *g)
 {
-	if (fits(g, &g->on, g->on.probe_ns + g->on.trace_ns, ROOM))
+	if (fits(g, &g->window, g->window.probe_ns + g->window.trace_ns, ROOM))
 		g->calm_windows++;
 	else
 		g->calm_windows = 0;
@@ -201,8 +201,10 @@ void guard_tick(struct guard *g, const struct guard_sample *s)
 		return;
 	}
 	add(&g->recent, s, FADE_NS);
-	if (g->probes)
+	if (g->probes) {
+		add(&g->window, s, 0);
 		add(&g->on, s, FADE_NS);
+	}
 	g->overhead = share(g->level == SHED_WINDOWS ? &g->cycle : &g->recent);
 	if (g->budget > 0)
 		decide(g, s);

@@ -48,6 +48,7 @@ struct guard {
 	uint64_t raised; /* when a level was last taken back; 0: never */
 	uint64_t hold[SHED_LEVELS]; /* a level is kept so long at least */
 	struct guard_sum recent; /* at this level, with probes or without */
+	struct guard_sum window; /* since probes came, without the coming; does not fade */
 	struct guard_sum on; /* while probes were there, since stacks were shed or taken back */
 	struct guard_sum cycle; /* since probes came last; does not fade, as the next one */
 	struct guard_sum all; /* at this level */

@@ -152,20 +152,16 @@ void wire_loss(struct gotrace *t, const struct ev_loss *l)
 
 /* --- what was left out ----------------------------------------------------------------------- */
 
-/* If nobody could say anything for long, the last note stands for those that do not fit. */
+/* If nobody could say anything for very long, the last note stands for those that do not fit. */
 static struct wire_note *new_note(struct gotrace *t, const char *what, uint64_t since,
 				  uint64_t until)
 {
 	struct wire_note *note;
 
-	if (t->nnotes < WIRE_NOTES_MAX) {
-		note = &t->notes[t->nnotes++];
-		note->since = since;
-	} else {
-		note = &t->notes[WIRE_NOTES_MAX - 1];
-	}
-	note->what = what;
-	note->until = until;
+	if (t->nnotes < WIRE_NOTES_MAX)
+		t->nnotes++;
+	note = &t->notes[t->nnotes - 1];
+	*note = (struct wire_note){.since = since, .until = until, .what = what};
 	return note;
 }
 
@@ -187,13 +183,18 @@ static void note_step(struct gotrace *t, const struct ev_shed *s)
 		 (double)s->budget / 1e4);
 }
 
+/* Times of which nobody could say anything in between become one. */
 static void note_blind(struct gotrace *t, uint64_t until)
 {
-	struct wire_note *note = new_note(t, "gscope: probes off", t->blind_since, until);
+	struct wire_note *note = t->nnotes ? &t->notes[t->nnotes - 1] : NULL;
 
+	if (!note || !note->blind_ns)
+		note = new_note(t, "gscope: probes off", t->blind_since, until);
+	note->until = until;
+	note->blind_ns += until - t->blind_since;
 	snprintf(note->text, sizeof(note->text),
-		 "goroutines not seen within %" PRIu64 " us, to keep the budget",
-		 (until - t->blind_since) / 1000);
+		 "goroutines not seen for %" PRIu64 " us within %" PRIu64 " us, to keep the budget",
+		 note->blind_ns / 1000, (until - note->since) / 1000);
 	t->blind_since = 0;
 }
 
@@ -203,7 +204,7 @@ void wire_shed(struct gotrace *t, const struct ev_shed *s)
 		note_step(t, s);
 	else if (s->what == SHED_PROBES_OFF)
 		t->blind_since = s->h.time_ns;
-	else if (s->what == SHED_PROBES_ON && t->blind_since && s->h.time_ns >= t->blind_since)
+	else if (s->what == SHED_PROBES_ON && t->blind_since && s->h.time_ns > t->blind_since)
 		note_blind(t, s->h.time_ns);
 }
 

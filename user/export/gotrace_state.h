@@ -98,6 +98,7 @@ struct wire_gap {
 /* What was left out, as its gap says it; not yet told. */
 struct wire_note {
 	uint64_t since, until;
+	uint64_t blind_ns; /* of it without probes; 0: a step */
 	const char *what;
 	char text[160];
 };

@@ -175,13 +175,22 @@ is_itself() {
 	case $(readlink "/proc/$1/exe") in */bash | */env) return 1 ;; esac
 }
 
+# whole_args ARGS...: sets args; what is to be compared has to be all, whatever that costs, unless the case
+# says otherwise
+whole_args() {
+	args=("$@")
+	case ${1-} in trace | record) ;; *) return ;; esac
+	[[ " $* " = *' --max-overhead '* ]] || args=("$1" --max-overhead off "${@:2}")
+}
+
 # start_gscope NAME ARGS...: in the background
 start_gscope() {
-	local name=$1
+	local name=$1 args
 
 	shift
+	whole_args "$@"
 	# a job in the background of a shell without job control ignores SIGINT
-	env --default-signal=INT "$GSCOPE" "$@" >"$name.out" 2>"$name.err" </dev/null &
+	env --default-signal=INT "$GSCOPE" "${args[@]}" >"$name.out" 2>"$name.err" </dev/null &
 	gscope[$name]=$!
 	started+=($!)
 	await "gscope $name to start" is_itself "${gscope[$name]}"
@@ -222,7 +231,10 @@ run() {
 }
 
 run_gscope() {
-	run "$1" "$2" "$GSCOPE" "${@:3}" </dev/null
+	local args
+
+	whole_args "${@:3}"
+	run "$1" "$2" "$GSCOPE" "${args[@]}" </dev/null
 }
 
 # one_line NAME PATTERN: what gscope says on standard error is this one line
