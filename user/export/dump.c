@@ -255,6 +255,18 @@ static int on_loss(void *ctx, const struct ev_loss *l)
 	return dump_line_end(d, 0, 0);
 }
 
+static int on_shed(void *ctx, const struct ev_shed *s)
+{
+	struct dump *d = ctx;
+
+	if (s->what == SHED_ASKED || s->what == SHED_SUMMARY)
+		return 0;
+	dump_time(d, s->h.time_ns);
+	fputs(" shed", d->out);
+	dump_shed(d, s);
+	return dump_line_end(d, 0, 0);
+}
+
 static int on_repair(void *ctx, const struct repair *r)
 {
 	struct dump *d = ctx;
@@ -300,6 +312,7 @@ static const struct sink_ops ops = {
 	.heap = dump_heap,
 	.sample = dump_sample,
 	.loss = on_loss,
+	.shed = on_shed,
 	.repair = on_repair,
 	.gone = on_gone,
 	.end = on_end,

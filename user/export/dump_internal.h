@@ -72,6 +72,9 @@ void dump_span(struct dump *d, const char *key, uint64_t ns);
 /* End a line. tgid 0: about no process. Returns 0 or -EIO. */
 int dump_line_end(struct dump *d, uint32_t tgid, unsigned int flags);
 
+/* All but the time of what was left out. */
+void dump_shed(struct dump *d, const struct ev_shed *ev);
+
 /* Of enum go_kind, runtime_kind or user_kind. */
 const char *dump_kind(unsigned int kind);
 

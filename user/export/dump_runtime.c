@@ -92,7 +92,7 @@ static void print_percent(struct dump *d, const char *key, uint64_t share)
 	fprintf(d->out, " %s=%" PRIu64 ".%02" PRIu64 "%%", key, share / 10000, share % 10000 / 100);
 }
 
-static void print_shed(struct dump *d, const struct ev_shed *ev)
+void dump_shed(struct dump *d, const struct ev_shed *ev)
 {
 	static const char *const whats[] = {
 		[SHED_ASKED] = "asked",           [SHED_STEP] = "step",
@@ -137,7 +137,7 @@ void dump_runtime(struct dump *d, const struct event_head *ev)
 		print_inline(d, p);
 		break;
 	case EV_SHED:
-		print_shed(d, p);
+		dump_shed(d, p);
 		break;
 	}
 }

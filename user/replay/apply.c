@@ -144,9 +144,11 @@ bool g_apply(struct replay *r, struct goroutine *g, enum g_cause cause, struct t
 		g->proven = r->now;
 	g_bind(g, c.to, t);
 	g->reason = c.to == G_WAITING ? c.reason : "";
-	if (cause == G_BLOCK || cause == G_STOP || cause == G_SYSCALL_ENTER ||
-	    cause == G_SWITCH_OUT)
-		g->stack = c.stack ? c.stack : g->stack;
+	/* one that was lost, or left out, does not stand for the next */
+	if ((cause == G_BLOCK || cause == G_STOP || cause == G_SYSCALL_ENTER ||
+	     cause == G_SWITCH_OUT) &&
+	    (c.stack || !w->flags))
+		g->stack = c.stack;
 	/* A thread in a syscall keeps its P, and the P shows it. */
 	if (cause == G_SYSCALL_ENTER)
 		t->p->state = P_SYSCALL;

@@ -185,8 +185,8 @@ void range_end(struct replay *r, struct process *ps, struct range_change *c);
 /* g is about to leave G_RUNNING by `cause`, p its thread: what cannot go on then ends. */
 void ranges_leave_g(struct replay *r, struct goroutine *g, enum g_cause cause, unsigned int flags);
 void ranges_leave_p(struct replay *r, struct proc *p);
-/* Their ends will not be seen: end them all. */
-void ranges_end(struct replay *r, struct process *ps);
+/* Ends will not be seen: what cannot go on while other things happen ends at once. */
+void ranges_go_blind(struct replay *r, struct process *ps);
 /* What is open when the process is ready. */
 void ranges_at_start(struct replay *r, struct process *ps, uint64_t time);
 

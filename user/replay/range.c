@@ -39,7 +39,11 @@ static void repair(struct replay *r, struct process *ps, struct range_change c)
 		[RANGE_SWEEP] = "the end of a sweep was not seen",
 	};
 
-	tell_repair(r, ps, what[c.kind], c.g, c.p, c.m);
+	/* without probes that was not to be seen */
+	if (r->blind || range_of(ps, &c)->since <= r->blind_until)
+		r->totals.recovered++;
+	else
+		tell_repair(r, ps, what[c.kind], c.g, c.p, c.m);
 	c.stack = 0;
 	c.skip = 0;
 	c.flags = CHANGE_REPAIR;
@@ -125,24 +129,14 @@ void ranges_leave_p(struct replay *r, struct proc *p)
 		       (struct range_change){.kind = RANGE_SWEEP, .g = p->m->g, .m = p->m, .p = p});
 }
 
-void ranges_end(struct replay *r, struct process *ps)
+void ranges_go_blind(struct replay *r, struct process *ps)
 {
-	struct goroutine *g, *gtmp;
-	struct proc *p, *ptmp;
+	struct proc *p, *tmp;
 
 	end_other_stw(r, ps, NULL);
-	if (ps->gc.open)
-		repair(r, ps, (struct range_change){.kind = RANGE_GC});
-	HASH_ITER(hh, ps->procs, p, ptmp) {
+	HASH_ITER(hh, ps->procs, p, tmp) {
 		if (p->m)
 			ranges_leave_p(r, p);
-	}
-	HASH_ITER(hh, ps->goroutines, g, gtmp) {
-		struct range_change c = {
-			.kind = RANGE_MARK_ASSIST, .g = g, .m = g->m, .p = g->m ? g->m->p : NULL};
-
-		if (g->assist.open)
-			repair(r, ps, c);
 	}
 }
 

@@ -95,7 +95,7 @@ static void go_blind(struct replay *r)
 
 	r->blind = true;
 	HASH_ITER(hh, r->processes, ps, ptmp)
-		ranges_end(r, ps);
+		ranges_go_blind(r, ps);
 	HASH_ITER(hh, r->threads, t, ttmp) {
 		t->unsettled = false;
 		t->switched_off = 0;

@@ -176,6 +176,13 @@ static void ranges(void)
 	     .process = &w->ps, BY, .swept = 8192, .reclaimed = 4096);
 	TELL(heap, heap_change, .time = BEGIN + 9, .process = &w->ps, .live = 12345,
 	     .goal = 4 << 20);
+	/* nothing happens at the first */
+	TELL(shed, ev_shed, .h.time_ns = BEGIN + 9, .what = SHED_ASKED, .stacks = 1,
+	     .budget = 30000);
+	TELL(shed, ev_shed, .h.time_ns = BEGIN + 10, .what = SHED_STEP, .stacks = 10,
+	     .from = SHED_STACKS, .to = SHED_WINDOWS, .overhead = 123456, .budget = 30000);
+	TELL(shed, ev_shed, .h.time_ns = BEGIN + 11, .what = SHED_PROBES_OFF, .from = SHED_WINDOWS,
+	     .to = SHED_WINDOWS, .overhead = 123456);
 	check(&f, "0.000000001 M- P- G- procs 4 initial\n"
 		  "0.000000001 M- P- G- gc-begin initial\n"
 		  "0.000000002 M4000 P0 G17 stw-begin \"GC mark termination\" "
@@ -188,7 +195,10 @@ static void ranges(void)
 		  "0.000000007 M4000 P0 G17 mark-assist-end took=0.000000001 repair\n"
 		  "0.000000008 M4000 P0 G17 sweep-end swept=8192 reclaimed=4096 "
 		  "took=0.000000001\n"
-		  "0.000000009 heap live=12345 goal=4194304\n");
+		  "0.000000009 heap live=12345 goal=4194304\n"
+		  "0.000000010 shed step no-stacks->windows stacks=1/10 overhead=12.34% "
+		  "budget=3.00%\n"
+		  "0.000000011 shed probes-off level=windows stacks=none overhead=12.34%\n");
 }
 
 /* Names are the program's: whatever is in them, each is on one line, and none is like another. */

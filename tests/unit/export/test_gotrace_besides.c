@@ -205,11 +205,62 @@ static void losses(void)
 	fixture_teardown(&f);
 }
 
+static void left_out(void)
+{
+	struct ev_shed step = {.what = SHED_STEP,
+			       .from = SHED_STACKS,
+			       .to = SHED_WINDOWS,
+			       .overhead = 634000,
+			       .budget = 250000};
+	struct ev_shed off = {.what = SHED_PROBES_OFF}, on = {.what = SHED_PROBES_ON};
+	struct fixture f;
+	struct world *w = &f.w;
+	struct goroutine *g;
+
+	fixture_setup(&f);
+	world_p(w, P_RUNNING, &w->m[0]);
+	g = world_g(w, 1, G_RUNNABLE, NULL);
+	g->start_pc = 0x6000;
+	world_begin(w);
+	GO(G_START, g, &w->m[0]);
+	world_shed(w, step);
+	world_shed(w, off);
+	w->now += 50000000;
+	world_shed(w, on);
+	w->now += WORLD_STEP;
+	GO(G_STOP, g, &w->m[0]);
+	/* twice without anybody who could say it: one */
+	world_shed(w, off);
+	w->now += 30000000;
+	world_shed(w, on);
+	w->now += 10000000;
+	world_shed(w, off);
+	w->now += 20000000;
+	world_shed(w, on);
+	w->now += WORLD_STEP;
+	GO(G_START, g, &w->m[0]);
+	GO(G_STOP, g, &w->m[0]);
+	step.from = SHED_WINDOWS;
+	step.to = SHED_STACKS;
+	step.overhead = 1000;
+	world_shed(w, step);
+	w->now += WORLD_STEP;
+	GO(G_START, g, &w->m[0]);
+	/* until the end */
+	world_shed(w, off);
+	w->now += 5000000;
+	GO(G_STOP, g, &w->m[0]);
+	world_end(w);
+	golden_check(&f, "left_out");
+	fixture_teardown(&f);
+}
+
 static CU_TestInfo tests[] = {
 	{"what the runtime does besides", besides},
 	{"what the program says", annotations},
 	{"ends that are missing or too many", open_ends},
 	{"losses", losses},
+	{"what was left out", left_out},
 	CU_TEST_INFO_NULL,
 };
 UNIT_SUITE("export/gotrace besides", tests);

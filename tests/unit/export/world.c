@@ -265,6 +265,12 @@ void world_lose(struct world *w, enum loss_class class, uint64_t count, uint64_t
 	TELL(w, loss, &l);
 }
 
+void world_shed(struct world *w, struct ev_shed s)
+{
+	s.h.time_ns = w->now;
+	TELL(w, shed, &s);
+}
+
 void world_end(struct world *w)
 {
 	struct replay_totals totals = {.end_ns = w->now};

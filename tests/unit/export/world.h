@@ -50,6 +50,8 @@ void world_go(struct world *w, enum g_cause cause, struct goroutine *g, struct t
 void world_proc(struct world *w, enum p_cause cause, struct proc *p, struct thread *m);
 void world_lose(struct world *w, enum loss_class class, uint64_t count, uint64_t since);
 
+void world_shed(struct world *w, struct ev_shed s);
+
 /* What comes besides, also one step each. Time and process need not be set, nor empty strings. */
 void world_range(struct world *w, struct range_change c);
 void world_procs(struct world *w, struct procs_change c);

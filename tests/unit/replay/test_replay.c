@@ -619,6 +619,12 @@ static void any_order(void)
 
 				stream_add(&s, &ev.h, EV_LOSS, sizeof(ev), 0);
 			}
+			if (RND(300) == 0) {
+				struct ev_shed ev = {.what = RND(2) ? SHED_PROBES_OFF :
+								      SHED_PROBES_ON};
+
+				stream_add(&s, &ev.h, EV_SHED, sizeof(ev), 0);
+			}
 			if (s.broken)
 				break;
 		}
@@ -627,6 +633,65 @@ static void any_order(void)
 		CU_ASSERT_FALSE(s.broken);
 		stream_close(&s);
 	}
+}
+
+static void probes(struct stream *s, enum shed_what what)
+{
+	struct ev_shed ev = {.what = what};
+
+	stream_add(s, &ev.h, EV_SHED, sizeof(ev), 0);
+}
+
+/* What was not to be seen is made up for, until each goroutine was seen again, and is no contradiction. */
+static void a_time_without_probes(void)
+{
+	struct stream s;
+
+	open_usual(&s, 26);
+	probes(&s, SHED_PROBES_OFF);
+	probes(&s, SHED_PROBES_ON);
+	/* G1 has stopped to run, G2 was woken, and G3 created by somebody */
+	stream_go(&s, GO_START, 1, 0, 2, -1);
+	stream_go(&s, GO_READY, 1, 0, 3, 2);
+	stream_go(&s, GO_PARK, 1, 0, 2, -1);
+	stream_go(&s, GO_START, 1, 0, 1, -1);
+	CU_ASSERT(stream_expect(&s, "!G2 unblock\n"
+				    "!G1 stop M1 (preempted)\n"
+				    "G2 start M1\n"
+				    "!G3 create M1\n"
+				    "G2 block M1 'chan receive' (chan receive)\n"
+				    "G1 start M1\n"));
+	CU_ASSERT_EQUAL(replay_totals(s.replay)->repairs, 0);
+	CU_ASSERT(replay_totals(s.replay)->recovered > 0);
+	/* all were seen by now */
+	stream_go(&s, GO_START, 1, 0, 1, -1);
+	CU_ASSERT(replay_totals(s.replay)->repairs > 0);
+	stream_close(&s);
+}
+
+/* The world is stopped when probes go: that it starts again is not waited for. */
+static void ranges_end_without_probes(void)
+{
+	struct stream s;
+
+	open_usual(&s, 26);
+	stream_runtime(&s, RT_GC_BEGIN, 1, 0, 1, 0);
+	stream_runtime(&s, RT_STW_BEGIN, 1, 0, 1, 0);
+	s.len = 0;
+	s.text[0] = 0;
+	probes(&s, SHED_PROBES_OFF);
+	CU_ASSERT(stream_expect(&s, "!stw end G1 (unknown)\n"));
+	probes(&s, SHED_PROBES_ON);
+	/* an end of what has ended; another cycle, so the first one is over */
+	stream_runtime(&s, RT_STW_END, 1, 0, 1, 0);
+	CU_ASSERT(stream_expect(&s, ""));
+	stream_go(&s, GO_YIELD, 1, 0, 1, -1);
+	stream_go(&s, GO_START, 1, 0, 1, -1);
+	CU_ASSERT(stream_expect(&s, "G1 stop M1 (preempted)\nG1 start M1\n"));
+	stream_runtime(&s, RT_GC_BEGIN, 1, 0, 1, 0);
+	CU_ASSERT(stream_expect(&s, "!gc end G1\ngc begin G1\n"));
+	CU_ASSERT_EQUAL(replay_totals(s.replay)->repairs, 0);
+	stream_close(&s);
 }
 
 struct plain_seen {
@@ -745,6 +810,8 @@ static CU_TestInfo tests[] = {
 	{"a thread that ends leaves its P", thread_ends_with_proc},
 	{"a process without goroutines has threads", plain_process_has_threads},
 	{"any order of records obeys the rules", any_order},
+	{"a time without probes", a_time_without_probes},
+	{"ranges end without probes", ranges_end_without_probes},
 	CU_TEST_INFO_NULL,
 };
 UNIT_SUITE("replay/replay", tests);

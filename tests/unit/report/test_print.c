@@ -202,6 +202,69 @@ static void what_went_wrong_is_told(void)
 	free(text);
 }
 
+static void shed(struct ev_shed s)
+{
+	s.h.time_ns = now;
+	CU_ASSERT_EQUAL(sink.ops->shed(sink.ctx, &s), 0);
+}
+
+/* Nobody knows what goroutines did without probes: that time is nobody's. */
+static void what_was_left_out_is_said(void)
+{
+	static const char want[] =
+		"Detail was left out to keep the overhead below 25.0%:\n"
+		"  at 0.500s shed stacks; tracing cost 63.4%\n"
+		"  at 1.000s shed goroutines, but for short windows; tracing cost 41.0%\n"
+		"  at 3.000s taken back: goroutines all the time again; tracing cost 5.0%\n"
+		"  goroutines were seen for 2.50s of 4.00s; what they did else is in no table\n"
+		"  --max-overhead off leaves nothing out.\n"
+		"What tracing cost was not measured.\n"
+		"That is 4.0% on top of what the traced programs used themselves, since the last "
+		"step.\n";
+	struct report_options options = {.top = 1};
+	struct goroutine g;
+	char *text, *at;
+
+	begin(&options);
+	CU_ASSERT_EQUAL(sink.ops->process(sink.ctx, &target, now), 0);
+	g = goroutine(1, 7, 0x400000, false);
+	go(&g, G_INIT, G_WAITING, NULL, "select");
+	shed((struct ev_shed){.what = SHED_ASKED, .stacks = 1, .budget = 250000});
+	now += 500 * MS;
+	shed((struct ev_shed){.what = SHED_STEP, .to = SHED_STACKS, .overhead = 634000});
+	now += 500 * MS;
+	shed((struct ev_shed){
+		.what = SHED_STEP, .from = SHED_STACKS, .to = SHED_WINDOWS, .overhead = 410000});
+	shed((struct ev_shed){.what = SHED_PROBES_OFF});
+	now += 1500 * MS;
+	shed((struct ev_shed){.what = SHED_PROBES_ON});
+	now += 500 * MS;
+	shed((struct ev_shed){
+		.what = SHED_STEP, .from = SHED_WINDOWS, .to = SHED_STACKS, .overhead = 50000});
+	now += 1 * SECOND;
+	shed((struct ev_shed){.what = SHED_SUMMARY, .to = SHED_STACKS, .overhead = 40000});
+	end((struct replay_totals){0});
+	text = print();
+	at = strstr(text, "Detail was");
+	CU_ASSERT_PTR_NOT_NULL(at);
+	expect(at ? at : "", want);
+	/* it waited all the time, as far as that was seen */
+	CU_ASSERT_PTR_NOT_NULL(strstr(text, "2.50s"));
+	CU_ASSERT_PTR_NULL(strstr(text, "traced for 2.50s"));
+	free(text);
+	begin(&options);
+	shed((struct ev_shed){.what = SHED_ASKED, .stacks = 10});
+	shed((struct ev_shed){.what = SHED_SUMMARY, .overhead = 5});
+	end((struct replay_totals){0});
+	text = print();
+	CU_ASSERT_PTR_NOT_NULL(
+		strstr(text, "Stacks are those of one goroutine in 10, as asked for.\n"));
+	CU_ASSERT_PTR_NULL(strstr(text, "Detail"));
+	CU_ASSERT_PTR_NOT_NULL(strstr(text, "That is 0.0% on top of what the traced programs used "
+					    "themselves.\n"));
+	free(text);
+}
+
 static void a_system_reads_like_this(void)
 {
 	static const char want[] =
@@ -400,6 +463,7 @@ static CU_TestInfo tests[] = {
 	{"sorting decides what comes first", sorting_decides_what_comes_first},
 	{"sort keys are parsed", sort_keys_are_parsed},
 	{"a full disk is an error", a_full_disk_is_an_error},
+	{"what was left out is said", what_was_left_out_is_said},
 	CU_TEST_INFO_NULL,
 };
 UNIT_SUITE("report/print", tests);
