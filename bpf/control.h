@@ -183,9 +183,11 @@ struct user_string {
  */
 #define STACKS_OF_ALL (1ULL << 32)
 
+#define STACK_CHOICE 0x9e3779b97f4a7c15ULL
+
 static inline __u64 stack_choice(__u64 goid)
 {
-	return goid * 0x9e3779b97f4a7c15ULL >> 32;
+	return goid * STACK_CHOICE >> 32;
 }
 
 /* For one goroutine in `n`; 0: none. */

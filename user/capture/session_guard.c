@@ -30,6 +30,7 @@ void session_choose_stacks(struct capture_session *s)
 	bool shed = s->guard.level >= SHED_STACKS;
 
 	s->programs->skel->data->stack_limit = shed ? 0 : stack_limit_of(asked_stacks(s));
+	session_choose_inline(s, s->programs->skel->data->stack_limit, s->probing);
 }
 
 static uint64_t millionths(double share)
@@ -102,6 +103,7 @@ static int probes_off(struct capture_session *s, struct error *e)
 	for (size_t i = 0; i < s->opt.ntargets; i++)
 		links_close(&s->probe_links[i]);
 	s->probing = false;
+	session_choose_stacks(s);
 	return err;
 }
 
@@ -113,7 +115,8 @@ static int attach_again(struct capture_session *s, size_t i, struct error *e)
 
 	if (t->gone || !session_probes_of(s, t))
 		return 0;
-	err = attach_probes(&s->probe_links[i], s->programs, t->t, t->first_site, NULL, e);
+	err = attach_probes(&s->probe_links[i], s->programs, t->t, s->inlined[i], t->first_site,
+			    NULL, e);
 	return err && target_process_same(t->t->process) ? err : 0;
 }
 
@@ -125,6 +128,7 @@ static int probes_on(struct capture_session *s, struct error *e)
 		err = attach_again(s, i, e);
 	s->programs->skel->bss->probes_rest = false;
 	s->probing = true;
+	session_choose_stacks(s);
 	return err ? err : record_shed(s, SHED_PROBES_ON, now_ns(), e);
 }
 
@@ -143,6 +147,12 @@ static int act(struct capture_session *s, struct error *e)
 	return err;
 }
 
+static void look(struct capture_session *s, struct guard_sample *sample)
+{
+	meter_look(&s->meter, now_ns(), target_events(s), sample);
+	session_add_inline(s, sample);
+}
+
 int session_guard_tick(struct capture_session *s, struct error *e)
 {
 	uint64_t now = now_ns();
@@ -151,12 +161,12 @@ int session_guard_tick(struct capture_session *s, struct error *e)
 
 	if (!s->guarded || now - s->meter.time_ns < GUARD_TICK_NS)
 		return 0;
-	meter_look(&s->meter, now, target_events(s), &sample);
+	look(s, &sample);
 	guard_tick(&s->guard, &sample);
 	if (s->level == s->guard.level && s->probing == s->guard.probes)
 		return 0;
 	err = act(s, e);
-	meter_look(&s->meter, now_ns(), target_events(s), &sample);
+	look(s, &sample);
 	guard_tick(&s->guard, &sample);
 	meter_recount(&s->meter, target_events(s));
 	return err;
@@ -171,6 +181,7 @@ int session_write_shed(struct capture_session *s, const struct ev_cost *cost)
 
 	if (!s->sites)
 		return 0;
+	probes += session_inline_ns(s);
 	s->result.probe_overhead = millionths(guard_share(probes, cpu));
 	ev.overhead = millionths(s->guarded ? guard_overhead(&s->guard) :
 					      guard_share(probes + traces, cpu));
@@ -183,7 +194,7 @@ void session_guard_end(struct capture_session *s)
 
 	if (!s->meter.p)
 		return;
-	meter_look(&s->meter, now_ns(), target_events(s), &sample);
+	look(s, &sample);
 	s->guard.budget = 0; /* there is nothing to decide any more */
 	guard_tick(&s->guard, &sample);
 }

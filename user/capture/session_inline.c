@@ -4,6 +4,7 @@
 
 #include <errno.h>
 
+#include "gscope.skel.h"
 #include "user/base/clock.h"
 
 /* Probes do it all; but lack of memory is the same for both. */
@@ -66,7 +67,7 @@ int session_plant(struct capture_session *s, size_t i, struct error *e)
 	struct inline_start start = {
 		.first_site = s->traced[i].first_site,
 		.m = s->merge,
-		.stacks = true,
+		.stack_limit = s->programs->skel->data->stack_limit,
 	};
 	struct error why;
 	int err;
@@ -123,6 +124,44 @@ uint64_t session_inline_patience(const struct capture_session *s, uint64_t most)
 		most = ns < most ? ns : most;
 	}
 	return most;
+}
+
+void session_choose_inline(struct capture_session *s, uint64_t stack_limit, bool on)
+{
+	for (size_t i = 0; i < s->opt.ntargets; i++) {
+		if (!s->inlined[i])
+			continue;
+		inline_choose_stacks(s->inlined[i], stack_limit);
+		inline_enable(s->inlined[i], on);
+	}
+}
+
+void session_add_inline(struct capture_session *s, struct guard_sample *sample)
+{
+	double ns = (double)sample->hits * (double)sample->hit_ns;
+
+	for (size_t i = 0; i < s->opt.ntargets; i++) {
+		uint64_t hits;
+
+		if (!s->inlined[i])
+			continue;
+		hits = inline_all_hits(s->inlined[i]) - s->inline_seen[i];
+		s->inline_seen[i] += hits;
+		sample->hits += hits;
+		ns += (double)hits * (double)inline_hit_ns(s->inlined[i]);
+	}
+	sample->hit_ns = sample->hits ? (uint64_t)(ns / (double)sample->hits) : sample->hit_ns;
+}
+
+double session_inline_ns(const struct capture_session *s)
+{
+	double ns = 0;
+
+	for (size_t i = 0; i < s->opt.ntargets; i++)
+		if (s->inlined[i])
+			ns += (double)inline_all_hits(s->inlined[i]) *
+			      (double)inline_hit_ns(s->inlined[i]);
+	return ns;
 }
 
 void session_end_inline(struct capture_session *s)

@@ -37,6 +37,7 @@ struct capture_session {
 	struct links trace_links;
 	struct links *probe_links; /* by target */
 	struct inline_engine **inlined; /* by target; NULL: uprobes alone */
+	uint64_t *inline_seen; /* their hits, by target, when the guard looked */
 	struct heap_watch *heaps; /* by target */
 	bool has_heaps; /* any of them can be read */
 	uint64_t inline_ns; /* when their rings were emptied */
@@ -92,6 +93,12 @@ size_t session_inline_rings(const struct capture_session *s);
 int session_plant(struct capture_session *s, size_t i, struct error *e);
 int session_pass_inline(struct capture_session *s, bool last, struct error *e);
 uint64_t session_inline_patience(const struct capture_session *s, uint64_t most);
+/* Of which goroutines the stubs walk stacks, and whether they do anything. */
+void session_choose_inline(struct capture_session *s, uint64_t stack_limit, bool on);
+/* Add what there was of theirs since the last time to what there was of probes. */
+void session_add_inline(struct capture_session *s, struct guard_sample *sample);
+/* What they have cost so far. */
+double session_inline_ns(const struct capture_session *s);
 void session_end_inline(struct capture_session *s);
 int session_write_inline(struct capture_session *s, uint64_t time_ns);
 

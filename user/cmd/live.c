@@ -201,22 +201,12 @@ static struct capture_info info_now(bool system_wide)
 	return info;
 }
 
-/* Whether the engine that costs a tenth is there to be offered: with the option that asks for it. */
-static bool has_inline_engine(void)
-{
-	for (const struct argp_option *o = options; o->name; o++)
-		if (!strcmp(o->name, "probes"))
-			return true;
-	return false;
-}
-
 #define MUCH 100000 /* of overhead by probes, in millionths, is worth a word */
 
 /* What it takes to see more, or the same for less. */
 static void offer_more(const struct live_options *o, const struct capture_result *result)
 {
-	const char *cheaper = has_inline_engine() ? ", or --probes inline, which costs a tenth" :
-						    "";
+	const char *cheaper = o->inlined ? "" : ", or --probes inline, which costs a tenth";
 
 	if (result->shed)
 		cmd_warn("detail was left out to keep the overhead below %.4g%%; to see all of it "

@@ -62,7 +62,6 @@ int inline_plant(struct inline_engine *x, const struct inline_start *start, stru
 	struct stub_options o = {
 		.layout = &x->t->layout,
 		.seed = stack_id_begin((uint32_t)x->t->process->pid),
-		.stacks = start->stacks,
 	};
 	struct reader_options ro = {
 		.t = x->t,
@@ -73,6 +72,7 @@ int inline_plant(struct inline_engine *x, const struct inline_start *start, stru
 	};
 	int err;
 
+	x->plan.stack_limit = start->stack_limit;
 	callback_find(&o.callback, x->t->pcln);
 	x->hit_ns = inline_cost(&x->plan, &o);
 	err = planter_start(&x->planter, x->t->process, &x->plan, &o, e);
@@ -97,6 +97,32 @@ bool inline_is_planted(const struct inline_engine *x)
 bool inline_has(const struct inline_engine *x, size_t site)
 {
 	return x->has[site];
+}
+
+void inline_choose_stacks(struct inline_engine *x, uint64_t limit)
+{
+	if (x->reader)
+		__atomic_store_n(&x->planter.h->stack_limit, limit, __ATOMIC_RELAXED);
+}
+
+void inline_enable(struct inline_engine *x, bool on)
+{
+	if (x->reader)
+		__atomic_store_n(&x->planter.h->enabled, on, __ATOMIC_SEQ_CST);
+}
+
+uint64_t inline_all_hits(const struct inline_engine *x)
+{
+	uint64_t sum = 0;
+
+	for (size_t i = 0; x->reader && i < x->t->sites.n; i++)
+		sum += reader_hits(x->reader, i);
+	return sum;
+}
+
+uint64_t inline_hit_ns(const struct inline_engine *x)
+{
+	return x->hit_ns;
 }
 
 int inline_pass(struct inline_engine *x, bool last)
@@ -145,14 +171,12 @@ struct ev_inline inline_summary(const struct inline_engine *x, uint64_t time_ns)
 		      .size = sizeof(ev)},
 		.tgid = (uint32_t)x->t->process->pid,
 		.sites = (uint32_t)x->plan.n,
+		.hits = inline_all_hits(x),
 		.hit_ns = x->hit_ns,
 		.pause_ns = x->planter.pause_ns,
 		.threads = x->planter.threads,
 		.clock_ns = reader_clock_bound(x->reader),
 	};
-
-	for (size_t i = 0; i < x->t->sites.n; i++)
-		ev.hits += inline_hits(x, i);
 	return ev;
 }
 
@@ -170,11 +194,13 @@ void inline_close(struct inline_engine *x)
 int inline_clean(const struct target_process *p, struct error *e)
 {
 	struct planted d;
-	bool owned;
+	bool owned, changed;
 	int err;
 
 	if (!plant_find(&d, p, &owned))
 		return 0;
+	/* memory that could not be unmapped at the time is no change */
+	changed = d.h->state != INLINE_RESTORED;
 	if (owned)
 		err = error_set(e, EXIT_TARGET, -EBUSY,
 				"process %d is being traced by gscope %d, which has redirected its "
@@ -185,5 +211,5 @@ int inline_clean(const struct target_process *p, struct error *e)
 	if (!err)
 		err = plant_unmap(&d, e);
 	plant_close(&d);
-	return err ? err : 1;
+	return err ? err : changed;
 }

@@ -42,7 +42,7 @@ struct inline_start {
 	uint32_t first_site; /* number of the target's first site */
 	struct merge *m;
 	size_t first_source;
-	bool stacks;
+	uint64_t stack_limit; /* bpf/control.h, stack_choice() */
 };
 
 /* Plant. EXIT_TARGET errors: it was not possible, and the target is as it was. */
@@ -53,6 +53,14 @@ bool inline_is_planted(const struct inline_engine *x);
 
 /* Whether a site of the target (by its number among them) was taken. */
 bool inline_has(const struct inline_engine *x, size_t site);
+
+/* Of which goroutines stacks are walked from now on; whether stubs do anything. */
+void inline_choose_stacks(struct inline_engine *x, uint64_t limit);
+void inline_enable(struct inline_engine *x, bool on);
+
+/* Records so far, of all sites, and what one takes, ns. */
+uint64_t inline_all_hits(const struct inline_engine *x);
+uint64_t inline_hit_ns(const struct inline_engine *x);
 
 /* Records -> merge; `last`: after inline_end(). 0 or -ENOMEM; nothing if it was not planted. */
 int inline_pass(struct inline_engine *x, bool last);

@@ -6,6 +6,8 @@
 #include <string.h>
 #include <sys/mman.h>
 
+#include "bpf/control.h"
+
 #define OBJECT 32768 /* bytes of each object: more than any field's offset */
 #define STACK_WORDS 4096
 #define FRAME_WORDS 6
@@ -63,11 +65,14 @@ static int write_code(struct mock *m, const struct stub_options *o, struct stub_
 {
 	static const uint8_t nothing[] = {0xc3}; /* ret */
 	struct x86_code c = {.room = m->code_size - 16, .addr = at(m->code) + 16};
+	struct inline_header *header = (void *)m->shared;
 	struct stub_options own = *o;
 	int err;
 
 	memcpy(m->code, nothing, sizeof(nothing));
 	c.bytes = m->code + 16;
+	header->enabled = 1;
+	header->stack_limit = STACKS_OF_ALL;
 	own.base = at(m->shared);
 	own.geometry = m->geometry;
 	for (size_t i = 0; i < n; i++)

@@ -17,6 +17,7 @@ struct inline_plan {
 	uint64_t lo, hi; /* the code that has the calls and what they call */
 	uint64_t syscall_insn; /* address of an instruction `syscall` in the target */
 	struct inline_geometry geometry;
+	uint64_t stack_limit; /* at the beginning: bpf/control.h */
 };
 
 /*

@@ -122,6 +122,8 @@ static int add_stack(struct inline_reader *r, size_t source, const struct inline
 	};
 	if (rec->flags & INLINE_MAYBE_CALLER && n > 1)
 		r->stack.ev.flags |= STACK_MAYBE_CALLER;
+	if (rec->flags & INLINE_LEFT_OUT)
+		r->stack.ev.flags |= STACK_LEFT_OUT;
 	memcpy(r->stack.ev.pc, rec->pc, 8 * n);
 	return merge_add(r->o.m, source, &r->stack.ev.h);
 }
@@ -313,6 +315,7 @@ void reader_free(struct inline_reader *r)
 
 int reader_pass(struct inline_reader *r, bool last)
 {
+	bool full = !last && merge_bytes(r->o.m) > inline_size(&r->o.geometry);
 	uint64_t begin = now_ns();
 	int err = 0;
 
@@ -320,6 +323,9 @@ int reader_pass(struct inline_reader *r, bool last)
 	r->fill = 0;
 	r->tids.looked = false;
 	for (uint32_t i = 0; i < r->o.geometry.rings && !err; i++) {
+		/* what the merge cannot take stays in the rings, which are bounded: as in drain.c */
+		if (full && !merge_waits_for(r->o.m, r->o.first_source + i))
+			continue;
 		if (i ? empty_owned(r, i, &err) : empty_shared(r, last, &err))
 			merge_promise(r->o.m, r->o.first_source + i,
 				      begin > SLACK_NS ? begin - SLACK_NS : 0);

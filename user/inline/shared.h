@@ -41,8 +41,10 @@ struct inline_header {
 	uint64_t owner_start; /* and its start time, by which it is told from a later process */
 	uint64_t stubs, stubs_size; /* addresses in the target, as those that follow */
 	uint64_t base, size; /* of this memory */
+	/* what the stubs look at: whether to do anything, and of which goroutines to walk stacks */
+	uint32_t enabled;
 	uint32_t nsites;
-	uint32_t pad;
+	uint64_t stack_limit; /* bpf/control.h, stack_choice() */
 	struct inline_operand site[INLINE_MAX_SITES];
 };
 _Static_assert(sizeof(struct inline_header) <= INLINE_HEADER_BYTES, "inline_header");
@@ -77,6 +79,7 @@ _Static_assert(offsetof(struct inline_ring, tail) == 64, "inline_ring");
 _Static_assert(offsetof(struct inline_ring, known) == 128, "inline_ring");
 
 #define INLINE_MAYBE_CALLER 1U /* pc[1] is the word at SP: STACK_MAYBE_CALLER */
+#define INLINE_LEFT_OUT 2U /* pc[0] is all that was asked for: STACK_LEFT_OUT */
 
 /* One event, as a stub writes it. */
 struct inline_record {

@@ -11,10 +11,12 @@
 #include "user/inline/stub.h"
 
 #include <errno.h>
-#include <string.h>
+
+#include "bpf/control.h"
 
 #define RING(field) ((int32_t)offsetof(struct inline_ring, field))
 #define REC(field) ((int32_t)offsetof(struct inline_record, field))
+#define HEADER(b, field) ((b)->o->base + offsetof(struct inline_header, field))
 
 #define SITE_BYTES 16 /* of a site's own part */
 #define BODY_BYTES 1024 /* of what sites share; the longest has about 700 */
@@ -22,6 +24,7 @@
 #define STACK_FACTOR (-1640531535) /* 2^32 / golden ratio, odd */
 #define STACK_CUT 0x2545f491
 #define STACK_DOUBT 0x14057b7f
+#define STACK_LEAF 0x3c6ef35f
 
 #define SLOW_READERS 4096 /* threads that may be between the check for room and taking it */
 
@@ -165,17 +168,30 @@ static void load_sched(struct body *b, enum x86_gpr g)
 	x86_load(b->c, R9, g, b->l->g.sched_bp);
 }
 
+/* Returns the jump of goroutines whose stacks are not wanted: stack_choice() of bpf/control.h. */
+static struct x86_jump if_unwanted(struct body *b, enum x86_gpr g)
+{
+	x86_load(b->c, R9, g, b->l->g.goid);
+	x86_move_imm(b->c, R13, STACK_CHOICE);
+	x86_multiply_by(b->c, R9, R13);
+	x86_shift_right(b->c, R9, 32);
+	x86_move_imm(b->c, R13, HEADER(b, stack_limit));
+	x86_cmp_mem(b->c, R13, 0, R9);
+	return x86_jump_if(b->c, CC_BE);
+}
+
 /*
  * The goroutine on whose behalf the runtime acts, m.curg: on its own stack, or gone from it to the
- * thread's. Returns the jump of those that have no stack.
+ * thread's. Adds the jumps of those that have no stack.
  */
-static struct x86_jump load_actor(struct body *b)
+static void load_actor(struct body *b, struct x86_jump *none, size_t *n)
 {
-	struct x86_jump none, syscall, own, go, known_syscall;
+	struct x86_jump syscall, own, go, known_syscall;
 
 	x86_load(b->c, RDX, R12, b->l->m.curg);
 	x86_test(b->c, RDX);
-	none = x86_jump_if(b->c, CC_E);
+	none[(*n)++] = x86_jump_if(b->c, CC_E);
+	none[(*n)++] = if_unwanted(b, RDX);
 	load_bounds(b, RDX);
 	x86_load(b->c, R9, RDX, b->l->g.syscallsp);
 	x86_test(b->c, R9);
@@ -199,7 +215,6 @@ static struct x86_jump load_actor(struct body *b)
 	x86_move(b->c, R9, RBP);
 	x86_land(b->c, known_syscall);
 	x86_land(b->c, go);
-	return none;
 }
 
 static void push_frame(struct body *b, enum x86_gpr pc)
@@ -352,21 +367,44 @@ static void forget_known(struct body *b)
 	x86_land(b->c, new);
 }
 
+/* By its leaf a yield that was asked for is told from a preemption. */
+static struct x86_jump write_leaf(struct body *b, struct x86_jump unwanted)
+{
+	struct x86_jump wanted = x86_jump(b->c), done;
+
+	x86_land(b->c, unwanted);
+	x86_load(b->c, R13, b->gp, b->l->g.sched_pc);
+	x86_move_imm(b->c, R8, b->o->seed + STACK_LEAF);
+	push_frame(b, R13);
+	x86_store8_imm(b->c, R11, REC(flags), INLINE_LEFT_OUT);
+	x86_move_imm(b->c, R9, 0);
+	done = x86_jump(b->c);
+	x86_land(b->c, wanted);
+	return done;
+}
+
 static void write_stack(struct body *b)
 {
-	struct x86_jump none[2];
+	bool own = b->kind == STUB_PARK || b->kind == STUB_YIELD;
+	struct x86_jump none[3], leaf = {0};
 	size_t n = 0;
 
 	x86_lea(b->c, R10, R11, REC(pc));
 	x86_store_imm(b->c, R11, REC(end), 0);
 	x86_store_imm(b->c, R11, REC(stack), 0);
-	if (!has_stack(b->kind) || !b->o->stacks)
+	if (!has_stack(b->kind))
 		return;
-	if (b->kind == STUB_PARK || b->kind == STUB_YIELD) {
+	if (own) {
+		struct x86_jump unwanted = if_unwanted(b, b->gp);
+
+		if (b->kind == STUB_YIELD)
+			leaf = write_leaf(b, unwanted);
+		else
+			none[n++] = unwanted;
 		load_bounds(b, b->gp);
 		load_sched(b, b->gp);
 	} else {
-		none[n++] = load_actor(b);
+		load_actor(b, none, &n);
 	}
 	x86_test(b->c, R13);
 	none[n++] = x86_jump_if(b->c, CC_E);
@@ -375,6 +413,8 @@ static void write_stack(struct body *b)
 	if (b->kind == STUB_YIELD)
 		push_caller(b);
 	walk(b);
+	if (b->kind == STUB_YIELD)
+		x86_land(b->c, leaf);
 	forget_known(b);
 	while (n)
 		x86_land(b->c, none[--n]);
@@ -446,24 +486,28 @@ static void write_shared(struct body *b)
 
 static void write_body(struct body *b)
 {
-	struct x86_jump none, beyond;
+	struct x86_jump off, none, beyond;
 
+	x86_move_imm(b->c, RDX, HEADER(b, enabled));
+	x86_load32(b->c, RDX, RDX, 0);
+	x86_test(b->c, RDX);
+	off = x86_jump_if(b->c, CC_E);
 	x86_load(b->c, R12, R14, b->l->g.m);
 	x86_load(b->c, RDI, R12, b->l->m.p);
-	if (b->kind == STUB_NO_P) {
-		write_shared(b);
-		return;
+	if (b->kind != STUB_NO_P) {
+		x86_test(b->c, RDI);
+		none = x86_jump_if(b->c, CC_E);
+		x86_load32(b->c, RSI, RDI, b->l->p.id);
+		/* one of those that were added since: there is no ring for it */
+		x86_cmp_imm(b->c, RSI, (int32_t)b->o->geometry.rings - 1);
+		beyond = x86_jump_if(b->c, CC_AE);
+		write_owned(b);
+		x86_land(b->c, none);
+		x86_land(b->c, beyond);
 	}
-	x86_test(b->c, RDI);
-	none = x86_jump_if(b->c, CC_E);
-	x86_load32(b->c, RSI, RDI, b->l->p.id);
-	/* one of those that were added since: there is no ring for it */
-	x86_cmp_imm(b->c, RSI, (int32_t)b->o->geometry.rings - 1);
-	beyond = x86_jump_if(b->c, CC_AE);
-	write_owned(b);
-	x86_land(b->c, none);
-	x86_land(b->c, beyond);
 	write_shared(b);
+	x86_land(b->c, off);
+	x86_jump_to(b->c, b->callee);
 }
 
 /* The site before `i` that has the same body, or i. */

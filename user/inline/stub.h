@@ -46,7 +46,6 @@ struct stub_options {
 	struct inline_geometry geometry;
 	uint64_t base; /* of the shared memory, in the target */
 	uint64_t seed; /* of the numbers of stacks: another one for each process */
-	bool stacks;
 };
 
 /* Bytes that suffice for the stubs of `n` sites. */

@@ -208,6 +208,14 @@ void x86_multiply(struct x86_code *c, enum x86_gpr to, int32_t by)
 	imm32(c, (uint32_t)by);
 }
 
+void x86_multiply_by(struct x86_code *c, enum x86_gpr to, enum x86_gpr by)
+{
+	rex(c, REX_W, to, 0, by, false);
+	byte(c, 0x0f);
+	byte(c, 0xaf);
+	mod_registers(c, to, by);
+}
+
 void x86_shift_left(struct x86_code *c, enum x86_gpr to, uint8_t by)
 {
 	with_registers(c, 0xc1, (enum x86_gpr)4, to);

@@ -52,6 +52,8 @@ void x86_or(struct x86_code *c, enum x86_gpr to, enum x86_gpr from);
 void x86_add_imm(struct x86_code *c, enum x86_gpr to, int32_t value);
 void x86_and_imm(struct x86_code *c, enum x86_gpr to, int32_t value);
 void x86_sub_mem(struct x86_code *c, enum x86_gpr to, enum x86_gpr base, int32_t disp);
+/* to *= by */
+void x86_multiply_by(struct x86_code *c, enum x86_gpr to, enum x86_gpr by);
 void x86_multiply(struct x86_code *c, enum x86_gpr to, int32_t by);
 void x86_shift_left(struct x86_code *c, enum x86_gpr to, uint8_t by);
 void x86_shift_right(struct x86_code *c, enum x86_gpr to, uint8_t by);
