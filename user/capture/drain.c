@@ -89,6 +89,8 @@ int drain_new(struct drain **out, const struct programs *p, struct merge *m, str
 	d->m = m;
 	d->n = drain_rings(p);
 	d->enough = d->n * p->ring_bytes;
+	if (d->enough < DRAIN_LEAST)
+		d->enough = DRAIN_LEAST;
 	d->src = calloc(d->n, sizeof(*d->src));
 	d->states = calloc(p->ncpus, sizeof(*d->states));
 	d->lost = calloc(p->ncpus * LOSS_CLASSES, sizeof(*d->lost));

@@ -14,6 +14,9 @@
 
 struct drain;
 
+/* Bytes the merge may hold however small the rings are: programs are held up for a moment often. */
+#define DRAIN_LEAST (4UL << 20)
+
 /* Ring i is source i of `m`; drain_rings() tells how many there are. */
 int drain_new(struct drain **out, const struct programs *p, struct merge *m, struct error *e);
 void drain_free(struct drain *d);
