@@ -144,6 +144,14 @@ wrong_usage() {
 	for text in 0 -1 10001 '' 1e3 99h; do
 		refused 2 'sample rate' record -p $pid --level full --sample-rate "$text"
 	done
+	for text in '' 0% 3 -3% 3%% many on; do
+		refused 2 'percentage.*or off' trace -p $pid --max-overhead "$text"
+		refused 2 'percentage.*or off' record -p $pid --max-overhead "$text"
+	done
+	for text in '' 10 1/0 2/3 1/x; do
+		refused 2 'one in so many' record -p $pid --sample-goroutines "$text"
+	done
+	refused 2 'give one of' record -p $pid --no-stacks --sample-goroutines 1/10
 	refused 2 'level full' record -p $pid --sample-rate 100
 	refused 2 'level full' record -p $pid --level goroutines --sample-rate 100
 	for text in 1.21 1.28 go1.26 1.26.3 1.2 26 ''; do

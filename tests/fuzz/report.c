@@ -111,6 +111,7 @@ static struct event_head *make(const uint8_t *b)
 		{EV_SAMPLE, sizeof(struct ev_sample)},
 		{EV_SNAP_GC, sizeof(struct ev_snap_gc)},
 		{EV_HEAP, sizeof(struct ev_heap)},
+		{EV_SHED, sizeof(struct ev_shed)},
 	};
 	struct event_head *h = (void *)room;
 
@@ -247,6 +248,17 @@ static struct event_head *make(const uint8_t *b)
 	case EV_SNAP_GC:
 		((struct ev_snap_gc *)room)->tgid = TGID;
 		((struct ev_snap_gc *)room)->marking = b[3] & 1;
+		break;
+	case EV_SHED:
+		*(struct ev_shed *)room = (struct ev_shed){
+			.h = *h,
+			.what = SHED_ASKED + b[3] % SHED_SUMMARY,
+			.stacks = b[4] % 3,
+			.from = b[5] % SHED_LEVELS,
+			.to = b[6] % SHED_LEVELS,
+			.overhead = (uint64_t)b[7] << b[1] % 56,
+			.budget = b[4],
+		};
 		break;
 	case EV_HEAP:
 		*(struct ev_heap *)room =

@@ -202,17 +202,22 @@ static void invent_other(struct random *r, struct records *out, const struct ev_
 				   .tgid = near->tgid,
 				   .ctx = {near->gp, near->gp, near->p},
 				   .stack = near->stack};
+	struct ev_shed shed = {.h = {near->h.time_ns, 0, EV_SHED, sizeof(shed)},
+			       .what = rnd(r, 2) ? SHED_PROBES_OFF : SHED_PROBES_ON};
 	struct ev_go go = *near;
 
 	go.h.type = EV_GO;
 	go.h.size = sizeof(go);
 	go.kind = (__u8)(rnd(r, 2) ? GO_CGO_ENTER : GO_CGO_EXIT);
-	switch (rnd(r, 3)) {
+	switch (rnd(r, 4)) {
 	case 0:
 		add_invented(out, &heap.h);
 		break;
 	case 1:
 		add_invented(out, &sample.h);
+		break;
+	case 2:
+		add_invented(out, &shed.h);
 		break;
 	default:
 		add_invented(out, &go.h);

@@ -66,6 +66,9 @@ void guard_init(struct guard *g, double budget);
  */
 void guard_tick(struct guard *g, const struct guard_sample *s);
 
+/* From here on it is this level, whatever it costs. */
+void guard_stay(struct guard *g, enum shed_level level);
+
 /* What tracing has added to what the targets use themselves, since the last change of level. */
 double guard_overhead(const struct guard *g);
 

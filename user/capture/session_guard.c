@@ -120,28 +120,48 @@ static int attach_again(struct capture_session *s, size_t i, struct error *e)
 	return err && target_process_same(t->t->process) ? err : 0;
 }
 
-static int probes_on(struct capture_session *s, struct error *e)
+static int change_level(struct capture_session *s, struct error *e)
 {
-	int err = 0;
+	int err = s->level != s->guard.level ? record_shed(s, SHED_STEP, now_ns(), e) : 0;
 
-	for (size_t i = 0; i < s->opt.ntargets && !err; i++)
-		err = attach_again(s, i, e);
-	s->programs->skel->bss->probes_rest = false;
-	s->probing = true;
-	session_choose_stacks(s);
-	return err ? err : record_shed(s, SHED_PROBES_ON, now_ns(), e);
-}
-
-static int act(struct capture_session *s, struct error *e)
-{
-	int err = 0;
-
-	if (s->level != s->guard.level)
-		err = record_shed(s, SHED_STEP, now_ns(), e);
 	s->level = s->guard.level;
 	if (s->result.shed < s->level)
 		s->result.shed = s->level;
 	session_choose_stacks(s);
+	return err;
+}
+
+/* What there is so far is worth more than an end with an error. */
+static int stay_without(struct capture_session *s, const struct error *why, struct error *e)
+{
+	if (s->opt.messages)
+		fprintf(s->opt.messages,
+			"gscope: %s; recording threads and system calls from here on\n", why->text);
+	for (size_t i = 0; i < s->opt.ntargets; i++)
+		links_close(&s->probe_links[i]);
+	guard_stay(&s->guard, SHED_KERNEL);
+	return change_level(s, e);
+}
+
+static int probes_on(struct capture_session *s, struct error *e)
+{
+	struct error why;
+	int err = 0;
+
+	for (size_t i = 0; i < s->opt.ntargets && !err; i++)
+		err = attach_again(s, i, &why);
+	if (err)
+		return stay_without(s, &why, e);
+	s->programs->skel->bss->probes_rest = false;
+	s->probing = true;
+	session_choose_stacks(s);
+	return record_shed(s, SHED_PROBES_ON, now_ns(), e);
+}
+
+static int act(struct capture_session *s, struct error *e)
+{
+	int err = change_level(s, e);
+
 	if (!err && s->probing != s->guard.probes)
 		err = s->guard.probes ? probes_on(s, e) : probes_off(s, e);
 	return err;
@@ -194,7 +214,7 @@ void session_guard_end(struct capture_session *s)
 
 	if (!s->meter.p)
 		return;
-	look(s, &sample);
-	s->guard.budget = 0; /* there is nothing to decide any more */
+	meter_look(&s->meter, now_ns(), target_events(s), &sample);
+	guard_stay(&s->guard, s->guard.level); /* there is nothing to decide any more */
 	guard_tick(&s->guard, &sample);
 }

@@ -335,6 +335,20 @@ static void off_is_off(void)
 	CU_ASSERT_DOUBLE_EQUAL(guard_overhead(&w.g), 5, 0.01);
 }
 
+static void can_be_told_to_stay(void)
+{
+	struct world w;
+
+	begin(&w, 0.25, busy(2));
+	run(&w, 5);
+	guard_stay(&w.g, SHED_KERNEL);
+	act(&w);
+	CU_ASSERT(w.level == SHED_KERNEL && !w.probes);
+	w.load = busy(0.01);
+	run(&w, 300);
+	CU_ASSERT(w.level == SHED_KERNEL && !w.probes);
+}
+
 static CU_TestInfo tests[] = {
 	{"sheds nothing within the budget", sheds_nothing_within_the_budget},
 	{"stacks go first", stacks_go_first},
@@ -349,6 +363,7 @@ static CU_TestInfo tests[] = {
 	{"idle targets shed nothing", idle_targets_shed_nothing},
 	{"costs beyond what was used", costs_beyond_what_was_used_are_no_trouble},
 	{"off is off", off_is_off},
+	{"can be told to stay", can_be_told_to_stay},
 	CU_TEST_INFO_NULL,
 };
 UNIT_SUITE("capture/guard", tests);
