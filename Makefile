@@ -113,8 +113,9 @@ demo: setup
 	@$(MAKE) --no-print-directory $(JOBS) all
 	@tools/demo
 
-test: services
-	@$(MAKE) --no-print-directory $(JOBS) $(PROGRAM) $(O)/unit $(O)/soak
+# what is fetched and what is compiled do not need each other
+test: setup
+	@$(MAKE) --no-print-directory $(JOBS) services $(PROGRAM) $(O)/unit $(O)/soak
 	@$(O)/unit
 	@$(if $(wildcard tests/e2e/run),GSCOPE=$(CURDIR)/$(O)/gscope tests/e2e/run)
 
