@@ -150,7 +150,7 @@ soak: toolchains
 
 bench: toolchains
 	@$(MAKE) --no-print-directory $(JOBS) all
-	@tools/bench/run
+	@tools/bench/run $(or $(BENCH),--write)
 
 compat: services
 	@$(MAKE) --no-print-directory $(JOBS) all
@@ -188,7 +188,7 @@ help:
 	@echo 'make check     formatting, static analysis, shell scripts, man pages'
 	@echo 'make fuzz      what reads captures and binaries; FUZZ_SECONDS=60 for each, FUZZERS=elf...'
 	@echo 'make soak      damage recordings in thousands of ways; SOAK_SEEDS=2000 for each (root)'
-	@echo 'make bench     measure the overhead (root)'
+	@echo 'make bench     measure the overhead: docs/overhead.md; BENCH=http: only some of it (root)'
 	@echo 'make compat    every Go release in every build, Debian'\''s services: docs/compatibility.md (root)'
 	@echo 'make accuracy  compare with what programs trace of themselves: docs/accuracy.md (root)'
 	@echo 'make minutes   trace for ten minutes, in bounded memory; MINUTES=10 (root)'

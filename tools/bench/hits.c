@@ -3,7 +3,8 @@
  * What one hit of a probe and one system call cost: the very programs that trace Go processes,
  * attached to this process, which has a g, an m, a P and a stack of its own making.
  *
- * Cases are interleaved and repeated; printed are medians in nanoseconds.
+ * Cases are interleaved and repeated; printed are medians in nanoseconds, and whether the bars are
+ * met. `hits FILE` writes for each case name, median, multiple of the empty program and bar there.
  */
 #include <errno.h>
 #include <link.h>
@@ -33,6 +34,10 @@
 #define PIECES 15
 #define ROUNDS 21
 #define MAX_CASES 16
+
+/* What a hit may take, as a multiple of what the empty program takes at the same place. */
+#define BAR_PLAIN 1.35
+#define BAR_STACK 2.0
 
 /* A probe site with the registers of a `call casgstatus`, and one that is never probed. */
 __asm__(".pushsection .text\n"
@@ -206,24 +211,27 @@ struct bench_case {
 	bool waiting; /* gp is bound to no m, as when it is made ready */
 	unsigned int frames;
 	unsigned int status; /* of the current goroutine, for system calls */
+	double bar; /* times the empty program, at most; 0: none */
 	uint64_t ns[ROUNDS * PIECES]; /* tenths */
 };
 
 static struct bench_case cases[] = {
 	{.name = "call, no probe", .bare = true},
 	{.name = "probe, empty program", .empty = true},
-	{.name = "start: no stack", .reading = READ_PLAIN},
-	{.name = "park: stack of 8 frames", .reading = READ_PARK, .frames = 8},
-	{.name = "park: stack of 16 frames", .reading = READ_PARK, .frames = 16},
-	{.name = "park: stack of 32 frames", .reading = READ_PARK, .frames = 32},
+	{.name = "start: no stack", .reading = READ_PLAIN, .bar = BAR_PLAIN},
+	{.name = "park: stack of 8 frames", .reading = READ_PARK, .frames = 8, .bar = BAR_STACK},
+	{.name = "park: stack of 16 frames", .reading = READ_PARK, .frames = 16, .bar = BAR_STACK},
+	{.name = "park: stack of 32 frames", .reading = READ_PARK, .frames = 32, .bar = BAR_STACK},
 	{.name = "ready: waker's stack of 8 frames",
 	 .reading = READ_READY,
 	 .frames = 8,
-	 .waiting = true},
+	 .waiting = true,
+	 .bar = BAR_STACK},
 	{.name = "ready: waker's stack of 16 frames",
 	 .reading = READ_READY,
 	 .frames = 16,
-	 .waiting = true},
+	 .waiting = true,
+	 .bar = BAR_STACK},
 	{.name = "P taken or given up", .reading = READ_PROC, .kind = RT_PROC_START},
 	{.name = "stop of the world: stack of 8 frames",
 	 .reading = READ_RUNTIME,
@@ -323,16 +331,46 @@ static int count_records(void *ctx, struct event_head *ev)
 	return 0;
 }
 
-int main(void)
+static void print_cases(FILE *figures)
 {
+	uint64_t base[2] = {0}; /* of probes, of system calls */
+
+	printf("%-36s %8s %8s %8s %8s\n", "ns per hit, medians", "median", "of empty", "added",
+	       "bar");
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		struct bench_case *c = &cases[i];
+		double ns, of_empty = 0;
+
+		qsort(c->ns, ROUNDS * PIECES, sizeof(c->ns[0]), by_value);
+		ns = (double)c->ns[ROUNDS * PIECES / 2] / 10;
+		if (c->empty || (c->syscall && c->bare))
+			base[c->syscall] = c->ns[ROUNDS * PIECES / 2];
+		printf("%-36s %8.1f", c->name, ns);
+		if (base[c->syscall]) {
+			of_empty = ns * 10 / (double)base[c->syscall];
+			printf(" %7.2fx %8.1f", of_empty, ns - (double)base[c->syscall] / 10);
+		}
+		if (c->bar > 0)
+			printf(" %7.2fx %s", c->bar, of_empty <= c->bar ? "met" : "NOT MET");
+		putchar('\n');
+		if (figures)
+			fprintf(figures, "%s\t%.1f\t%.4f\t%.2f\n", c->name, ns, of_empty, c->bar);
+	}
+}
+
+int main(int argc, char **argv)
+{
+	FILE *figures = argc > 1 ? fopen(argv[1], "we") : NULL;
 	struct load_options load = {.buffer_bytes = 64UL << 20, .sites = 1};
 	struct place place = {.addr = (uint64_t)(uintptr_t)bench_site};
-	uint64_t lost = 0, records = 0, expected = 0, base[2] = {0};
+	uint64_t lost = 0, records = 0, expected = 0;
 	struct target_cfg cfg;
 	struct merge *merge;
 	struct drain *drain;
 	struct error e;
 
+	if (argc > 1 && !figures)
+		fail(argv[1], -errno);
 	if (programs_load(&programs, &load, &e)) {
 		fprintf(stderr, "hits: %s\n", e.text);
 		return 1;
@@ -360,21 +398,9 @@ int main(void)
 			(unsigned long long)lost);
 		return 1;
 	}
-	printf("%-36s %8s %8s %8s\n", "ns per hit, medians", "median", "of empty", "added");
-	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
-		struct bench_case *c = &cases[i];
-		double ns;
-
-		qsort(c->ns, ROUNDS * PIECES, sizeof(c->ns[0]), by_value);
-		ns = (double)c->ns[ROUNDS * PIECES / 2] / 10;
-		if (c->empty || (c->syscall && c->bare))
-			base[c->syscall] = c->ns[ROUNDS * PIECES / 2];
-		printf("%-36s %8.1f", c->name, ns);
-		if (base[c->syscall])
-			printf(" %7.2fx %8.1f", ns * 10 / (double)base[c->syscall],
-			       ns - (double)base[c->syscall] / 10);
-		putchar('\n');
-	}
+	print_cases(figures);
+	if (figures && fclose(figures))
+		fail(argv[1], -errno);
 	drain_free(drain);
 	merge_free(merge);
 	programs_close(programs);

@@ -1,52 +1,51 @@
 // SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only
 
-// What the benchmark traces: `load PAIRS IDLE` has PAIRS pairs of goroutines that pass a number to
-// and fro over channels as fast as they can, and IDLE goroutines that wait forever. It prints
-// "ready" and runs until its standard input is closed.
+// What the benchmarks trace: one program, a workload each run. It counts its own operations and
+// its own CPU time, and its standard input asks for them: see serve.
 package main
 
 import (
 	"fmt"
-	"io"
 	"os"
 	"strconv"
-	"sync"
 )
 
-func number(arg int) int {
-	n, err := strconv.Atoi(os.Args[arg])
-	if err != nil {
-		fmt.Fprintln(os.Stderr, "load:", err)
-		os.Exit(2)
-	}
-	return n
+// workload starts what is to be traced and returns what it counts, and an address if it has one
+type workload func(args []string) (*meter, string)
+
+var workloads = map[string]workload{
+	"http":     serveHTTP,
+	"pingpong": pingPong,
+	"mutex":    contend,
+	"syscall":  readFiles,
+	"gc":       allocate,
+	"many":     passAround,
+	"pairs":    pairs,
+	"entry":    callEntry,
 }
 
 func main() {
-	var forever, started sync.WaitGroup
-	forever.Add(1)
-	idle := number(2)
-	started.Add(idle)
-	for i := 0; i < idle; i++ {
-		go func() {
-			started.Done()
-			forever.Wait()
-		}()
+	if len(os.Args) < 2 || workloads[os.Args[1]] == nil {
+		fmt.Fprintln(os.Stderr, "usage: load WORKLOAD [ARGS]; workloads:")
+		for name := range workloads {
+			fmt.Fprintln(os.Stderr, " ", name)
+		}
+		os.Exit(2)
 	}
-	started.Wait()
-	for i := number(1); i > 0; i-- {
-		to, fro := make(chan int), make(chan int)
-		go func() {
-			for n := range to {
-				fro <- n + 1
-			}
-		}()
-		go func() {
-			for n := 0; ; n = <-fro {
-				to <- n
-			}
-		}()
+	meter, address := workloads[os.Args[1]](os.Args[2:])
+	fmt.Println("ready", address)
+	serve(meter, os.Stdin, os.Stdout)
+}
+
+func fail(err error) {
+	fmt.Fprintln(os.Stderr, "load:", err)
+	os.Exit(1)
+}
+
+func number(text string) int {
+	n, err := strconv.Atoi(text)
+	if err != nil {
+		fail(err)
 	}
-	fmt.Println("ready")
-	io.Copy(io.Discard, os.Stdin)
+	return n
 }
