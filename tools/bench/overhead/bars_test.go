@@ -36,10 +36,13 @@ func TestBars(t *testing.T) {
 		cpu                      map[string]uint64
 		inline, together, kernel verdict
 	}{
-		{map[string]uint64{peer: 114, "inline": 109, "inline+kernel": 119, "kernel": 108}, met, met, met},
-		{map[string]uint64{peer: 114, "inline": 115, "inline+kernel": 120, "kernel": 109}, notMet, notMet, notMet},
+		{map[string]uint64{peer: 114, alone: 109, whole: 119, "kernel": 108}, met, met, met},
+		{map[string]uint64{peer: 114, alone: 115, whole: 120, "kernel": 109}, notMet, notMet, notMet},
 		{map[string]uint64{peer: 114}, unknown, unknown, unknown},
-		{map[string]uint64{"inline": 101, "inline+kernel": 101}, unknown, unknown, unknown},
+		{map[string]uint64{alone: 101, whole: 101}, unknown, unknown, unknown},
+		// only together
+		{map[string]uint64{peer: 114, whole: 113}, met, met, unknown},
+		{map[string]uint64{peer: 114, whole: 118}, notMet, met, unknown},
 	} {
 		all := runOf(c.cpu).bars(&hits{})
 		for words, want := range map[string]verdict{
@@ -70,14 +73,14 @@ func TestLossesProveNothing(t *testing.T) {
 func TestReasons(t *testing.T) {
 	r := runOf(map[string]uint64{peer: 110})
 	r.Omitted = []omission{{"kernel", "no such level"}}
-	w := win("inline", 0, 0, 0)
+	w := win(whole, 0, 0, 0)
 	w.Failed = "the target died"
 	r.Windows = append(r.Windows, w)
 	all := r.bars(&hits{EntryWhy: "bpftrace is not installed"})
 	for words, why := range map[string]string{
 		"level kernel adds":               "no such level",
 		"http: inline probes with stacks": "the target died",
-		"http: inline probes and level":   "not in this run",
+		"http: inline probes and level":   "the target died",
 		"bpftrace":                        "not installed",
 	} {
 		if b := verdictOf(t, all, words); b.verdict != unknown || !strings.Contains(b.found, why) {
@@ -87,19 +90,24 @@ func TestReasons(t *testing.T) {
 }
 
 func TestHitBars(t *testing.T) {
-	ours, err := parseHits([]byte("call\t1.4\t0\t0\nstart\t750\t1.34\t1.35\n" + transition + "\t1000\t2.01\t2\n"))
-	if err != nil || len(ours) != 3 {
+	ours, err := parseHits([]byte("call, no probe\t1.4\t0\t0\nstart: no stack\t700\t1.34\t1.35\n" +
+		"park: stack of 16 frames\t1000\t2.01\t2\nready: waker's stack of 16 frames\t1300\t2\t2\n"))
+	if err != nil || len(ours) != 4 {
 		t.Fatal(ours, err)
 	}
-	h := hits{Ours: ours, PerTransition: transition, Entry: []float64{7000, 9000, 8000}}
+	h := hits{Ours: ours, Entry: []float64{7000, 9000, 8000}}
 	all := h.bars()
-	for words, want := range map[string]verdict{"start": met, transition: notMet, "bpftrace": met} {
+	for words, want := range map[string]verdict{"start": met, "park": notMet, "ready": met, "bpftrace": met} {
 		if b := verdictOf(t, all, words); b.verdict != want {
 			t.Errorf("%s: %s (%s)", words, b.verdict, b.found)
 		}
 	}
 	h.Entry = []float64{7999}
 	if b := verdictOf(t, h.bars(), "bpftrace"); b.verdict != notMet {
+		t.Errorf("%s (%s)", b.verdict, b.found)
+	}
+	h.Ours = h.Ours[:3]
+	if b := verdictOf(t, h.bars(), "bpftrace"); b.verdict != unknown {
 		t.Errorf("%s (%s)", b.verdict, b.found)
 	}
 	if _, err := parseHits([]byte("call\t1.4\n")); err == nil {

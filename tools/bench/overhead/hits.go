@@ -22,18 +22,19 @@ type hit struct {
 
 // hits are what a hit of a probe costs, whoever uses it
 type hits struct {
-	Ours          []hit
-	Entry         []float64 // nanoseconds for a hit of bpftrace's probe at the entry of a function
-	EntryWhy      string    // why there are none
-	PerTransition string    // the case a goroutine's transition is like
+	Ours     []hit
+	Entry    []float64 // nanoseconds for a hit of bpftrace's probe at the entry of a function
+	EntryWhy string    // why there are none
 }
 
 const (
 	entryRepeats = 5 // before ours, and as many after
 	entryWindow  = 400 * time.Millisecond
-	transition   = "park: stack of 16 frames"
 	cheaper      = 8 // times, at least
 )
+
+// transitions of a goroutine that blocks, is woken and goes on: each is a hit
+var transitions = []string{"park: stack of 16 frames", "ready: waker's stack of 16 frames", "start: no stack"}
 
 // entryHit measures what bpftrace's probe adds to a call of a Go function, of which nearly all
 // begin with an instruction that the kernel has to single-step
@@ -85,7 +86,7 @@ func (h *hits) entries(t tools) {
 }
 
 func runHits(t tools, dir, program string) error {
-	h := hits{PerTransition: transition}
+	h := hits{}
 	if _, err := exec.LookPath("bpftrace"); err != nil {
 		h.EntryWhy = "bpftrace is not installed"
 	}
@@ -137,11 +138,18 @@ func parseHits(text []byte) (all []hit, err error) {
 	return all, nil
 }
 
-func (h *hits) named(name string) *hit {
-	for i := range h.Ours {
-		if h.Ours[i].Name == name {
-			return &h.Ours[i]
+// transition is the mean of the three there are, 0 if one was not measured
+func (h *hits) transition() float64 {
+	var ns []float64
+	for _, hit := range h.Ours {
+		for _, name := range transitions {
+			if hit.Name == name {
+				ns = append(ns, hit.NS)
+			}
 		}
 	}
-	return nil
+	if len(ns) != len(transitions) {
+		return 0
+	}
+	return mean(ns)
 }

@@ -33,8 +33,10 @@ type variant struct {
 }
 
 const (
-	base = "untraced"
-	peer = "runtime/trace"
+	base  = "untraced"
+	peer  = "runtime/trace"
+	whole = "inline"
+	alone = "inline only"
 )
 
 func byGscope(sees string, plant bool) func(tools, *variant) tracer {
@@ -61,15 +63,15 @@ var variants = []variant{
 		trace: byGscope("switch", false),
 	},
 	{
-		name:  "inline",
-		about: "`gscope record --probes inline --no-kernel`: every goroutine transition, with stacks, without what the kernel sees",
-		args:  []string{"--probes", "inline", "--no-kernel"},
+		name:  whole,
+		about: "`gscope record --probes inline`: every goroutine transition, with stacks, by redirected calls; and what level kernel has",
+		args:  []string{"--probes", "inline"},
 		trace: byGscope("go", true),
 	},
 	{
-		name:  "inline+kernel",
-		about: "`gscope record --probes inline`: that and what level kernel has",
-		args:  []string{"--probes", "inline"},
+		name:  alone,
+		about: "`gscope record --probes inline --no-kernel`: without what level kernel has",
+		args:  []string{"--probes", "inline", "--no-kernel"},
 		trace: byGscope("go", true),
 	},
 	{
