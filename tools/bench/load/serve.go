@@ -9,7 +9,7 @@ import (
 	"io"
 	"os"
 	"runtime/trace"
-	"sync/atomic"
+	"strings"
 	"syscall"
 	"unsafe"
 )
@@ -37,25 +37,14 @@ func clock(id uintptr) uint64 {
 	return uint64(ts.Nano())
 }
 
-// discard takes what the runtime's own tracer writes, as a client of /debug/pprof/trace would
-type discard struct {
-	bytes atomic.Uint64
-}
-
-func (d *discard) Write(p []byte) (int, error) {
-	d.bytes.Add(uint64(len(p)))
-	return len(p), nil
-}
-
 // serve answers a line for a line until its input ends:
 //
-//	read        a reading
-//	trace on    have the runtime's own tracer write into nothing
-//	trace FILE  ... into a file
-//	trace off   and stop
+//	read             a reading
+//	trace on         have the runtime's own tracer write into nothing
+//	trace off        and stop
+//	trace save FILE  write a file of how the last trace began
 func serve(m *meter, in io.Reader, out io.Writer) {
 	var traced discard
-	var file *os.File
 	answer := json.NewEncoder(out)
 	lines := bufio.NewScanner(in)
 	for lines.Scan() {
@@ -67,21 +56,16 @@ func serve(m *meter, in io.Reader, out io.Writer) {
 			answer.Encode(r)
 			continue
 		case "trace on":
+			traced.reset()
 			err = trace.Start(&traced)
 		case "trace off":
 			trace.Stop()
-			if file != nil {
-				err = file.Close()
-				file = nil
-			}
 		default:
-			var name string
-			if _, err = fmt.Sscanf(line, "trace %s", &name); err == nil {
-				file, err = os.Create(name)
+			file, ok := strings.CutPrefix(line, "trace save ")
+			if !ok {
+				fail(fmt.Errorf("'%s' is no command", line))
 			}
-			if err == nil {
-				err = trace.Start(file)
-			}
+			err = os.WriteFile(file, traced.beginning(), 0o600)
 		}
 		if err != nil {
 			fail(err)

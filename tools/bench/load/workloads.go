@@ -74,7 +74,8 @@ func work(x uint64) uint64 {
 	return x
 }
 
-// contend: an operation is a lock that four goroutines for each CPU want, and its unlock
+// contend: an operation is a lock that four goroutines for each CPU want, and its unlock; others run
+// while it is held, or hardly anybody would ever have to wait
 func contend(args []string) (*meter, string) {
 	m := newMeter(4 * runtime.GOMAXPROCS(0))
 	var mu sync.Mutex
@@ -84,6 +85,7 @@ func contend(args []string) (*meter, string) {
 			for x := uint64(1); ; {
 				mu.Lock()
 				sink = work(sink + 1)
+				runtime.Gosched()
 				mu.Unlock()
 				x = work(x)
 				ops.Add(1)

@@ -28,6 +28,7 @@ func main() {
 	flag.StringVar(&t.gscope, "gscope", "build/gscope", "the program to measure")
 	flag.StringVar(&t.load, "load", "build/bench/load", "tools/bench/load, built")
 	flag.StringVar(&t.captured, "captured", "build/bench/captured", "tools/bench/captured, built")
+	flag.StringVar(&t.traceTool, "trace", "build/bench/trace", "Go's own go tool trace")
 	flag.StringVar(&t.tmp, "tmp", "/dev/shm", "where tracers write to, a file system in memory")
 	flag.Usage = func() {
 		fmt.Fprint(os.Stderr, usage)

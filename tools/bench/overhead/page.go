@@ -28,8 +28,8 @@ CPU. Figures are medians over the rounds.
   same round; beside it the least and the most of all rounds.
 * *added/runtime*: that median, as a multiple of what the program's own tracer adds.
 * *ops/s*: throughput, likewise. The tracer's own CPU time shows here, as all CPUs are busy.
-* *events/op*, *bytes/event*, *bytes/op*, *lost*: what was recorded, how large it is in the file.
-  The program's own tracer counts no events.
+* *events/op*, *bytes/event*, *bytes/op*, *lost*: what was recorded, how large it is in the file. Events
+  of the program's own tracer are counted in the beginning of its trace.
 * *tracer*: CPU time of the tracer's own process.
 
 %s

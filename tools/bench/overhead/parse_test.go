@@ -79,3 +79,19 @@ func TestStat(t *testing.T) {
 		t.Error("taken")
 	}
 }
+
+func TestFootprint(t *testing.T) {
+	const table = `Event       Bytes    %       Count   %
+-           -        -       -       -
+GoUnblock   2593013  41.04%  375126  33.32%
+GoStart     2217863  35.10%  375144  33.32%
+EventBatch  1369     0.02%   104     0.01%
+Stack       1140     0.02%   36      0.00%
+`
+	if bytes, events, err := parseFootprint(table); err != nil || bytes != 4813385 || events != 750270 {
+		t.Errorf("%d bytes, %d events, %v", bytes, events, err)
+	}
+	if _, _, err := parseFootprint("Event Bytes % Count %\nStack 1140 0.02% 36 0.00%\n"); err == nil {
+		t.Error("nothing is taken for something")
+	}
+}

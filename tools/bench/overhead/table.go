@@ -59,6 +59,9 @@ func percent(v float64) string {
 	if math.IsNaN(v) {
 		return "-"
 	}
+	if math.Abs(v) < 0.05 {
+		return "0.0" // and not -0.0
+	}
 	return fmt.Sprintf("%+.1f", v)
 }
 

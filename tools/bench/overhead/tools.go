@@ -15,6 +15,7 @@ import (
 // tools is where programs and files are
 type tools struct {
 	gscope, load, captured string
+	traceTool              string // of Go
 	tmp                    string
 	off                    []string // options of gscope for all variants
 }

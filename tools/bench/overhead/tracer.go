@@ -39,31 +39,74 @@ func (untraced) stop(uint64, uint64) (outcome, error) { return outcome{}, nil }
 
 // own is the tracer of the target's own runtime, as /debug/pprof/trace switches it on
 type own struct {
-	t      *target
-	before uint64
+	tools
+	t *target
 }
 
 func (o *own) pid() int { return 0 }
 
 func (o *own) start(t *target) error {
-	r, err := t.read()
-	if err != nil {
-		return err
-	}
-	o.t, o.before = t, r.TraceBytes
-	_, err = t.ask("trace on")
+	o.t = t
+	_, err := t.ask("trace on")
 	return err
 }
 
-func (o *own) stop(uint64, uint64) (outcome, error) {
+func (o *own) stop(uint64, uint64) (seen outcome, err error) {
 	if _, err := o.t.ask("trace off"); err != nil {
-		return outcome{}, err
+		return seen, err
 	}
 	r, err := o.t.read()
-	if err == nil && r.TraceBytes == o.before {
-		err = errors.New("it wrote nothing")
+	if err != nil {
+		return seen, err
 	}
-	return outcome{Bytes: r.TraceBytes - o.before}, err
+	file := o.tmp + "/trace.out"
+	defer os.Remove(file)
+	if _, err := o.t.ask("trace save " + file); err != nil {
+		return seen, err
+	}
+	size, err := o.eventSize(file)
+	if err != nil {
+		return seen, err
+	}
+	return outcome{Events: uint64(float64(r.TraceBytes) / size), Bytes: r.TraceBytes}, nil
+}
+
+// eventSize is what an event takes, all told, in this part of the trace
+func (o *own) eventSize(file string) (float64, error) {
+	out, err := exec.Command(o.traceTool, "-d=footprint", file).Output()
+	if err != nil {
+		return 0, fmt.Errorf("%s: %v", o.traceTool, err)
+	}
+	bytes, events, err := parseFootprint(string(out))
+	return float64(bytes) / float64(events), err
+}
+
+// parseFootprint: a line for each type, of its name, bytes, share, count, share
+func parseFootprint(table string) (bytes, events uint64, err error) {
+	// what is there for the sake of the others
+	supporting := map[string]bool{"EventBatch": true, "String": true, "Strings": true, "Stack": true, "Stacks": true,
+		"Sync": true, "Frequency": true, "ClockSnapshot": true, "EndOfGeneration": true, "CPUSamples": true}
+	for _, line := range strings.Split(table, "\n") {
+		fields := strings.Fields(line)
+		if len(fields) != 5 || fields[0] == "Event" || fields[1] == "-" {
+			continue
+		}
+		size, err := strconv.ParseUint(fields[1], 10, 64)
+		if err != nil {
+			return 0, 0, err
+		}
+		count, err := strconv.ParseUint(fields[3], 10, 64)
+		if err != nil {
+			return 0, 0, err
+		}
+		if bytes += size; !supporting[fields[0]] {
+			events += count
+		}
+	}
+	if events == 0 {
+		err = errors.New("the trace has no events: not a measurement")
+	}
+	return bytes, events, err
 }
 
 // program is a tracer that is a process of its own

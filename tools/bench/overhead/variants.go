@@ -17,7 +17,7 @@ type workload struct {
 var workloads = []workload{
 	{"http", "a small request to net/http over loopback, wrk with 16 connections, all CPUs busy", 16, "request"},
 	{"pingpong", "a round trip between two goroutines over channels, a pair for each CPU", 0, "round trip"},
-	{"mutex", "a lock and unlock of a sync.Mutex that four goroutines for each CPU want", 0, ""},
+	{"mutex", "lock and unlock of a sync.Mutex that four goroutines for each CPU want, and that is held while others run", 0, ""},
 	{"syscall", "pread of 64 bytes, a goroutine for each CPU", 0, ""},
 	{"gc", "a tree of 1,023 objects that soon is garbage, two goroutines for each CPU", 0, ""},
 	{"many", "a number handed on by one of 50,000 goroutines to the next, over channels", 0, ""},
@@ -54,7 +54,7 @@ var variants = []variant{
 	{
 		name:  peer,
 		about: "the program's own tracer, with stacks, as `/debug/pprof/trace` switches it on; written into nothing",
-		trace: func(tools, *variant) tracer { return &own{} },
+		trace: func(t tools, _ *variant) tracer { return &own{tools: t} },
 	},
 	{
 		name:  "kernel",
