@@ -69,6 +69,8 @@ func summarize(windows []window, workload, variant string) summary {
 		}
 		if w.Events > 0 {
 			eventsPerOp = append(eventsPerOp, w.Events/ops)
+		}
+		if w.Events > 0 && w.TracerCPU > 0 {
 			perEvent = append(perEvent, float64(w.TracerCPU)/w.Events)
 		}
 		if w.Bytes > 0 && w.Traced > 0 {

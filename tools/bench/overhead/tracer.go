@@ -11,6 +11,7 @@ import (
 	"strconv"
 	"strings"
 	"syscall"
+	"time"
 )
 
 // outcome is what a tracer has seen, all told
@@ -113,6 +114,7 @@ func parseFootprint(table string) (bytes, events uint64, err error) {
 type program struct {
 	cmd         *exec.Cmd
 	out, stderr said
+	insist      bool // once told to end it may forget that
 }
 
 func (p *program) pid() int { return p.cmd.Process.Pid }
@@ -149,6 +151,18 @@ func (p *program) attach(what string, ready func() bool) error {
 // interrupt ends it; statuses are those it may have then, -1 is the signal
 func (p *program) interrupt(statuses ...int) error {
 	p.cmd.Process.Signal(syscall.SIGINT)
+	ended := make(chan struct{})
+	defer close(ended)
+	go func() {
+		for again := time.Tick(time.Second); p.insist; {
+			select {
+			case <-again:
+				p.cmd.Process.Signal(syscall.SIGINT)
+			case <-ended:
+				return
+			}
+		}
+	}()
 	err := wait(p.cmd)
 	for _, status := range statuses {
 		if p.cmd.ProcessState.ExitCode() == status {
@@ -237,6 +251,7 @@ func (b *bpftrace) script() string {
 }
 
 func (b *bpftrace) start(t *target) error {
+	b.insist = true // release 0.17 now and then does
 	err := b.run("bpftrace", "-B", "line", "-p", strconv.Itoa(t.pid()), "-e", b.script())
 	if err != nil {
 		return err
