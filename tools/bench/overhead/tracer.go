@@ -151,14 +151,14 @@ func (p *program) attach(what string, ready func() bool) error {
 // interrupt ends it; statuses are those it may have then, -1 is the signal
 func (p *program) interrupt(statuses ...int) error {
 	p.cmd.Process.Signal(syscall.SIGINT)
-	ended := make(chan struct{})
-	defer close(ended)
+	over := make(chan struct{})
+	defer close(over)
 	go func() {
 		for again := time.Tick(time.Second); p.insist; {
 			select {
 			case <-again:
 				p.cmd.Process.Signal(syscall.SIGINT)
-			case <-ended:
+			case <-over:
 				return
 			}
 		}
