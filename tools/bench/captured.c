@@ -20,7 +20,6 @@ struct counts {
 	uint64_t types[256];
 	uint64_t within; /* the span */
 	uint64_t begin, end, events, lost;
-	uint64_t probe_hits;
 };
 
 /* Records from EV_USER_FIRST on are the collector's own. */
@@ -30,8 +29,6 @@ static void count(struct counts *c, const struct event_head *ev)
 		c->types[ev->type]++;
 	if (ev->type < EV_USER_FIRST && ev->time_ns >= c->from && ev->time_ns < c->to)
 		c->within++;
-	if (ev->type == EV_COST)
-		c->probe_hits = ((const struct ev_cost *)ev)->probe_hits;
 	if (ev->type == EV_END) {
 		c->begin = ((const struct ev_end *)ev)->begin_ns;
 		c->end = ev->time_ns;
@@ -45,9 +42,8 @@ static void print(const struct counts *c)
 	const char *comma = "";
 
 	printf("{\"begin_ns\": %" PRIu64 ", \"end_ns\": %" PRIu64 ", \"events\": %" PRIu64
-	       ", \"within\": %" PRIu64 ", \"lost\": %" PRIu64 ", \"probe_hits\": %" PRIu64
-	       ", \"types\": {",
-	       c->begin, c->end, c->events, c->within, c->lost, c->probe_hits);
+	       ", \"within\": %" PRIu64 ", \"lost\": %" PRIu64 ", \"types\": {",
+	       c->begin, c->end, c->events, c->within, c->lost);
 	for (unsigned int i = 0; i < sizeof(c->types) / sizeof(c->types[0]); i++) {
 		if (!c->types[i])
 			continue;

@@ -35,7 +35,6 @@ type capture struct {
 	Events uint64            `json:"events"`
 	Within uint64            `json:"within"`
 	Lost   uint64            `json:"lost"`
-	Hits   uint64            `json:"probe_hits"`
 	Types  map[string]uint64 `json:"types"`
 }
 

@@ -39,9 +39,9 @@ const (
 	alone = "inline only"
 )
 
-func byGscope(sees string, plant bool) func(tools, *variant) tracer {
+func byGscope(sees ...string) func(tools, *variant) tracer {
 	return func(t tools, v *variant) tracer {
-		return &gscope{tools: t, args: v.args, sees: sees, plant: plant}
+		return &gscope{tools: t, args: v.args, sees: sees}
 	}
 }
 
@@ -60,30 +60,30 @@ var variants = []variant{
 		name:  "kernel",
 		about: "`gscope record --level kernel`: switches, wake-ups, system calls; nothing in the target",
 		args:  []string{"--level", "kernel"},
-		trace: byGscope("switch", false),
+		trace: byGscope("switch"),
 	},
 	{
 		name:  whole,
 		about: "`gscope record --probes inline`: every goroutine transition, with stacks, by redirected calls; and what level kernel has",
 		args:  []string{"--probes", "inline"},
-		trace: byGscope("go", true),
+		trace: byGscope("go", "inline"),
 	},
 	{
 		name:  alone,
 		about: "`gscope record --probes inline --no-kernel`: without what level kernel has",
 		args:  []string{"--probes", "inline", "--no-kernel"},
-		trace: byGscope("go", true),
+		trace: byGscope("go", "inline"),
 	},
 	{
 		name:  "uprobe",
 		about: "`gscope record`: the same by uprobes",
-		trace: byGscope("go", false),
+		trace: byGscope("go"),
 	},
 	{
 		name:  "uprobe, no stacks",
 		about: "`gscope record --no-stacks`",
 		args:  []string{"--no-stacks"},
-		trace: byGscope("go", false),
+		trace: byGscope("go"),
 	},
 	{
 		name:  "bpftrace",
