@@ -11,8 +11,8 @@ import (
 
 const intro = `# What tracing costs
 
-Written by ` + "`tools/bench/run --write`" + ` from what it measured on: %s. Times on another machine
-differ; their ratios hold better. ` + "`make bench`" + ` measures without writing this page.
+Written by ` + "`make bench`" + ` (` + "`tools/bench/run --write`" + `) from what it measured on:
+%s. Times on another machine differ; their ratios hold better.
 
 `
 

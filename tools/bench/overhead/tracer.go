@@ -219,6 +219,10 @@ func (g *gscope) stop(from, to uint64) (o outcome, err error) {
 	if c.Within == 0 {
 		return o, errors.New("saw nothing in the window: not a measurement")
 	}
+	// what is left out is told at the beginning and at the end, too
+	if n := c.Types["shed"]; n > 2 {
+		return o, fmt.Errorf("it left out detail, or took it back, %d times: not a measurement", n-2)
+	}
 	for _, name := range g.sees {
 		if c.Types[name] == 0 {
 			return o, fmt.Errorf("there is no record of type %s: not a measurement", name)
