@@ -6,6 +6,12 @@
 #include "bpf/event.h"
 
 #define TARGET_GO 1U /* a Go process whose layout is known: read its goroutine context */
+#define TARGET_BARE 2U /* nothing is planted in it: tracepoints tell of goroutines, too */
+/*
+ * Set by the programs once they have seen it: its threads keep g in m.tls, as they do where there
+ * is no C. Then one read fetches g and what is wanted of the m.
+ */
+#define TARGET_TLS_IN_M 4U
 
 #define NO_OFFSET 0xffffU /* this Go version has no such field */
 
@@ -16,6 +22,7 @@
  */
 #define G_HEAD 192 /* bytes: up to g.waitreason */
 #define M_WORDS 48 /* bytes from m.curg on: up to m.oldp */
+#define M_TLS 56 /* bytes from m.tls to m.curg: m.tls has 6 words, then comes m.mstartfn */
 
 /* One traced process, the value of map `targets`. Offsets in bytes. */
 struct target_cfg {
@@ -48,8 +55,31 @@ struct target_cfg {
 	__u16 go_minor;
 };
 
+/*
+ * A system call that has begun on a CPU and not ended there: at most one, that of the thread which
+ * is on the CPU. Whatever switches that one out sends what is here.
+ */
+struct pending_call {
+	/*
+	 * When it began; 0: there is none. While the rest is being filled in it is CALL_BEGINS, which
+	 * is set before the clock is looked at: see drain.c, which relies on that.
+	 */
+	__u64 since;
+	__u64 id; /* pid_tgid */
+	__u32 nr;
+	__u32 gstatus;
+	struct ev_gctx ctx;
+	__u64 stack;
+	__u64 words; /* where m.curg is, 0: not known or not wanted */
+	__u16 p_off, oldp_off; /* of m.p and m.oldp, from there; oldp_off may be NO_OFFSET */
+	__u16 status_off; /* of p.status */
+	__u16 pad;
+};
+#define CALL_BEGINS 1
+
 /* Of every CPU, the value of map `cpu_state`. */
 struct cpu_state {
+	struct pending_call call;
 	__u64 lost[LOSS_CLASSES]; /* records that found no room */
 	__u64 unannounced; /* bytes since the last wake-up of the collector */
 };

@@ -34,6 +34,9 @@ enum event_type {
 	EV_RUNTIME = 11, /* struct ev_runtime: what the runtime does besides */
 	EV_USER = 12, /* struct ev_user: the program annotates its trace, or sets pprof labels */
 	EV_SAMPLE = 13, /* struct ev_sample: who is on the CPU */
+	EV_SYSCALL = 14, /* struct ev_syscall: only in the rings, the two of EV_SYS_* in one */
+	EV_GOROUTINE = 15, /* struct ev_goroutine: one that is new to its thread's tracepoints */
+	EV_OFF_CPU = 16, /* struct ev_off_cpu: where a goroutine is whose thread leaves its CPU */
 
 	EV_USER_FIRST = 64,
 	EV_TARGET = 64, /* struct ev_target: a traced Go process; precedes everything about it */
@@ -145,12 +148,59 @@ struct ev_sys_exit {
 	__u32 nr;
 	__u32 gstatus; /* as above */
 	struct ev_gctx ctx;
-	__u64 oldp; /* m.oldp, read only when gstatus is _Gsyscall */
+	__u64 oldp; /* m.oldp, read only when gstatus is _Gsyscall, up to Go 1.25 */
 	__u32 oldp_status; /* oldp.status; tells in Go <= 1.25 whether the P is still ours */
 	__u32 pad;
 	__s64 ret;
 };
 _Static_assert(sizeof(struct ev_sys_exit) == 80, "ev_sys_exit");
+
+/*
+ * A system call that was not interrupted by a switch. Only in the rings: the collector makes an
+ * ev_sys_enter and an ev_sys_exit of it. While a thread is in the kernel nobody else changes its g
+ * or its m.curg, nor the status of that one, so they are the same at both ends.
+ */
+struct ev_syscall {
+	struct event_head h; /* time: of the exit */
+	__u32 tgid;
+	__u32 cpu;
+	__u32 nr;
+	__u32 exit_nr; /* another one after sigreturn, which restores registers */
+	__u64 begin_ns;
+	struct ev_gctx ctx; /* at its begin */
+	__u64 exit_p; /* ctx.p at its end */
+	__u64 stack;
+	__u64 oldp;
+	__u32 oldp_status;
+	__u32 gstatus;
+	__s64 ret;
+};
+_Static_assert(sizeof(struct ev_syscall) == 104, "ev_syscall");
+
+/*
+ * Where nothing is planted, tracepoints tell which goroutine is at `gp` from now on: before the
+ * first record whose context has it, and again when it may have been forgotten.
+ */
+struct ev_goroutine {
+	struct event_head h;
+	__u32 tgid;
+	__u32 cpu;
+	__u64 gp;
+	__u64 goid;
+	__u64 start_pc; /* gp.startpc, 0: not known */
+	__u64 go_pc; /* gp.gopc */
+};
+_Static_assert(sizeof(struct ev_goroutine) == 56, "ev_goroutine");
+
+/* Where nothing is planted, too: in front of the EV_SWITCH of the same thread. */
+struct ev_off_cpu {
+	struct event_head h;
+	__u32 tgid;
+	__u32 cpu;
+	__u64 gp; /* m.curg */
+	__u64 stack; /* its own; 0: none */
+};
+_Static_assert(sizeof(struct ev_off_cpu) == 40, "ev_off_cpu");
 
 /* --- goroutines --------------------------------------------------------------------------- */
 
@@ -405,10 +455,12 @@ struct ev_snap_g {
 };
 _Static_assert(sizeof(struct ev_snap_g) == 88, "ev_snap_g");
 
+#define READY_BARE 1U /* nothing was planted in it: goroutines are seen by tracepoints alone */
+
 struct ev_ready {
 	struct event_head h;
 	__u32 tgid; /* 0: the tracepoints of a system-wide capture */
-	__u32 pad;
+	__u32 flags; /* READY_* */
 };
 _Static_assert(sizeof(struct ev_ready) == 24, "ev_ready");
 

@@ -54,6 +54,12 @@ static __always_inline __u32 g_status(const struct g_head *g, const struct targe
 	return (__u32)g_word(g, cfg->g_status) & ~GO_SCAN;
 }
 
+/* Since Go 1.26 a thread in a system call keeps its m.p until that is taken; m.oldp is not used. */
+static __always_inline bool uses_oldp(const struct target_cfg *cfg)
+{
+	return cfg->go_minor < 26;
+}
+
 static __always_inline __u64 read_word(__u64 addr)
 {
 	__u64 word = 0;
@@ -63,26 +69,61 @@ static __always_inline __u64 read_word(__u64 addr)
 	return word;
 }
 
-/* Fills *ctx; *m is valid only if ctx->g is not 0. */
-static __always_inline void read_gctx(const struct target_cfg *cfg, __u64 fsbase,
-				      struct ev_gctx *ctx, struct m_words *m)
+/* What is wanted of the current thread. */
+struct thread_words {
+	__u64 g; /* in thread-local storage, */
+	__u64 between[M_TLS / 8 - 1]; /* which may be in the m; otherwise not used */
+	struct m_words m;
+};
+
+/* Where m.curg is, 0: that is no Go thread, or it cannot be read; w->g is set. */
+static __always_inline __u64 find_words(struct target_cfg *cfg, __u64 slot, struct thread_words *w)
 {
-	__u64 g, mp;
+	__u64 mp, words;
+
+	w->g = read_word(slot);
+	if (!w->g)
+		return 0;
+	mp = read_word(w->g + cfg->g_m);
+	if (!mp)
+		return 0;
+	words = mp + cfg->m_curg;
+	/*
+	 * runtime.settls: threads of C have their libc's storage, far away. Either all threads of a
+	 * process are made by one or by the other.
+	 */
+	if (words - slot == M_TLS)
+		cfg->flags |= TARGET_TLS_IN_M;
+	return words;
+}
+
+/*
+ * Fills *ctx, and returns where m.curg is, 0: the thread is no Go thread; w->m is valid only if it is
+ * not.
+ */
+static __always_inline __u64 read_gctx(struct target_cfg *cfg, __u64 fsbase, struct ev_gctx *ctx,
+				       struct thread_words *w)
+{
+	__u64 slot = fsbase + cfg->tls_g, words;
 
 	ctx->g = 0;
 	ctx->curg = 0;
 	ctx->p = 0;
 	if (!fsbase)
-		return;
-	g = read_word(fsbase + cfg->tls_g);
-	if (!g)
-		return;
-	mp = read_word(g + cfg->g_m);
-	if (!mp || bpf_probe_read_user(m, sizeof(*m), (void *)(mp + cfg->m_curg)))
-		return;
-	ctx->g = g;
-	ctx->curg = m->w[0];
-	ctx->p = m_word(m, cfg->m_p);
+		return 0;
+	if (cfg->flags & TARGET_TLS_IN_M) {
+		if (bpf_probe_read_user(w, sizeof(*w), (void *)slot) || !w->g)
+			return 0;
+		words = slot + M_TLS;
+	} else {
+		words = find_words(cfg, slot, w);
+		if (!words || bpf_probe_read_user(&w->m, sizeof(w->m), (void *)words))
+			return 0;
+	}
+	ctx->g = w->g;
+	ctx->curg = w->m.w[0];
+	ctx->p = m_word(&w->m, cfg->m_p);
+	return words;
 }
 
 #endif

@@ -18,6 +18,13 @@
 /* A record of every task, not only of those of the targets. */
 const volatile bool system_wide __weak = false;
 
+/*
+ * Targets there may be: bare ones (TARGET_BARE), and others. What is of no use is not loaded: walks of
+ * stacks take the verifier a second.
+ */
+const volatile bool any_bare __weak = false;
+const volatile bool any_probed __weak = false;
+
 /* Bytes put into a ring between two wake-ups of the collector. */
 const volatile __u32 wake_bytes __weak = 0;
 

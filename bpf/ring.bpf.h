@@ -15,12 +15,8 @@ static __always_inline void count_loss(__u32 loss_class)
 		__sync_fetch_and_add(&s->lost[loss_class], 1);
 }
 
-/*
- * Room for a record whose head is filled in, but for the tid; NULL, and the loss counted, if there
- * is none. The time is taken here, after the room was reserved: the collector's merge relies on
- * no record being stamped before it has its place (a probe's program can be preempted).
- */
-static __always_inline void *event_reserve(__u16 type, __u32 room, __u32 loss_class)
+/* Room for a record whose head has its type and size; NULL, and the loss counted: there is none. */
+static __always_inline void *event_room(__u16 type, __u32 room, __u32 loss_class)
 {
 	__u32 cpu = bpf_get_smp_processor_id();
 	void *ring = bpf_map_lookup_elem(&rings, &cpu);
@@ -30,9 +26,22 @@ static __always_inline void *event_reserve(__u16 type, __u32 room, __u32 loss_cl
 		count_loss(loss_class);
 		return NULL;
 	}
-	h->time_ns = bpf_ktime_get_ns();
 	h->type = type;
 	h->size = room;
+	return h;
+}
+
+/*
+ * The same with the time in its head, which is taken here, after the room was reserved: the
+ * collector's merge relies on no record being stamped before it has its place (a probe's program
+ * can be preempted).
+ */
+static __always_inline void *event_reserve(__u16 type, __u32 room, __u32 loss_class)
+{
+	struct event_head *h = event_room(type, room, loss_class);
+
+	if (h)
+		h->time_ns = bpf_ktime_get_ns();
 	return h;
 }
 

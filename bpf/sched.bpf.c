@@ -3,8 +3,8 @@
  * Threads: switches, wake-ups, births and deaths. Every program exists twice, for tp_btf (typed
  * arguments) and raw_tp (untyped ones); the collector loads the kind the kernel takes.
  */
-#include "bpf/go.bpf.h"
-#include "bpf/ring.bpf.h"
+#include "bpf/call.bpf.h"
+#include "bpf/seen.bpf.h"
 #include "bpf/task.bpf.h"
 
 char LICENSE[] SEC("license") = "Dual BSD/GPL";
@@ -22,17 +22,30 @@ static __always_inline struct target_cfg *target_of(__u32 tgid)
 }
 
 /* The Go context of task p, which is current. A task that exits has no memory any more. */
-static __always_inline void task_gctx(const bool typed, const struct target_cfg *cfg,
+static __always_inline void task_gctx(const bool typed, struct target_cfg *cfg,
 				      struct task_struct *p, struct ev_gctx *ctx)
 {
-	struct m_words m;
+	struct thread_words w;
 
 	if (cfg && cfg->flags & TARGET_GO && FIELD(typed, p, mm)) {
-		read_gctx(cfg, FIELD(typed, p, thread.fsbase), ctx, &m);
+		read_gctx(cfg, FIELD(typed, p, thread.fsbase), ctx, &w);
 	} else {
 		ctx->g = 0;
 		ctx->curg = 0;
 		ctx->p = 0;
+	}
+}
+
+/* The same, or what is known of it already if p is in a system call. */
+static __always_inline void current_gctx(const bool typed, struct target_cfg *cfg,
+					 struct task_struct *p, const struct pending_call *c,
+					 struct ev_gctx *ctx)
+{
+	if (call_pending(c) && (__u32)c->id == FIELD(typed, p, pid)) {
+		*ctx = c->ctx;
+		ctx->p = call_proc(c);
+	} else {
+		task_gctx(typed, cfg, p, ctx);
 	}
 }
 
@@ -42,6 +55,7 @@ static __always_inline int on_switch(const bool typed, bool preempt, struct task
 	__u32 tgid = FIELD(typed, prev, tgid), next_tgid = FIELD(typed, next, tgid);
 	struct target_cfg *cfg = target_of(tgid);
 	__u32 flags = preempt ? SWITCH_PREEMPT : 0;
+	struct pending_call *c = call_place();
 	struct ev_gctx ctx;
 	struct ev_switch *ev;
 
@@ -50,9 +64,14 @@ static __always_inline int on_switch(const bool typed, bool preempt, struct task
 	barrier_var(flags);
 	if (system_wide || target_of(next_tgid))
 		flags |= SWITCH_NEXT_TRACED;
+	current_gctx(typed, cfg, prev, c, &ctx);
+	/* whoever's it is: nobody is on this CPU any more who could end it */
+	if (call_pending(c))
+		call_interrupt(c);
 	if (!(flags & (SWITCH_PREV_TRACED | SWITCH_NEXT_TRACED)))
 		return 0;
-	task_gctx(typed, cfg, prev, &ctx);
+	if (any_bare && cfg && cfg->flags & TARGET_BARE && ctx.curg)
+		off_cpu(ctx.g, ctx.curg);
 	ev = event_reserve(EV_SWITCH, sizeof(*ev), LOSS_SCHED);
 	if (!ev)
 		return 0;
@@ -104,9 +123,9 @@ static __always_inline int on_waking(const bool typed, struct task_struct *wakee
 		return 0;
 	cfg = target_of(tgid);
 	if (typed)
-		task_gctx(true, cfg, bpf_get_current_task_btf(), &ctx);
+		current_gctx(true, cfg, bpf_get_current_task_btf(), call_place(), &ctx);
 	else
-		task_gctx(false, cfg, (void *)bpf_get_current_task(), &ctx);
+		current_gctx(false, cfg, (void *)bpf_get_current_task(), call_place(), &ctx);
 	ev = event_reserve(EV_WAKEUP, sizeof(*ev), LOSS_SCHED);
 	if (!ev)
 		return 0;

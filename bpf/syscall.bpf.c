@@ -5,10 +5,22 @@
  * run for anybody else on that CPU until they go on: those of perf's tracepoints cannot
  * (16718274ee75, "tracing: perf: Have perf tracepoint callbacks always disable preemption").
  */
-#include "bpf/go.bpf.h"
-#include "bpf/ring.bpf.h"
+#include "bpf/call.bpf.h"
+#include "bpf/seen.bpf.h"
 #include "bpf/stack.bpf.h"
 #include "bpf/task.bpf.h"
+
+/*
+ * Always empty. A program with a tail call runs on the kernel's stack instead of on one of its own
+ * (e00931c02568, "bpf: Enable private stack for eligible subprogs", v6.13), to which a checked copy
+ * from user space takes half as long again.
+ */
+struct {
+	__uint(type, BPF_MAP_TYPE_PROG_ARRAY);
+	__uint(max_entries, 1);
+	__type(key, __u32);
+	__type(value, __u32);
+} no_syscall_program SEC(".maps");
 
 /*
  * The stack of goroutine `gp` in a system call. The one that is made on the thread's own stack (that
@@ -51,84 +63,176 @@ static __always_inline __u32 abi_bit(const bool typed)
 	return FIELD(typed, p, thread_info.status) & COMPAT ? SYS_NR_32BIT : 0;
 }
 
+/* runtime.settls: with it a new thread gets the storage that has its g. */
+#define NR_ARCH_PRCTL 158
+
+/* Which goroutine calls on which P. */
+static __always_inline void look_at_thread(const bool typed, struct target_cfg *cfg,
+					   struct pending_call *c)
+{
+	struct thread_words w;
+	struct ev_gctx ctx;
+
+	c->words = read_gctx(cfg, current_fsbase(typed), &ctx, &w);
+	c->ctx = ctx;
+	c->p_off = cfg->m_p;
+	c->oldp_off = uses_oldp(cfg) ? cfg->m_oldp : NO_OFFSET;
+	c->status_off = cfg->p_status;
+}
+
+/* Its status, and where it is. */
+static __always_inline void look_at_goroutine(const bool typed, const struct target_cfg *cfg,
+					      struct pending_call *c, const struct pt_regs *regs,
+					      __u64 time)
+{
+	const struct ev_gctx *ctx = &c->ctx;
+	struct g_head gp;
+
+	if (!ctx->curg || bpf_probe_read_user(&gp, sizeof(gp), (void *)ctx->curg))
+		return;
+	c->gstatus = g_status(&gp, cfg);
+	if (c->gstatus == GO_SYSCALL)
+		c->stack = goroutine_stack(typed, cfg, &gp, ctx->g != ctx->curg ? ctx->g : 0, regs,
+					   c->id, time);
+}
+
 /*
- * The record is stamped before the goroutine is looked at: what that takes is already part of the
+ * The same of a bare target: its status, and which it is. Its stack is of interest only if the call is
+ * interrupted, which is soon enough, and its P at the end is not.
+ */
+static __always_inline void look_at_bare(const struct target_cfg *cfg, struct pending_call *c,
+					 __u64 time)
+{
+	struct {
+		__u64 status, goid;
+	} g;
+
+	c->words = 0;
+	if (!c->ctx.curg ||
+	    bpf_probe_read_user(&g, sizeof(g), (void *)(c->ctx.curg + cfg->g_status)))
+		return;
+	c->gstatus = (__u32)g.status & ~GO_SCAN;
+	goroutine_seen(c->ctx.curg, g.goid, c->id >> 32, time);
+}
+
+/*
+ * The time is taken before the goroutine is looked at: what that takes is already part of the
  * system call.
  */
-static __always_inline int on_enter(const bool typed, const struct pt_regs *regs, __u32 nr)
+static __always_inline void on_enter(const bool typed, const struct pt_regs *regs, __u32 nr)
 {
-	__u64 id = bpf_get_current_pid_tgid();
+	__u64 time, id = bpf_get_current_pid_tgid();
 	__u32 tgid = id >> 32;
 	struct target_cfg *cfg = bpf_map_lookup_elem(&targets, &tgid);
-	struct ev_sys_enter *ev;
-	struct ev_gctx ctx = {};
-	struct g_head gp;
-	struct m_words m;
+	struct pending_call *c;
 
 	if (!cfg && !system_wide)
-		return 0;
-	ev = event_reserve(EV_SYS_ENTER, sizeof(*ev), LOSS_SYSCALL);
-	if (!ev)
-		return 0;
-	ev->h.tid = id;
-	ev->tgid = tgid;
-	ev->cpu = bpf_get_smp_processor_id();
-	ev->nr = nr | abi_bit(typed);
-	ev->gstatus = 0;
-	ev->stack = 0;
-	if (cfg && cfg->flags & TARGET_GO)
-		read_gctx(cfg, current_fsbase(typed), &ctx, &m);
-	ev->ctx = ctx;
-	if (ctx.curg && !bpf_probe_read_user(&gp, sizeof(gp), (void *)ctx.curg)) {
-		ev->gstatus = g_status(&gp, cfg);
-		if (ev->gstatus == GO_SYSCALL)
-			ev->stack = goroutine_stack(typed, cfg, &gp, ctx.g != ctx.curg ? ctx.g : 0,
-						    regs, id, ev->h.time_ns);
+		return;
+	c = call_place();
+	if (!c)
+		return;
+	/* one whose end was not seen: the kernel did not run the program */
+	if (call_pending(c))
+		call_interrupt(c);
+	call_mark(c, CALL_BEGINS);
+	time = bpf_ktime_get_ns();
+	c->id = id;
+	c->nr = nr | abi_bit(typed);
+	c->gstatus = 0;
+	c->stack = 0;
+	c->words = 0;
+	/* a new thread has its creator's storage until then */
+	if (cfg && cfg->flags & TARGET_GO && nr != NR_ARCH_PRCTL) {
+		look_at_thread(typed, cfg, c);
+		if (any_bare && cfg->flags & TARGET_BARE)
+			look_at_bare(cfg, c, time);
+		else if (any_probed)
+			look_at_goroutine(typed, cfg, c, regs, time);
+	} else {
+		c->ctx = (struct ev_gctx){};
 	}
-	event_submit(ev, sizeof(*ev));
-	return 0;
+	call_mark(c, time);
 }
 
 SEC("tp_btf/sys_enter")
 int sys_enter_typed(__u64 *ctx)
 {
-	return on_enter(true, (void *)ctx[0], ctx[1]);
+	on_enter(true, (void *)ctx[0], ctx[1]);
+	bpf_tail_call(ctx, &no_syscall_program, 0);
+	return 0;
 }
 
 SEC("raw_tp/sys_enter")
 int sys_enter_raw(__u64 *ctx)
 {
-	return on_enter(false, (void *)ctx[0], ctx[1]);
+	on_enter(false, (void *)ctx[0], ctx[1]);
+	bpf_tail_call(ctx, &no_syscall_program, 0);
+	return 0;
 }
 
 /* ctx: 8 bytes all trace events have, then those of events/raw_syscalls/sys_enter/format */
 SEC("tp/raw_syscalls/sys_enter")
 int sys_enter_steady(__u64 *ctx)
 {
-	return on_enter(true, current_regs(), ctx[1]);
+	on_enter(true, current_regs(), ctx[1]);
+	bpf_tail_call(ctx, &no_syscall_program, 0);
+	return 0;
 }
 
-static __always_inline int on_leave(const bool typed, const struct pt_regs *regs, __s64 ret)
+/* Both ends at once. */
+static __always_inline void call_complete(struct pending_call *c, __u32 nr, __s64 ret)
 {
-	__u64 id = bpf_get_current_pid_tgid();
-	__u32 tgid = id >> 32, gstatus = 0, oldp_status = 0;
-	struct target_cfg *cfg = bpf_map_lookup_elem(&targets, &tgid);
+	__u64 exit_p = c->ctx.p, oldp = 0;
+	__u32 oldp_status = 0;
+	struct ev_syscall *ev;
+	struct m_words m;
+
+	if (call_may_lose_proc(c) && !bpf_probe_read_user(&m, sizeof(m), (void *)c->words)) {
+		exit_p = m_word(&m, c->p_off);
+		oldp = m_word(&m, c->oldp_off); /* 0 for NO_OFFSET */
+		if (oldp)
+			bpf_probe_read_user(&oldp_status, 4, (void *)(oldp + c->status_off));
+	}
+	ev = event_reserve(EV_SYSCALL, sizeof(*ev), LOSS_SYSCALL);
+	if (ev) {
+		ev->h.tid = c->id;
+		ev->tgid = c->id >> 32;
+		ev->cpu = bpf_get_smp_processor_id();
+		ev->nr = c->nr;
+		ev->exit_nr = nr;
+		ev->begin_ns = c->since;
+		ev->ctx = c->ctx;
+		ev->exit_p = exit_p;
+		ev->stack = c->stack;
+		ev->oldp = oldp;
+		ev->oldp_status = oldp_status;
+		ev->gstatus = c->gstatus;
+		ev->ret = ret;
+	}
+	/* only now that it has its place in the ring: see drain.c */
+	call_mark(c, 0);
+	if (ev)
+		event_submit(ev, sizeof(*ev));
+}
+
+/* The end of a call that was interrupted by a switch, or began before anybody looked. */
+static __always_inline void tell_exit(const bool typed, struct target_cfg *cfg, __u64 id, __u32 nr,
+				      __s64 ret)
+{
+	__u32 gstatus = 0, oldp_status = 0;
+	struct thread_words w;
 	struct ev_gctx ctx = {};
-	__u64 oldp = 0;
 	struct ev_sys_exit *ev;
+	__u64 oldp = 0;
 
-	if (!cfg && !system_wide)
-		return 0;
 	if (cfg && cfg->flags & TARGET_GO) {
-		struct m_words m;
-
-		read_gctx(cfg, current_fsbase(typed), &ctx, &m);
+		read_gctx(cfg, current_fsbase(typed), &ctx, &w);
 		if (ctx.curg) {
 			bpf_probe_read_user(&gstatus, 4, (void *)(ctx.curg + cfg->g_status));
 			gstatus &= ~GO_SCAN;
 		}
-		if (gstatus == GO_SYSCALL) {
-			oldp = m_word(&m, cfg->m_oldp);
+		if (gstatus == GO_SYSCALL && uses_oldp(cfg)) {
+			oldp = m_word(&w.m, cfg->m_oldp);
 			if (oldp)
 				bpf_probe_read_user(&oldp_status, 4,
 						    (void *)(oldp + cfg->p_status));
@@ -136,11 +240,11 @@ static __always_inline int on_leave(const bool typed, const struct pt_regs *regs
 	}
 	ev = event_reserve(EV_SYS_EXIT, sizeof(*ev), LOSS_SYSCALL);
 	if (!ev)
-		return 0;
+		return;
 	ev->h.tid = id;
-	ev->tgid = tgid;
+	ev->tgid = id >> 32;
 	ev->cpu = bpf_get_smp_processor_id();
-	ev->nr = (__u32)FIELD(typed, regs, orig_ax) | abi_bit(typed);
+	ev->nr = nr;
 	ev->gstatus = gstatus;
 	ev->ctx = ctx;
 	ev->oldp = oldp;
@@ -148,6 +252,23 @@ static __always_inline int on_leave(const bool typed, const struct pt_regs *regs
 	ev->pad = 0;
 	ev->ret = ret;
 	event_submit(ev, sizeof(*ev));
+}
+
+static __always_inline int on_leave(const bool typed, const struct pt_regs *regs, __s64 ret)
+{
+	__u64 id = bpf_get_current_pid_tgid();
+	struct pending_call *c = call_place();
+	struct target_cfg *cfg;
+	__u32 tgid = id >> 32;
+
+	/* only those of targets are pending */
+	if (call_pending(c) && c->id == id) {
+		call_complete(c, (__u32)FIELD(typed, regs, orig_ax) | abi_bit(typed), ret);
+		return 0;
+	}
+	cfg = bpf_map_lookup_elem(&targets, &tgid);
+	if (cfg || system_wide)
+		tell_exit(typed, cfg, id, (__u32)FIELD(typed, regs, orig_ax) | abi_bit(typed), ret);
 	return 0;
 }
 

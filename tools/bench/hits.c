@@ -33,7 +33,6 @@
 #define HITS 300
 #define PIECES 15
 #define ROUNDS 21
-#define MAX_CASES 16
 
 /* What a hit may take, as a multiple of what the empty program takes at the same place. */
 #define BAR_PLAIN 1.35
@@ -73,6 +72,7 @@ enum {
 	G_STARTPC = 304,
 	G_COROARG = 384,
 	M_CURG = 184,
+	M_TLS_G = M_CURG - M_TLS,
 	M_P = 208,
 	M_OLDP = 224,
 	M_SKIP = 776,
@@ -82,11 +82,11 @@ enum {
 static char fake_g0[512] __attribute__((aligned(64)));
 static char fake_g[512] __attribute__((aligned(64)));
 static char fake_gp[512] __attribute__((aligned(64)));
-static char fake_m[1024] __attribute__((aligned(64)));
+/* thread-local, as g is found in m.tls of a Go program without C */
+static __thread char fake_m[1024] __attribute__((aligned(64)));
 static char fake_p[64] __attribute__((aligned(64)));
 static uint64_t fake_stack[8192] __attribute__((aligned(64)));
 static char text[USER_MAX_TEXT];
-static __thread uint64_t tls_g;
 
 #define GO_WAITING 4 /* the new status of a goroutine that parks */
 
@@ -119,7 +119,7 @@ static void make_runtime(struct target_cfg *cfg)
 	__asm__("mov %%fs:0, %0" : "=r"(fsbase));
 	*cfg = (struct target_cfg){
 		.flags = TARGET_GO,
-		.tls_g = (int32_t)((uint64_t)(uintptr_t)&tls_g - fsbase),
+		.tls_g = (int32_t)((uint64_t)(uintptr_t)(fake_m + M_TLS_G) - fsbase),
 		.g_stack_hi = 8,
 		.g_m = G_M,
 		.g_sched_sp = G_SP,
@@ -205,6 +205,7 @@ struct bench_case {
 	bool bare; /* nothing attached */
 	bool empty; /* the empty program */
 	bool other; /* this process is no target */
+	bool kernel; /* level kernel */
 	int reading; /* enum probe_reading, 0: kernel side only */
 	unsigned int kind; /* of the record; 0: GO_PARK, as good as any */
 	unsigned int text; /* bytes of an annotation's */
@@ -244,6 +245,12 @@ static struct bench_case cases[] = {
 	{.name = "syscall of another process", .syscall = true, .other = true},
 	{.name = "syscall of the runtime", .syscall = true, .status = 2},
 	{.name = "syscall of a goroutine, 8 frames", .syscall = true, .status = 3, .frames = 8},
+	{.name = "syscall of the runtime, kernel", .syscall = true, .status = 2, .kernel = true},
+	{.name = "syscall of a goroutine, kernel",
+	 .syscall = true,
+	 .status = 3,
+	 .frames = 8,
+	 .kernel = true},
 };
 
 static struct programs *programs;
@@ -258,7 +265,7 @@ static const struct bpf_program *program_of(const struct bench_case *c)
 					 programs->skel->progs.go_probe;
 }
 
-static void run_case(struct bench_case *c, const struct target_cfg *cfg, uint64_t file_off,
+static void run_case(struct bench_case *c, struct target_cfg *cfg, uint64_t file_off,
 		     struct drain *d, int round)
 {
 	uint32_t tgid = (uint32_t)getpid();
@@ -277,7 +284,8 @@ static void run_case(struct bench_case *c, const struct target_cfg *cfg, uint64_
 	put(fake_g, G_SYSCALLSP, c->syscall ? (uint64_t)(uintptr_t)(fake_stack + 60) : 0);
 	put(fake_g, G_SYSCALLPC, 0x401000);
 	put(fake_g, G_SYSCALLBP, (uint64_t)(uintptr_t)(fake_stack + 64));
-	tls_g = (uint64_t)(uintptr_t)fake_g;
+	put(fake_m, M_TLS_G, (uint64_t)(uintptr_t)fake_g);
+	cfg->flags = TARGET_GO | (c->kernel ? TARGET_BARE : 0);
 	if (c->other)
 		bpf_map_delete_elem(bpf_map__fd(programs->skel->maps.targets), &tgid);
 	else if (bpf_map_update_elem(bpf_map__fd(programs->skel->maps.targets), &tgid, cfg,
@@ -306,7 +314,7 @@ static void run_case(struct bench_case *c, const struct target_cfg *cfg, uint64_
 	}
 	bpf_link__destroy(link);
 	links_close(&traces);
-	tls_g = 0;
+	put(fake_m, M_TLS_G, 0);
 	if (drain_pass(d, &e))
 		fail(e.text, -EINVAL);
 }
@@ -361,7 +369,8 @@ static void print_cases(FILE *figures)
 int main(int argc, char **argv)
 {
 	FILE *figures = argc > 1 ? fopen(argv[1], "we") : NULL;
-	struct load_options load = {.buffer_bytes = 64UL << 20, .sites = 1};
+	struct load_options load = {
+		.buffer_bytes = 64UL << 20, .sites = 1, .bare = true, .probed = true};
 	struct place place = {.addr = (uint64_t)(uintptr_t)bench_site};
 	uint64_t lost = 0, records = 0, expected = 0;
 	struct target_cfg cfg;

@@ -72,7 +72,12 @@ int target_cfg_fill(struct target_cfg *cfg, const struct layout *l, struct error
 		if (err)
 			return err;
 	}
-	/* one read of 16 bytes fetches both; without them g.waitreason says nearly as much */
+	/* one read of 16 bytes fetches both */
+	if (cfg->g_status + 8 != cfg->g_goid)
+		return error_set(e, EXIT_TARGET, -ENOTSUP,
+				 "runtime.g.atomicstatus and .goid are not neighbours in this "
+				 "program: it was built by a Go version gscope does not know");
+	/* so here; without them g.waitreason says nearly as much */
 	if (cfg->m_block_reason == NO_OFFSET || cfg->m_skip == NO_OFFSET)
 		cfg->m_block_reason = cfg->m_skip = NO_OFFSET;
 	else if (cfg->m_block_reason + 8 != cfg->m_skip && cfg->m_skip + 8 != cfg->m_block_reason)

@@ -26,6 +26,7 @@ struct ring_source {
 	struct ring ring;
 	int fd; /* the programs' */
 	size_t index;
+	size_t cpu;
 	unsigned long end; /* the pass takes records up to here */
 	bool empty; /* all of them were taken */
 };
@@ -42,6 +43,64 @@ struct drain {
 	uint64_t looked_ns; /* at the losses */
 };
 
+/* The begin of a system call. */
+static struct ev_sys_enter enter_of(const struct pending_call *c, uint32_t cpu)
+{
+	return (struct ev_sys_enter){
+		.h = {.time_ns = c->since,
+		      .tid = (uint32_t)c->id,
+		      .type = EV_SYS_ENTER,
+		      .size = sizeof(struct ev_sys_enter)},
+		.tgid = (uint32_t)(c->id >> 32),
+		.cpu = cpu,
+		.nr = c->nr,
+		.gstatus = c->gstatus,
+		.ctx = c->ctx,
+		.stack = c->stack,
+	};
+}
+
+/* Both ends of one, each with its own time. */
+static int add_call(const struct ring_source *src, const struct ev_syscall *ev)
+{
+	const struct ev_sys_enter enter = {
+		.h = {.time_ns = ev->begin_ns,
+		      .tid = ev->h.tid,
+		      .type = EV_SYS_ENTER,
+		      .size = sizeof(enter)},
+		.tgid = ev->tgid,
+		.cpu = ev->cpu,
+		.nr = ev->nr,
+		.gstatus = ev->gstatus,
+		.ctx = ev->ctx,
+		.stack = ev->stack,
+	};
+	const struct ev_sys_exit leave = {
+		.h = {.time_ns = ev->h.time_ns,
+		      .tid = ev->h.tid,
+		      .type = EV_SYS_EXIT,
+		      .size = sizeof(leave)},
+		.tgid = ev->tgid,
+		.cpu = ev->cpu,
+		.nr = ev->exit_nr,
+		.gstatus = ev->gstatus,
+		.ctx = {.g = ev->ctx.g, .curg = ev->ctx.curg, .p = ev->exit_p},
+		.oldp = ev->oldp,
+		.oldp_status = ev->oldp_status,
+		.ret = ev->ret,
+	};
+	int err = merge_add(src->d->m, src->index, &enter.h);
+
+	return err ? err : merge_add(src->d->m, src->index, &leave.h);
+}
+
+static int add_record(const struct ring_source *src, const struct event_head *ev)
+{
+	if (ev->type == EV_SYSCALL && ev->size == sizeof(struct ev_syscall))
+		return add_call(src, (const void *)ev);
+	return merge_add(src->d->m, src->index, ev);
+}
+
 static int on_record(void *ctx, const void *data, size_t size)
 {
 	struct ring_source *src = ctx;
@@ -49,7 +108,7 @@ static int on_record(void *ctx, const void *data, size_t size)
 
 	if (size < sizeof(*ev) || ev->size > size || ev->size < sizeof(*ev) || ev->size % 8)
 		return -EBADMSG;
-	return merge_add(src->d->m, src->index, ev);
+	return add_record(src, ev);
 }
 
 size_t drain_rings(const struct programs *p)
@@ -71,6 +130,7 @@ static int map_rings(struct drain *d)
 			continue;
 		src->d = d;
 		src->index = (size_t)(src - d->src);
+		src->cpu = cpu;
 		src->fd = d->p->ring_fds[cpu];
 		err = ring_map(&src->ring, src->fd, d->p->ring_bytes);
 		src++;
@@ -132,11 +192,48 @@ int drain_watch(const struct drain *d, int epoll_fd, uint64_t data)
 	return 0;
 }
 
+static int read_states(struct drain *d)
+{
+	uint32_t zero = 0;
+
+	return bpf_map_lookup_elem(bpf_map__fd(d->p->skel->maps.cpu_state), &zero, d->states) ?
+		       -errno :
+		       0;
+}
+
+/*
+ * A system call is sent when it ends, with the time of its begin, so that is a bound, too, as long as
+ * it is pending: the time its CPU's state had before the end of the ring was looked at. There
+ *   - is none: one that begins is marked before it is stamped, so its stamp is as late as that of a
+ *     record that gets its place only now;
+ *   - is one that is being filled in, its stamp is not known: nothing can be promised;
+ *   - was one: it keeps its mark until its record has its place, so that is before the end of the
+ *     ring, and the pass takes it, or does not find the ring empty.
+ * What belongs in front of it, its stack, is in the ring before its time is to be seen.
+ */
+static void promise(struct drain *d, const struct ring_source *src, uint64_t begin)
+{
+	uint64_t since = d->states[src->cpu].call.since;
+	uint64_t ns = begin > SLACK_NS ? begin - SLACK_NS : 0;
+
+	if (since != CALL_BEGINS)
+		merge_promise(d->m, src->index, since && since < ns ? since : ns);
+}
+
+static int cannot_read_states(int err, struct error *e)
+{
+	return error_set(e, EXIT_FAILED, err, "cannot read the state of the CPUs: %s",
+			 strerror(-err));
+}
+
 int drain_pass(struct drain *d, struct error *e)
 {
 	bool enough = merge_bytes(d->m) > d->enough;
 	uint64_t begin = now_ns();
+	int err = read_states(d);
 
+	if (err)
+		return cannot_read_states(err, e);
 	for (size_t i = 0; i < d->n; i++)
 		d->src[i].end = ring_end(&d->src[i].ring);
 	for (size_t i = 0; i < d->n; i++) {
@@ -151,7 +248,27 @@ int drain_pass(struct drain *d, struct error *e)
 			return error_set(e, EXIT_FAILED, err, "cannot read the ring buffers: %s",
 					 err == -ENOMEM ? "out of memory" : strerror(-err));
 		if (src->empty)
-			merge_promise(d->m, src->index, begin > SLACK_NS ? begin - SLACK_NS : 0);
+			promise(d, src, begin);
+	}
+	return 0;
+}
+
+int drain_pending(struct drain *d, struct error *e)
+{
+	int err = read_states(d);
+
+	if (err)
+		return cannot_read_states(err, e);
+	for (size_t i = 0; i < d->n; i++) {
+		const struct ring_source *src = &d->src[i];
+		const struct pending_call *c = &d->states[src->cpu].call;
+		struct ev_sys_enter ev = enter_of(c, (uint32_t)src->cpu);
+
+		if (c->since <= CALL_BEGINS)
+			continue;
+		err = merge_add(d->m, src->index, &ev.h);
+		if (err)
+			return error_set(e, EXIT_FAILED, err, "out of memory");
 	}
 	return 0;
 }
@@ -212,12 +329,11 @@ static int report_missed(struct drain *d, uint64_t since,
 
 int drain_losses(struct drain *d, int (*report)(void *ctx, const struct ev_loss *ev), void *ctx)
 {
-	int err, fd = bpf_map__fd(d->p->skel->maps.cpu_state);
 	uint64_t now = now_ns(), since = d->looked_ns;
-	uint32_t zero = 0;
+	int err = read_states(d);
 
-	if (bpf_map_lookup_elem(fd, &zero, d->states))
-		return -errno;
+	if (err)
+		return err;
 	d->looked_ns = now;
 	for (uint32_t cpu = 0; cpu < d->p->ncpus; cpu++) {
 		for (uint32_t c = 0; c < LOSS_CLASSES; c++) {

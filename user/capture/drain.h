@@ -36,6 +36,12 @@ int drain_watch(const struct drain *d, int epoll_fd, uint64_t data);
  */
 int drain_pass(struct drain *d, struct error *e);
 
+/*
+ * Nothing is sent any more, and the rings are empty: the begins of system calls that have not ended,
+ * nor were interrupted, go into the merge. Returns 0 or a negative errno.
+ */
+int drain_pending(struct drain *d, struct error *e);
+
 /* All rings were emptied by the last pass. */
 bool drain_empty(const struct drain *d);
 

@@ -219,6 +219,8 @@ static void choose_programs(struct programs *p, const struct load_options *opt)
 			bpf_program__set_autoload(prog, is_twin_to_load(p, section));
 		else if (bpf_program__type(prog) == BPF_PROG_TYPE_PERF_EVENT)
 			bpf_program__set_autoload(prog, opt->samples);
+		else if (!opt->probed)
+			bpf_program__set_autoload(prog, false);
 		else if (!p->multi)
 			bpf_program__set_expected_attach_type(prog, 0);
 	}
@@ -260,6 +262,8 @@ static int prepare(struct programs *p, const struct load_options *opt, struct er
 	p->skel->rodata->system_wide = opt->system_wide;
 	p->skel->rodata->wake_bytes =
 		(uint32_t)(p->ring_bytes / 8 < WAKE_MAX ? p->ring_bytes / 8 : WAKE_MAX);
+	p->skel->rodata->any_bare = opt->bare;
+	p->skel->rodata->any_probed = opt->probed;
 
 	err = bpf_map__set_max_entries(p->skel->maps.rings, (uint32_t)p->ncpus);
 	if (!err && opt->sites)

@@ -15,6 +15,8 @@ struct gscope_bpf;
 struct load_options {
 	bool system_wide;
 	uint64_t buffer_bytes; /* of all rings together; 0: default */
+	bool bare; /* there are targets in which nothing is planted, */
+	bool probed; /* and others */
 	bool samples; /* CPU samples will be asked for */
 	size_t sites; /* probe sites of all targets */
 };

@@ -174,6 +174,8 @@ static int finish(struct capture_session *s, struct error *e)
 	if (!err)
 		err = session_pass_inline(s, true, e);
 	if (!err)
+		err = drain_pending(s->drain, e);
+	if (!err)
 		err = look_at_losses(s, e);
 	if (err)
 		return err;

@@ -82,14 +82,20 @@ int session_attach(struct capture_session *s, struct error *e)
 	return err;
 }
 
-static int record_ready(struct capture_session *s, uint32_t tgid, struct error *e)
+static int record_ready(struct capture_session *s, uint32_t tgid, uint32_t flags, struct error *e)
 {
 	struct ev_ready ev = {
 		.h = {.time_ns = now_ns(), .tid = tgid, .type = EV_READY, .size = sizeof(ev)},
 		.tgid = tgid,
+		.flags = flags,
 	};
 
 	return record_add(&s->own, &ev.h, e);
+}
+
+static uint32_t ready_flags(const struct capture_session *s, size_t i)
+{
+	return s->opt.no_probes && target_has_goroutines(s->traced[i].t) ? READY_BARE : 0;
 }
 
 int session_note_dead(struct capture_session *s, struct traced *t, struct error *e)
@@ -154,7 +160,7 @@ int session_record_beginning(struct capture_session *s, uint64_t since, struct e
 		if (!err)
 			err = record_goroutines(s, i, e);
 		if (!err)
-			err = record_ready(s, s->traced[i].tgid, e);
+			err = record_ready(s, s->traced[i].tgid, ready_flags(s, i), e);
 		else if (err == -ESRCH && s->opt.ntargets > 1)
 			err = session_note_dead(s, &s->traced[i],
 						e); /* the others are still there */
@@ -162,6 +168,6 @@ int session_record_beginning(struct capture_session *s, uint64_t since, struct e
 			err = drain_pass(s->drain, e);
 	}
 	if (!err && s->opt.system_wide)
-		err = record_ready(s, 0, e);
+		err = record_ready(s, 0, 0, e);
 	return err;
 }

@@ -36,7 +36,7 @@ static void code_of(const struct pclntab *t, const char *name, __u64 *lo, __u64 
 	*hi = func.end;
 }
 
-static int fill_cfg(struct target_cfg *cfg, const struct target *t, struct error *e)
+static int fill_cfg(struct target_cfg *cfg, const struct target *t, bool bare, struct error *e)
 {
 	struct callback callback;
 	uint64_t lo, hi;
@@ -44,6 +44,8 @@ static int fill_cfg(struct target_cfg *cfg, const struct target *t, struct error
 
 	if (err)
 		return err;
+	if (bare)
+		cfg->flags |= TARGET_BARE;
 	pclntab_text(t->pcln, &lo, &hi);
 	cfg->text_lo = lo;
 	cfg->text_hi = hi;
@@ -114,7 +116,8 @@ static int take_targets(struct capture_session *s, struct error *e)
 	for (size_t i = 0; i < opt->ntargets; i++) {
 		struct target *t = opt->targets[i];
 		struct error why;
-		int err = target_has_goroutines(t) ? fill_cfg(&s->cfg[i], t, &why) : 0;
+		int err = target_has_goroutines(t) ? fill_cfg(&s->cfg[i], t, opt->no_probes, &why) :
+						     0;
 
 		if (!opt->full)
 			sites_leave_full(&t->sites);
@@ -181,6 +184,8 @@ int capture_session_open(struct capture_session **out, const struct capture_opti
 	struct load_options load = {
 		.system_wide = opt->system_wide,
 		.buffer_bytes = opt->buffer_bytes,
+		.bare = opt->no_probes,
+		.probed = !opt->no_probes,
 		.samples = opt->full,
 	};
 	int err;

@@ -130,6 +130,7 @@ static int before(struct stage *st, struct event_head *ev)
 	const struct ev_runtime *runtime = (const void *)ev;
 	const struct ev_user *user = (const void *)ev;
 	const struct ev_go_create *create = (const void *)ev;
+	const struct ev_goroutine *seen = (const void *)ev;
 	const struct ev_sys_enter *enter = (const void *)ev;
 	const struct ev_switch *sw = (const void *)ev;
 	const struct ev_sample *sample = (const void *)ev;
@@ -158,6 +159,8 @@ static int before(struct stage *st, struct event_head *ev)
 		err = need_proc(st, go->tgid, go->p, ev->time_ns);
 		return err ? err :
 			     need_start(st, go->tgid, ev->time_ns, create->start_pc, create->go_pc);
+	case EV_GOROUTINE:
+		return need_start(st, seen->tgid, ev->time_ns, seen->start_pc, seen->go_pc);
 	case EV_RUNTIME:
 		err = need_proc(st, runtime->tgid, runtime->p, ev->time_ns);
 		return err ? err : need_proc(st, runtime->tgid, named_proc(runtime), ev->time_ns);
@@ -235,6 +238,12 @@ static bool is_stray(struct stage *st, const struct event_head *ev)
 		break;
 	case EV_SAMPLE:
 		tgid = ((const struct ev_sample *)ev)->tgid;
+		break;
+	case EV_GOROUTINE:
+		tgid = ((const struct ev_goroutine *)ev)->tgid;
+		break;
+	case EV_OFF_CPU:
+		tgid = ((const struct ev_off_cpu *)ev)->tgid;
 		break;
 	default:
 		return false;

@@ -36,7 +36,9 @@ static const struct argp_option options[] = {
 	{"pid", 'p', "PID", 0, "process to trace", 0},
 	{"duration", 'd', "DURATION", 0, "how long: 500ms, 5s, 2m (default 5s)", 0},
 	{"level", OPT_LEVEL, "LEVEL", 0,
-	 "how much to record: goroutines (default), or full, which adds CPU samples and sweeps", 0},
+	 "how much to record: kernel, which plants nothing in the program; goroutines (default); or "
+	 "full, which adds CPU samples and sweeps",
+	 0},
 	{"sample-rate", OPT_SAMPLE_RATE, "HZ", 0,
 	 "CPU samples per second of CPU time, at level full (default 100)", 0},
 	{"probes", OPT_PROBES, "ENGINE", 0,
@@ -64,12 +66,13 @@ static bool parse_level(struct live_options *o, const char *name)
 {
 	static const struct {
 		const char *name;
-		bool full;
-	} levels[] = {{"goroutines", false}, {"full", true}};
+		bool kernel, full;
+	} levels[] = {{"kernel", true, false}, {"goroutines", false, false}, {"full", false, true}};
 
 	for (size_t i = 0; i < sizeof(levels) / sizeof(levels[0]); i++) {
 		if (strcmp(name, levels[i].name) != 0)
 			continue;
+		o->kernel = levels[i].kernel;
 		o->full = levels[i].full;
 		return true;
 	}
@@ -116,7 +119,9 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 		return 0;
 	case OPT_LEVEL:
 		if (!parse_level(o, arg))
-			argp_error(state, "there is no level '%s'; levels are goroutines and full",
+			argp_error(state,
+				   "there is no level '%s'; levels are kernel, goroutines and "
+				   "full",
 				   arg);
 		return 0;
 	case OPT_SAMPLE_RATE:
@@ -225,6 +230,7 @@ static int capture_targets(const struct live_options *o, struct target **targets
 		.targets = targets,
 		.ntargets = o->npids,
 		.system_wide = o->system_wide,
+		.no_probes = o->kernel,
 		.full = o->full,
 		.inlined = o->inlined,
 		.sample_rate = o->sample_rate,
@@ -274,7 +280,7 @@ static int check_target(const struct live_options *o, const struct target *t, st
 		target_describe(t, stderr);
 	if (t->modules && t->modules->warning[0])
 		cmd_warn("pid %d: %s", pid, t->modules->warning);
-	for (size_t k = 0; k < t->sites.nwarnings; k++)
+	for (size_t k = 0; k < t->sites.nwarnings && !o->kernel; k++)
 		cmd_warn("pid %d: %s", pid, t->sites.warnings[k].text);
 	return 0;
 }

@@ -19,6 +19,7 @@ struct live_options {
 	size_t npids;
 	bool system_wide;
 	bool goroutines; /* a process without is refused */
+	bool kernel; /* level "kernel" */
 	bool full; /* level "full" */
 	bool inlined; /* redirect calls instead of probing them */
 	unsigned int sample_rate; /* of CPU samples, Hz; 0: the default */

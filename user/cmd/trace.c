@@ -45,6 +45,14 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 		argp_error(state, "unexpected argument '%s'; the process is given by -p PID", arg);
 		return EINVAL;
 	case ARGP_KEY_END:
+		if (o->live.kernel && o->output)
+			argp_error(
+				state,
+				"a Go trace needs every transition of goroutines, and level kernel "
+				"sees none: leave out -o, or keep what it sees by gscope record "
+				"--level kernel -o FILE");
+		if (!o->live.kernel && !o->output)
+			o->output = "trace.out";
 		if (o->live.npids != 1)
 			argp_error(state, "%s",
 				   o->live.npids ? "trace takes one -p PID; record takes several" :
@@ -68,19 +76,39 @@ static const struct argp argp = {
 	.children = children,
 };
 
-/* The capture is read back from memory: the same road as a file's. */
-static int finish(const struct trace_options *o, int capture_fd, struct outfile *out,
-		  struct error *e)
+/* The Go trace on its way. */
+struct go_trace {
+	const struct exporter *x;
+	void *ctx; /* NULL: none is written */
+};
+
+static int open_go_trace(struct go_trace *t, const struct trace_options *o,
+			 const struct capture_info *info, struct outfile *out,
+			 struct replay *replay, struct error *e)
 {
 	struct export_options eo = {
 		.tgid = (uint32_t)o->live.pids[0],
 		.go_minor = o->go_minor,
+		.mono_ns = info->mono_ns,
+		.wall_ns = info->wall_ns,
 	};
-	const struct exporter *x = exporter_find("go");
+	int err = t->x->open(&t->ctx, outfile_fd(out), &eo, e);
+
+	if (err)
+		return err;
+	t->x->symbols(t->ctx, replay_symbols(replay));
+	replay_add_sink(replay, t->x->sink(t->ctx));
+	return 0;
+}
+
+/* The capture is read back from memory: the same road as a file's. `out` NULL: the report alone. */
+static int finish(const struct trace_options *o, int capture_fd, struct outfile *out,
+		  struct error *e)
+{
+	struct go_trace trace = {.x = exporter_find("go")};
 	struct capture_reader *reader = NULL;
 	struct replay *replay = NULL;
 	struct report *report = NULL;
-	void *trace = NULL;
 	int err, err2;
 
 	err = capture_reader_open(&reader, capture_fd, e);
@@ -89,24 +117,23 @@ static int finish(const struct trace_options *o, int capture_fd, struct outfile 
 	if (!err)
 		err = report_new(&report, &o->report, replay_symbols(replay), e);
 	if (!err) {
-		eo.mono_ns = capture_reader_info(reader)->mono_ns;
-		eo.wall_ns = capture_reader_info(reader)->wall_ns;
-		err = x->open(&trace, outfile_fd(out), &eo, e);
+		replay_add_sink(replay, report_sink(report));
+		if (out)
+			err = open_go_trace(&trace, o, capture_reader_info(reader), out, replay, e);
 	}
 	if (!err) {
-		x->symbols(trace, replay_symbols(replay));
-		replay_add_sink(replay, report_sink(report));
-		replay_add_sink(replay, x->sink(trace));
 		err = replay_file(reader, "capture", replay, NULL, NULL, e);
 		report_set_damage(report, capture_reader_damage(reader));
-		err2 = x->finish(trace, err ? NULL : e);
-		err = err ? err : err2;
+		if (trace.ctx) {
+			err2 = trace.x->finish(trace.ctx, err ? NULL : e);
+			err = err ? err : err2;
+		}
 		/* What was seen is worth telling even if the trace could not be written. */
-		err2 = report_print(report, strcmp(o->output, "-") != 0 ? stdout : stderr,
+		err2 = report_print(report, out && !strcmp(o->output, "-") ? stderr : stdout,
 				    err ? NULL : e);
 		err = err ? err : err2;
 	}
-	x->free(trace);
+	trace.x->free(trace.ctx);
 	report_free(report);
 	replay_free(replay);
 	capture_reader_close(reader);
@@ -120,7 +147,6 @@ int cmd_trace(int argc, char **argv)
 			 .max_overhead = LIVE_MAX_OVERHEAD,
 			 .goroutines = true},
 		.report = {.top = REPORT_TOP_DEFAULT},
-		.output = "trace.out",
 	};
 	struct outfile *out = NULL;
 	bool interrupted = false, captured = false;
@@ -128,8 +154,11 @@ int cmd_trace(int argc, char **argv)
 	int fd, err;
 
 	argp_parse(&argp, argc, argv, 0, NULL, &o);
+	if (o.live.kernel)
+		cmd_warn("level kernel: no Go trace will be written, as its format needs every "
+			 "transition of goroutines; the report follows");
 	/* What cannot be written is known before anything is attached. */
-	if (outfile_create(&out, o.output, OUTFILE_WHOLE, &e))
+	else if (outfile_create(&out, o.output, OUTFILE_WHOLE, &e))
 		return cmd_fail(&e);
 	fd = memfd_create("gscope-capture", MFD_CLOEXEC);
 	if (fd < 0) {
@@ -151,7 +180,7 @@ int cmd_trace(int argc, char **argv)
 		err = -EIO;
 	if (err)
 		return cmd_fail(&e);
-	if (strcmp(o.output, "-") != 0)
+	if (o.output && strcmp(o.output, "-") != 0)
 		printf("\nThe Go trace is in %s; open it with: go tool trace %s\n", o.output,
 		       o.output);
 	return interrupted ? EXIT_INTERRUPTED : EXIT_DONE;

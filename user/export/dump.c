@@ -238,6 +238,27 @@ static int on_syscall(void *ctx, const struct syscall_span *s)
 	return dump_line_end(d, s->t->tgid, 0);
 }
 
+/* What is told of time on a CPU would be a line for every event that is there anyway. */
+static int on_span(void *ctx, const struct thread_span *s)
+{
+	struct dump *d = ctx;
+
+	if (s->kind == SPAN_ON_CPU)
+		return 0;
+	dump_time(d, s->end);
+	dump_who(d, s->t, s->t->p, s->g);
+	if (s->kind == SPAN_WAKE) {
+		fputs(" wakes a thread", d->out);
+	} else {
+		fputs(s->preempted ? " off-cpu preempted" : " off-cpu", d->out);
+		dump_span(d, "took", s->end - s->begin);
+		if (s->runnable_since)
+			dump_span(d, "runnable", s->end - s->runnable_since);
+		dump_stack(d, s->t->tgid, s->stack, 0);
+	}
+	return dump_line_end(d, s->t->tgid, 0);
+}
+
 static int on_loss(void *ctx, const struct ev_loss *l)
 {
 	static const char *const names[LOSS_CLASSES] = {
@@ -305,6 +326,7 @@ static const struct sink_ops ops = {
 	.processor = on_processor,
 	.thread = on_thread,
 	.syscall = on_syscall,
+	.span = on_span,
 	.range = dump_range,
 	.procs = dump_procs,
 	.user = dump_user,

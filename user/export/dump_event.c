@@ -350,6 +350,25 @@ static void print_end(struct dump *d, const struct ev_end *ev)
 		(uint64_t)ev->events, (uint64_t)ev->lost);
 }
 
+static void print_ready(struct dump *d, const struct ev_ready *ev)
+{
+	fprintf(d->out, " tgid=%" PRIu32 "%s", ev->tgid, ev->flags & READY_BARE ? " bare" : "");
+}
+
+static void print_goroutine(struct dump *d, const struct ev_goroutine *ev)
+{
+	names_print(d, 'G', ev->tgid, ev->gp);
+	dump_func(d, "start", ev->tgid, ev->start_pc);
+	fprintf(d->out, " cpu=%" PRIu32, ev->cpu);
+}
+
+static void print_off_cpu(struct dump *d, const struct ev_off_cpu *ev)
+{
+	names_print(d, 'G', ev->tgid, ev->gp);
+	fprintf(d->out, " cpu=%" PRIu32, ev->cpu);
+	dump_stack(d, ev->tgid, ev->stack, 0);
+}
+
 static void print_record(struct dump *d, const struct event_head *ev)
 {
 	const void *p = ev;
@@ -398,7 +417,15 @@ static void print_record(struct dump *d, const struct event_head *ev)
 		print_snap_g(d, p);
 		break;
 	case EV_READY:
-		fprintf(d->out, " tgid=%" PRIu32, ((const struct ev_ready *)p)->tgid);
+		print_ready(d, p);
+		break;
+	case EV_GOROUTINE:
+		print_goroutine(d, p);
+		break;
+	case EV_OFF_CPU:
+		print_off_cpu(d, p);
+		break;
+	case EV_SYSCALL: /* in no file */
 		break;
 	case EV_LOSS:
 		print_loss(d, p);

@@ -40,6 +40,7 @@ static void learn_string(struct dump *d, const struct ev_string *ev)
 
 void names_learn(struct dump *d, const struct event_head *ev)
 {
+	const struct ev_goroutine *seen = (const void *)ev;
 	const struct ev_snap_g *sg = (const void *)ev;
 	const struct ev_snap_p *sp = (const void *)ev;
 	const struct ev_go *go = (const void *)ev;
@@ -47,6 +48,9 @@ void names_learn(struct dump *d, const struct event_head *ev)
 	switch (ev->type) {
 	case EV_SNAP_G:
 		learn(d, 'G', sg->tgid, sg->gp, (int64_t)sg->goid);
+		break;
+	case EV_GOROUTINE:
+		learn(d, 'G', seen->tgid, seen->gp, (int64_t)seen->goid);
 		break;
 	case EV_SNAP_P:
 		learn(d, 'P', sp->tgid, sp->p, sp->id);

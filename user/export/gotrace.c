@@ -22,8 +22,9 @@ static int on_process(void *ctx, struct process *ps, uint64_t time)
 
 	if (t->process || t->done || (t->options.tgid && t->options.tgid != ps->tgid))
 		return 0;
-	if (ps->plain) {
-		t->plain = true;
+	if (ps->plain || ps->bare) {
+		t->plain |= !ps->bare;
+		t->bare |= ps->bare;
 		return 0;
 	}
 	t->process = ps;
@@ -245,7 +246,14 @@ void gotrace_set_symbols(struct gotrace *t, const struct symbols *symbols)
 
 int gotrace_finish(struct gotrace *t, struct error *e)
 {
-	if (!t->process && t->plain)
+	if (!t->process && t->bare)
+		t->err = error_set(
+			&t->error, EXIT_FAILED, -ENODATA,
+			"no Go trace can be made: %s was recorded at level kernel, and the "
+			"format needs every transition of goroutines; record it at level "
+			"goroutines, or see gscope report and gscope dump",
+			t->options.tgid ? "that process" : "the process");
+	else if (!t->process && t->plain)
 		t->err = error_set(
 			&t->error, EXIT_FAILED, -ENODATA,
 			"no Go trace can be made: of %s the capture has threads and system "

@@ -110,7 +110,8 @@ struct gotrace {
 	const struct symbols *symbols;
 	struct process *process; /* NULL: not begun */
 	uint32_t tgid;
-	bool plain; /* what was asked for has no goroutines */
+	bool plain; /* what was asked for has no goroutines, */
+	bool bare; /* or no transitions of them */
 	bool done; /* the process is gone, or the replay has ended */
 	int err; /* first error, message in `error`; nothing is written after it */
 	struct error error;

@@ -5,6 +5,7 @@
  *   replay.c     takes it apart              (records -> evidence)
  *   kernel.c     what tracepoints prove      (threads, syscalls, who holds which P)
  *   goroutine.c  what a probe site proves    (one function per enum go_kind)
+ *   bare.c       the same where nothing else is seen
  *   procs.c      which thread holds which P
  *   runtime.c    what the runtime does besides; heap, samples
  *   user.c       what the program tells of itself
@@ -106,6 +107,7 @@ bool is_sure(const struct replay *r, const struct goroutine *g);
 void tell_repair(struct replay *r, struct process *ps, const char *what, struct goroutine *g,
 		 struct proc *p, struct thread *t);
 void tell_syscall(struct replay *r, const struct syscall_span *s);
+void tell_span(struct replay *r, const struct thread_span *s);
 void tell_ready(struct replay *r, struct process *ps);
 void tell_new_proc(struct replay *r, struct proc *p);
 void tell_procs(struct replay *r, const struct procs_change *c);
@@ -211,6 +213,25 @@ void on_wakeup(struct replay *r, const struct ev_wakeup *ev);
 void on_task(struct replay *r, const struct ev_task *ev);
 void on_sys_enter(struct replay *r, const struct ev_sys_enter *ev);
 void on_sys_exit(struct replay *r, const struct ev_sys_exit *ev);
+
+/* --- bare.c --- */
+
+/* Whether a thread is one of a process in which nothing is planted. */
+static inline bool is_bare(const struct thread *t)
+{
+	return t->process && t->process->bare;
+}
+/* The process is ready, and is one. */
+void bare_begin(struct replay *r, struct process *ps);
+/* An event of t on its CPU. */
+void bare_context(struct replay *r, struct thread *t, const struct ev_gctx *ctx);
+void bare_switched_out(struct replay *r, struct thread *t, const struct ev_switch *ev);
+void bare_switched_in(struct replay *r, struct thread *t);
+void bare_wakeup(struct replay *r, struct thread *waker, struct thread *t);
+/* It ends, or another one has its number. */
+void bare_leave(struct thread *t);
+void on_goroutine_seen(struct replay *r, const struct ev_goroutine *ev);
+void on_off_cpu(struct replay *r, const struct ev_off_cpu *ev);
 
 /* --- goroutine.c --- */
 void on_go(struct replay *r, const struct ev_go *ev);

@@ -16,6 +16,8 @@ static void note_runtime_call(struct replay *r, struct thread *t, const struct e
 /* The kernel gave the tid to somebody else: what the model still binds to it is over. */
 static void thread_bury(struct replay *r, struct thread *t)
 {
+	if (is_bare(t))
+		bare_leave(t);
 	ensure_thread_free(r, t, NULL);
 	if (t->p)
 		p_apply(r, t->p, t->p->state == P_SYSCALL ? P_STEAL : P_STOP, t, CHANGE_INFERRED);
@@ -31,7 +33,10 @@ static void switched_out(struct replay *r, const struct ev_switch *ev)
 	if (!t)
 		return;
 	if (t->state != T_DEAD) {
-		note_context(r, t, &ev->ctx);
+		if (is_bare(t))
+			bare_switched_out(r, t, ev);
+		else
+			note_context(r, t, &ev->ctx);
 		if (last)
 			to = T_DEAD;
 		else if (!ev->prev_state || (ev->flags & SWITCH_PREEMPT))
@@ -40,7 +45,7 @@ static void switched_out(struct replay *r, const struct ev_switch *ev)
 		t_apply(r, t, to, (int)ev->cpu, ev->next_tid, ev->next_comm);
 	}
 	/* Bound to a goroutine when the whole process ends: that is told by EV_GONE. */
-	if (last && !t->g)
+	if (last && (!t->g || is_bare(t)))
 		thread_bury(r, t);
 }
 
@@ -51,6 +56,8 @@ static void switched_in(struct replay *r, const struct ev_switch *ev)
 	if (!t || t->state == T_DEAD)
 		return;
 	memcpy(t->comm, ev->next_comm, sizeof(t->comm));
+	if (is_bare(t))
+		bare_switched_in(r, t);
 	t_apply(r, t, T_RUNNING, (int)ev->cpu, 0, "");
 }
 
@@ -67,9 +74,12 @@ void on_wakeup(struct replay *r, const struct ev_wakeup *ev)
 	struct thread *waker = thread_find(r, ev->h.tid);
 	struct thread *t;
 
-	if (waker)
+	if (waker && is_bare(waker))
+		bare_context(r, waker, &ev->ctx);
+	else if (waker)
 		note_context(r, waker, &ev->ctx);
 	t = thread_get(r, ev->wakee_tid, ev->wakee_tgid);
+	bare_wakeup(r, waker, t);
 	/* A wake-up of a task that is still on its CPU changes nothing. */
 	if (t && (t->state == T_SLEEPING || t->state == T_UNKNOWN))
 		t_apply(r, t, T_RUNNABLE, (int)ev->target_cpu, ev->h.tid, ev->comm);
@@ -98,6 +108,8 @@ void on_task(struct replay *r, const struct ev_task *ev)
 			return;
 		/* It runs on in the kernel until its last switch, without anything of Go's. */
 		t_apply(r, t, T_DEAD, t->cpu, 0, "");
+		if (is_bare(t))
+			bare_leave(t);
 		if (!t->g && t->p)
 			p_apply(r, t->p, t->p->state == P_SYSCALL ? P_STEAL : P_STOP, t,
 				CHANGE_INFERRED);
@@ -122,6 +134,10 @@ void on_sys_enter(struct replay *r, const struct ev_sys_enter *ev)
 	t->sys_begin = r->now;
 	if (!t->process || t->process->gone)
 		return;
+	if (is_bare(t)) {
+		bare_context(r, t, &ev->ctx);
+		return;
+	}
 	if (ev->gstatus != GST_SYSCALL) {
 		note_runtime_call(r, t, &ev->ctx);
 		return;
@@ -191,7 +207,10 @@ void on_sys_exit(struct replay *r, const struct ev_sys_exit *ev)
 		g = ev->ctx.curg ? goroutine_find(t->process, ev->ctx.curg) : NULL;
 		/* Go need not be told: syscall.RawSyscall. On the system stack it is the runtime's. */
 		caller = ev->gstatus == GST_SYSCALL || ev->ctx.g == ev->ctx.curg ? g : NULL;
-		if (ev->gstatus != GST_SYSCALL) {
+		if (is_bare(t)) {
+			bare_context(r, t, &ev->ctx);
+			g = NULL;
+		} else if (ev->gstatus != GST_SYSCALL) {
 			note_runtime_call(r, t, &ev->ctx);
 			g = NULL;
 		}

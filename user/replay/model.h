@@ -10,6 +10,9 @@
  *     P_SYSCALL, or has none (taken away; then it may hold a P again before the syscall ends);
  *   - runnable, waiting and dead goroutines are bound to no thread;
  *   - an idle P is bound to no thread; a thread may hold a P without a goroutine.
+ *
+ * In a bare process (replay/bare.c) none of that is known. There thread.g and thread.p are what the
+ * thread's last kernel event named, and the states of goroutines and Ps mean nothing.
  */
 #ifndef GSCOPE_REPLAY_MODEL_H
 #define GSCOPE_REPLAY_MODEL_H
@@ -106,6 +109,12 @@ struct thread {
 	uint32_t asleep; /* how, in T_SLEEPING: bits of task_struct.__state, 0: not known */
 	int cpu;
 	uint64_t since; /* ns, last change of state */
+	/* Only in a bare process, see bare.c. */
+	uint64_t on_since; /* its last event on this CPU, 0: not known, or on none */
+	uint64_t off_since; /* it left its CPU, 0: it is on one, or not known */
+	uint64_t woken; /* it could have gone on, 0: not known */
+	uint64_t off_stack;
+	bool preempted; /* it could have gone on all the time */
 	int sys_nr; /* -1: in no syscall */
 	uint64_t sys_begin; /* 0: before it was traced */
 	UT_hash_handle hh;
@@ -131,6 +140,7 @@ struct process {
 	bool snapped; /* the snapshot has begun: all probes are attached */
 	bool ready; /* it is complete: transitions flow */
 	bool gone;
+	bool bare; /* nothing is planted in it: states of goroutines and Ps are not known, only places */
 	uint64_t ready_ns;
 	struct goroutine *goroutines; /* by addr; live ones */
 	struct proc *procs; /* by addr */

@@ -38,6 +38,8 @@ static void on_ready(struct replay *r, const struct ev_ready *ev)
 	}
 	if (!ev->tgid)
 		r->system_ready = true;
+	else if (ps && !ps->ready && ev->flags & READY_BARE)
+		bare_begin(r, ps);
 	else if (ps && !ps->ready)
 		tell_ready(r, ps);
 }
@@ -141,6 +143,12 @@ int replay_event(struct replay *r, const struct event_head *ev, struct error *e)
 		break;
 	case EV_SYS_EXIT:
 		on_sys_exit(r, (const void *)ev);
+		break;
+	case EV_GOROUTINE:
+		on_goroutine_seen(r, (const void *)ev);
+		break;
+	case EV_OFF_CPU:
+		on_off_cpu(r, (const void *)ev);
 		break;
 	case EV_GO:
 	case EV_GO_CREATE:

@@ -171,6 +171,24 @@ struct cpu_sample {
 	bool in_kernel;
 };
 
+/* What kernel events prove in a bare process: there are no changes of goroutines and Ps in it. */
+enum span_kind {
+	SPAN_ON_CPU, /* of a thread between two of its events on a CPU */
+	SPAN_OFF_CPU, /* from one switch to the next */
+	SPAN_WAKE, /* a moment: t, in a system call, woke another thread */
+};
+
+struct thread_span {
+	enum span_kind kind;
+	uint64_t begin, end;
+	struct thread *t;
+	struct goroutine *g; /* for which: both ends name it; or NULL */
+	/* SPAN_OFF_CPU: */
+	uint64_t runnable_since; /* it waited for a CPU from then on, 0: not known */
+	bool preempted; /* that is, all the time */
+	uint64_t stack; /* g's, 0: none */
+};
+
 struct repair {
 	uint64_t time;
 	struct process *process;
@@ -202,6 +220,7 @@ struct sink_ops {
 	int (*processor)(void *ctx, const struct p_change *c);
 	int (*thread)(void *ctx, const struct t_change *c);
 	int (*syscall)(void *ctx, const struct syscall_span *s);
+	int (*span)(void *ctx, const struct thread_span *s);
 	int (*range)(void *ctx, const struct range_change *c);
 	int (*procs)(void *ctx, const struct procs_change *c);
 	int (*user)(void *ctx, const struct user_change *c);

@@ -40,6 +40,12 @@ void tell_syscall(struct replay *r, const struct syscall_span *s)
 		TELL(r, syscall, s);
 }
 
+void tell_span(struct replay *r, const struct thread_span *s)
+{
+	if (loud(s->t->process))
+		TELL(r, span, s);
+}
+
 void tell_procs(struct replay *r, const struct procs_change *c)
 {
 	struct procs_change change = *c;
@@ -97,7 +103,7 @@ void tell_new_proc(struct replay *r, struct proc *p)
 {
 	struct p_change c = {.p = p, .from = P_IDLE, .to = P_IDLE, .cause = P_INIT};
 
-	if (!loud(p->process))
+	if (!loud(p->process) || p->process->bare)
 		return;
 	c.time = p->since = stamp(r);
 	TELL(r, processor, &c);
@@ -140,34 +146,11 @@ void tell_end(struct replay *r, struct error *e)
 	TELL(r, end, &r->totals, e);
 }
 
-/* The process's first state is complete: tell all of it, at one moment. */
-void tell_ready(struct replay *r, struct process *ps)
+static void tell_threads_at_start(struct replay *r, const struct process *ps, uint64_t time)
 {
-	uint64_t time;
-	unsigned int n = HASH_COUNT(ps->procs);
-	struct proc *p, *ptmp;
-	struct goroutine *g, *gtmp;
-	struct thread *t, *ttmp;
+	struct thread *t, *tmp;
 
-	ps->ready = true;
-	process_forget_ends(ps);
-	time = stamp(r);
-	ps->ready_ns = time;
-	TELL(r, process, ps, time);
-	HASH_ITER(hh, ps->procs, p, ptmp) {
-		struct p_change c = {
-			.time = time,
-			.p = p,
-			.from = P_IDLE,
-			.to = p->state,
-			.cause = P_INIT,
-			.m = p->m,
-		};
-
-		p->since = time;
-		TELL(r, processor, &c);
-	}
-	HASH_ITER(hh, r->threads, t, ttmp) {
+	HASH_ITER(hh, r->threads, t, tmp) {
 		struct t_change c = {
 			.time = time,
 			.since = time,
@@ -183,6 +166,39 @@ void tell_ready(struct replay *r, struct process *ps)
 		t->since = time;
 		TELL(r, thread, &c);
 	}
+}
+
+/* The process's first state is complete: tell all of it, at one moment. */
+void tell_ready(struct replay *r, struct process *ps)
+{
+	uint64_t time;
+	unsigned int n = HASH_COUNT(ps->procs);
+	struct proc *p, *ptmp;
+	struct goroutine *g, *gtmp;
+
+	ps->ready = true;
+	process_forget_ends(ps);
+	time = stamp(r);
+	ps->ready_ns = time;
+	TELL(r, process, ps, time);
+	if (ps->bare) {
+		tell_threads_at_start(r, ps, time);
+		return;
+	}
+	HASH_ITER(hh, ps->procs, p, ptmp) {
+		struct p_change c = {
+			.time = time,
+			.p = p,
+			.from = P_IDLE,
+			.to = p->state,
+			.cause = P_INIT,
+			.m = p->m,
+		};
+
+		p->since = time;
+		TELL(r, processor, &c);
+	}
+	tell_threads_at_start(r, ps, time);
 	HASH_ITER(hh, ps->goroutines, g, gtmp) {
 		struct g_change c = {
 			.time = time,

@@ -4,6 +4,7 @@
  *
  *   report.c       the sink: sorts what the replay tells to where it is counted
  *   goroutines.c   goroutines of one process       (account.c: where one's time went)
+ *   bare.c         goroutines of one in which nothing was planted
  *   tasks.c        threads and processes           (kernel.c: system calls, antagonists)
  *   gc.c           garbage collection, stop-the-world, the heap
  *   annotations.c  tasks, regions, logs
@@ -11,8 +12,8 @@
  *   samples.c      CPU samples
  *   gaps.c         when events were lost
  *   shed.c         what was left out
- *   print.c        text: print_goroutines.c, print_kernel.c, print_gc.c, print_user.c, print_shed.c,
- *                  print_footer.c
+ *   print.c        text: print_goroutines.c, print_bare.c, print_kernel.c, print_gc.c, print_user.c,
+ *                  print_shed.c, print_footer.c
  */
 #ifndef GSCOPE_REPORT_INTERNAL_H
 #define GSCOPE_REPORT_INTERNAL_H
@@ -20,6 +21,7 @@
 #include <uthash.h>
 
 #include "user/report/annotations.h"
+#include "user/report/bare.h"
 #include "user/report/gaps.h"
 #include "user/report/gc.h"
 #include "user/report/goroutines.h"
@@ -38,6 +40,8 @@ struct report_process {
 	bool gone;
 	enum gone_how how;
 	struct goroutines goroutines;
+	bool is_bare;
+	struct bare bare; /* instead of goroutines, if it is */
 	struct gc gc;
 	struct annotations annotations;
 	struct procs procs;

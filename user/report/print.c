@@ -29,6 +29,8 @@ static void print_process_header(const struct report_process *rp, FILE *out)
 		fputs("No goroutines: ", out);
 		print_text(rp->plain, out);
 		fputc('\n', out);
+	} else if (rp->is_bare) {
+		print_bare_header(rp, out);
 	} else {
 		fprintf(out,
 			"%" PRIu64 " goroutine%s seen: %" PRIu64 " at the start, %" PRIu64
@@ -72,7 +74,7 @@ static int print_process(const struct report *r, struct report_process *rp, FILE
 	if (rp->plain)
 		return print_plain(r, rp, out);
 	print_runtime(rp, out);
-	err = print_goroutines(r, rp, out);
+	err = rp->is_bare ? print_bare(r, rp, out) : print_goroutines(r, rp, out);
 	if (!err)
 		err = print_annotations(r, rp, out);
 	if (!err)

@@ -33,6 +33,13 @@ const char *start_name(const struct report *r, const struct report_process *rp,
 /* The tables of goroutines: 0 or -ENOMEM. */
 int print_goroutines(const struct report *r, const struct report_process *rp, FILE *out);
 
+/* --- print_bare.c --- */
+
+/* Lines about the goroutines of a bare process, and what is not known of them. */
+void print_bare_header(const struct report_process *rp, FILE *out);
+/* Their tables: 0 or -ENOMEM. */
+int print_bare(const struct report *r, struct report_process *rp, FILE *out);
+
 /* --- print_gc.c --- */
 
 /* Lines about Ps, garbage collection and the heap, for what is known. */

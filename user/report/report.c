@@ -71,9 +71,11 @@ static int on_process(void *ctx, struct process *ps, uint64_t time)
 	rp->tgid = ps->tgid;
 	rp->info = ps->info;
 	rp->plain = ps->plain;
+	rp->is_bare = ps->bare;
 	rp->begin = time;
 	tasks_rows_init(&rp->threads, r->options.top);
 	goroutines_init(&rp->goroutines, r->options.sort, r->options.top, &r->names);
+	bare_init(&rp->bare, r->options.sort, r->options.top);
 	rp->gc.names = rp->annotations.names = &r->names;
 	HASH_ADD(hh, r->processes, tgid, sizeof(rp->tgid), rp);
 	return tasks_target(&r->tasks, ps->tgid, &rp->view, rp->plain ? &rp->threads : NULL);
@@ -122,8 +124,17 @@ static int on_thread(void *ctx, const struct t_change *c)
 static int on_syscall(void *ctx, const struct syscall_span *s)
 {
 	struct report *r = ctx;
+	struct report_process *rp = process_live(r, s->t->process);
+	int err = rp && rp->is_bare ? bare_syscall(&rp->bare, s) : 0;
 
-	return tasks_syscall(&r->tasks, s);
+	return err ? err : tasks_syscall(&r->tasks, s);
+}
+
+static int on_span(void *ctx, const struct thread_span *s)
+{
+	struct report_process *rp = process_live(ctx, s->t->process);
+
+	return rp ? bare_span(&rp->bare, s) : 0;
 }
 
 static int on_range(void *ctx, const struct range_change *c)
@@ -268,6 +279,8 @@ static int end_process(struct report *r, struct report_process *rp, uint64_t tim
 	procs_close(&rp->procs, rp->end);
 	annotations_close(&rp->annotations);
 	err = goroutines_close(&rp->goroutines, rp->end);
+	err2 = bare_close(&rp->bare);
+	err = err ? err : err2;
 	err2 = gc_close(&rp->gc, rp->end);
 	err = err ? err : err2;
 	err2 = tasks_close_process(&r->tasks, rp->tgid, rp->end);
@@ -310,6 +323,7 @@ struct sink report_sink(struct report *r)
 		.processor = on_processor,
 		.thread = on_thread,
 		.syscall = on_syscall,
+		.span = on_span,
 		.range = on_range,
 		.procs = on_procs,
 		.user = on_user,
@@ -343,6 +357,7 @@ void report_free(struct report *r)
 	HASH_ITER(hh, r->processes, rp, tmp) {
 		HASH_DELETE(hh, r->processes, rp);
 		goroutines_free(&rp->goroutines);
+		bare_free(&rp->bare);
 		gc_free(&rp->gc);
 		annotations_free(&rp->annotations);
 		samples_free(&rp->samples);
