@@ -58,7 +58,7 @@ static __always_inline void call_interrupt(struct pending_call *c)
 		ev->ctx = c->ctx;
 		ev->stack = c->stack;
 	}
-	/* only now that it has its place in the ring: see drain.c */
+	/* only now that it has its place in the ring: see user/capture/call.c */
 	call_mark(c, 0);
 	if (ev)
 		event_submit(ev, sizeof(*ev));

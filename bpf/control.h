@@ -62,7 +62,7 @@ struct target_cfg {
 struct pending_call {
 	/*
 	 * When it began; 0: there is none. While the rest is being filled in it is CALL_BEGINS, which
-	 * is set before the clock is looked at: see drain.c, which relies on that.
+	 * is set before the clock is looked at: call_promise() in user/capture/call.c relies on it.
 	 */
 	__u64 since;
 	__u64 id; /* pid_tgid */

@@ -209,7 +209,7 @@ static __always_inline void call_complete(struct pending_call *c, __u32 nr, __s6
 		ev->gstatus = c->gstatus;
 		ev->ret = ret;
 	}
-	/* only now that it has its place in the ring: see drain.c */
+	/* only now that it has its place in the ring: see user/capture/call.c */
 	call_mark(c, 0);
 	if (ev)
 		event_submit(ev, sizeof(*ev));

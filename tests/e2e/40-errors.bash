@@ -137,9 +137,9 @@ wrong_usage() {
 	for text in 64Q '' -1 M 99999999999999999999G; do
 		refused 2 'size|buffer|memory' record -p $pid --buffer "$text"
 	done
-	for text in kernel Full '' 1; do
-		refused 2 'levels are goroutines and full' trace -p $pid --level "$text"
-		refused 2 'levels are goroutines and full' record -p $pid --level "$text"
+	for text in Kernel Full '' 1; do
+		refused 2 'levels are kernel, goroutines and full' trace -p $pid --level "$text"
+		refused 2 'levels are kernel, goroutines and full' record -p $pid --level "$text"
 	done
 	for text in 0 -1 10001 '' 1e3 99h; do
 		refused 2 'sample rate' record -p $pid --level full --sample-rate "$text"

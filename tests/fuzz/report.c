@@ -99,6 +99,8 @@ static struct event_head *make(const uint8_t *b)
 		{EV_SNAP_M, sizeof(struct ev_snap_m)},
 		{EV_SNAP_G, sizeof(struct ev_snap_g)},
 		{EV_READY, sizeof(struct ev_ready)},
+		{EV_GOROUTINE, sizeof(struct ev_goroutine)},
+		{EV_OFF_CPU, sizeof(struct ev_off_cpu)},
 		{EV_LOSS, sizeof(struct ev_loss)},
 		{EV_GONE, sizeof(struct ev_gone)},
 		{EV_SITE, sizeof(struct ev_site)},
@@ -211,6 +213,20 @@ static struct event_head *make(const uint8_t *b)
 		break;
 	case EV_READY:
 		((struct ev_ready *)room)->tgid = b[3] & 1 ? TGID : 0;
+		((struct ev_ready *)room)->flags = b[3] & 2 ? READY_BARE : 0;
+		break;
+	case EV_GOROUTINE:
+		*(struct ev_goroutine *)room = (struct ev_goroutine){
+			.h = *h,
+			.tgid = TGID,
+			.gp = GO(b[3]),
+			.goid = 1 + b[4] % 6,
+			.start_pc = b[5],
+		};
+		break;
+	case EV_OFF_CPU:
+		*(struct ev_off_cpu *)room = (struct ev_off_cpu){
+			.h = *h, .tgid = TGID, .gp = GO(b[3]), .stack = b[4] % 4};
 		break;
 	case EV_LOSS:
 		((struct ev_loss *)room)->loss_class = b[3] % LOSS_CLASSES;

@@ -12,6 +12,7 @@
 #include "bpf/control.h"
 #include "gscope.skel.h"
 #include "user/base/clock.h"
+#include "user/capture/call.h"
 #include "user/capture/ring.h"
 
 /*
@@ -43,55 +44,13 @@ struct drain {
 	uint64_t looked_ns; /* at the losses */
 };
 
-/* The begin of a system call. */
-static struct ev_sys_enter enter_of(const struct pending_call *c, uint32_t cpu)
-{
-	return (struct ev_sys_enter){
-		.h = {.time_ns = c->since,
-		      .tid = (uint32_t)c->id,
-		      .type = EV_SYS_ENTER,
-		      .size = sizeof(struct ev_sys_enter)},
-		.tgid = (uint32_t)(c->id >> 32),
-		.cpu = cpu,
-		.nr = c->nr,
-		.gstatus = c->gstatus,
-		.ctx = c->ctx,
-		.stack = c->stack,
-	};
-}
-
-/* Both ends of one, each with its own time. */
 static int add_call(const struct ring_source *src, const struct ev_syscall *ev)
 {
-	const struct ev_sys_enter enter = {
-		.h = {.time_ns = ev->begin_ns,
-		      .tid = ev->h.tid,
-		      .type = EV_SYS_ENTER,
-		      .size = sizeof(enter)},
-		.tgid = ev->tgid,
-		.cpu = ev->cpu,
-		.nr = ev->nr,
-		.gstatus = ev->gstatus,
-		.ctx = ev->ctx,
-		.stack = ev->stack,
-	};
-	const struct ev_sys_exit leave = {
-		.h = {.time_ns = ev->h.time_ns,
-		      .tid = ev->h.tid,
-		      .type = EV_SYS_EXIT,
-		      .size = sizeof(leave)},
-		.tgid = ev->tgid,
-		.cpu = ev->cpu,
-		.nr = ev->exit_nr,
-		.gstatus = ev->gstatus,
-		.ctx = {.g = ev->ctx.g, .curg = ev->ctx.curg, .p = ev->exit_p},
-		.oldp = ev->oldp,
-		.oldp_status = ev->oldp_status,
-		.ret = ev->ret,
-	};
-	int err = merge_add(src->d->m, src->index, &enter.h);
+	const struct ev_sys_enter begin = call_begin(ev);
+	const struct ev_sys_exit end = call_end(ev);
+	int err = merge_add(src->d->m, src->index, &begin.h);
 
-	return err ? err : merge_add(src->d->m, src->index, &leave.h);
+	return err ? err : merge_add(src->d->m, src->index, &end.h);
 }
 
 static int add_record(const struct ring_source *src, const struct event_head *ev)
@@ -201,23 +160,11 @@ static int read_states(struct drain *d)
 		       0;
 }
 
-/*
- * A system call is sent when it ends, with the time of its begin, so that is a bound, too, as long as
- * it is pending: the time its CPU's state had before the end of the ring was looked at. There
- *   - is none: one that begins is marked before it is stamped, so its stamp is as late as that of a
- *     record that gets its place only now;
- *   - is one that is being filled in, its stamp is not known: nothing can be promised;
- *   - was one: it keeps its mark until its record has its place, so that is before the end of the
- *     ring, and the pass takes it, or does not find the ring empty.
- * What belongs in front of it, its stack, is in the ring before its time is to be seen.
- */
 static void promise(struct drain *d, const struct ring_source *src, uint64_t begin)
 {
-	uint64_t since = d->states[src->cpu].call.since;
-	uint64_t ns = begin > SLACK_NS ? begin - SLACK_NS : 0;
+	uint64_t now = begin > SLACK_NS ? begin - SLACK_NS : 0;
 
-	if (since != CALL_BEGINS)
-		merge_promise(d->m, src->index, since && since < ns ? since : ns);
+	merge_promise(d->m, src->index, call_promise(d->states[src->cpu].call.since, now));
 }
 
 static int cannot_read_states(int err, struct error *e)
@@ -262,7 +209,7 @@ int drain_pending(struct drain *d, struct error *e)
 	for (size_t i = 0; i < d->n; i++) {
 		const struct ring_source *src = &d->src[i];
 		const struct pending_call *c = &d->states[src->cpu].call;
-		struct ev_sys_enter ev = enter_of(c, (uint32_t)src->cpu);
+		struct ev_sys_enter ev = call_pending_begin(c, (uint32_t)src->cpu);
 
 		if (c->since <= CALL_BEGINS)
 			continue;

@@ -8,7 +8,7 @@ bool actor_find_thread(struct replay *r, struct actor *a, uint32_t tgid, uint32_
 
 	*a = (struct actor){.ps = ps};
 	/* While probes are being attached some goroutines are seen to start and not to end. */
-	if (!ps || ps->gone || !ps->snapped)
+	if (!ps || ps->gone || ps->bare || !ps->snapped)
 		return false;
 	a->t = thread_get(r, tid, tgid);
 	if (!a->t || a->t->process != ps)

@@ -102,6 +102,9 @@ struct event_head *record_make(void *buf, unsigned int type, unsigned int tail, 
 		[EV_SNAP_GC] = sizeof(struct ev_snap_gc),
 		[EV_HEAP] = sizeof(struct ev_heap),
 		[EV_SHED] = sizeof(struct ev_shed),
+		[EV_INLINE] = sizeof(struct ev_inline),
+		[EV_GOROUTINE] = sizeof(struct ev_goroutine),
+		[EV_OFF_CPU] = sizeof(struct ev_off_cpu),
 	};
 	struct event_head *h = buf;
 	unsigned int size = type < sizeof(sizes) / sizeof(sizes[0]) ? sizes[type] : 0;
