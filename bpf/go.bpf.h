@@ -126,4 +126,12 @@ static __always_inline __u64 read_gctx(struct target_cfg *cfg, __u64 fsbase, str
 	return words;
 }
 
+/* For who wants nothing else. */
+static __always_inline void read_context(struct target_cfg *cfg, __u64 fsbase, struct ev_gctx *ctx)
+{
+	struct thread_words w;
+
+	read_gctx(cfg, fsbase, ctx, &w);
+}
+
 #endif

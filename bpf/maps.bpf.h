@@ -62,4 +62,20 @@ struct {
 	__type(value, struct cpu_state);
 } cpu_state __weak SEC(".maps");
 
+/*
+ * A program with a tail call runs on the kernel's stack and not on one of its own (e00931c02568, "bpf:
+ * Enable private stack for eligible subprogs", v6.13): what is copied from user space is checked
+ * faster there. So those that read much end with a tail call into a map that is always empty. Each has its
+ * own, as the kernel wants all programs of such a map to have the same arguments.
+ */
+#define NO_PROGRAM(map)                                \
+	struct {                                       \
+		__uint(type, BPF_MAP_TYPE_PROG_ARRAY); \
+		__uint(max_entries, 1);                \
+		__type(key, __u32);                    \
+		__type(value, __u32);                  \
+	} map SEC(".maps")
+
+#define END_ON_KERNEL_STACK(ctx, map) (bpf_tail_call(ctx, &(map), 0), 0)
+
 #endif

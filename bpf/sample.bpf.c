@@ -26,6 +26,8 @@ static __always_inline bool is_kernel(__u64 ip)
 	return (__s64)ip < 0;
 }
 
+NO_PROGRAM(no_sample_program);
+
 SEC("perf_event")
 int sample(struct pt_regs *regs)
 {
@@ -35,7 +37,6 @@ int sample(struct pt_regs *regs)
 	struct place at = {regs->ip, regs->sp, regs->bp};
 	bool kernel = is_kernel(at.ip);
 	struct ev_gctx ctx;
-	struct thread_words w;
 	struct ev_sample *ev;
 	__u64 stack = 0;
 
@@ -48,7 +49,7 @@ int sample(struct pt_regs *regs)
 		at.sp = BPF_CORE_READ(user, sp);
 		at.bp = BPF_CORE_READ(user, bp);
 	}
-	read_gctx(cfg, current_fsbase(false), &ctx, &w);
+	read_context(cfg, current_fsbase(false), &ctx);
 	if (ctx.g)
 		stack = sample_stack(cfg, &ctx, &at, id);
 	ev = event_reserve(EV_SAMPLE, sizeof(*ev), LOSS_SAMPLE);
@@ -62,5 +63,5 @@ int sample(struct pt_regs *regs)
 	ev->flags = kernel ? SAMPLE_KERNEL : 0;
 	ev->pad = 0;
 	event_submit(ev, sizeof(*ev));
-	return 0;
+	return END_ON_KERNEL_STACK(regs, no_sample_program);
 }

@@ -25,10 +25,8 @@ static __always_inline struct target_cfg *target_of(__u32 tgid)
 static __always_inline void task_gctx(const bool typed, struct target_cfg *cfg,
 				      struct task_struct *p, struct ev_gctx *ctx)
 {
-	struct thread_words w;
-
 	if (cfg && cfg->flags & TARGET_GO && FIELD(typed, p, mm)) {
-		read_gctx(cfg, FIELD(typed, p, thread.fsbase), ctx, &w);
+		read_context(cfg, FIELD(typed, p, thread.fsbase), ctx);
 	} else {
 		ctx->g = 0;
 		ctx->curg = 0;
@@ -49,8 +47,10 @@ static __always_inline void current_gctx(const bool typed, struct target_cfg *cf
 	}
 }
 
-static __always_inline int on_switch(const bool typed, bool preempt, struct task_struct *prev,
-				     struct task_struct *next, __u32 state)
+NO_PROGRAM(no_switch_program);
+
+static __always_inline void on_switch(const bool typed, bool preempt, struct task_struct *prev,
+				      struct task_struct *next, __u32 state)
 {
 	__u32 tgid = FIELD(typed, prev, tgid), next_tgid = FIELD(typed, next, tgid);
 	struct target_cfg *cfg = target_of(tgid);
@@ -69,12 +69,12 @@ static __always_inline int on_switch(const bool typed, bool preempt, struct task
 	if (call_pending(c))
 		call_interrupt(c);
 	if (!(flags & (SWITCH_PREV_TRACED | SWITCH_NEXT_TRACED)))
-		return 0;
+		return;
 	if (any_bare && cfg && cfg->flags & TARGET_BARE && ctx.curg)
 		off_cpu(ctx.g, ctx.curg);
 	ev = event_reserve(EV_SWITCH, sizeof(*ev), LOSS_SCHED);
 	if (!ev)
-		return 0;
+		return;
 	ev->h.tid = FIELD(typed, prev, pid);
 	ev->tgid = tgid;
 	ev->cpu = bpf_get_smp_processor_id();
@@ -86,7 +86,6 @@ static __always_inline int on_switch(const bool typed, bool preempt, struct task
 	ev->flags = flags;
 	task_comm(typed, next, ev->next_comm);
 	event_submit(ev, sizeof(*ev));
-	return 0;
 }
 
 SEC("tp_btf/sched_switch")
@@ -94,8 +93,9 @@ int switch_typed(__u64 *ctx)
 {
 	struct task_struct *prev = (void *)ctx[1], *next = (void *)ctx[2];
 
-	return on_switch(true, ctx[0], prev, next,
-			 switch_has_state ? (__u32)ctx[3] : task_state(true, prev));
+	on_switch(true, ctx[0], prev, next,
+		  switch_has_state ? (__u32)ctx[3] : task_state(true, prev));
+	return END_ON_KERNEL_STACK(ctx, no_switch_program);
 }
 
 SEC("raw_tp/sched_switch")
@@ -103,7 +103,8 @@ int switch_raw(__u64 *ctx)
 {
 	struct task_struct *prev = (void *)ctx[1], *next = (void *)ctx[2];
 
-	return on_switch(false, ctx[0], prev, next, task_state(false, prev));
+	on_switch(false, ctx[0], prev, next, task_state(false, prev));
+	return END_ON_KERNEL_STACK(ctx, no_switch_program);
 }
 
 /*

@@ -10,17 +10,8 @@
 #include "bpf/stack.bpf.h"
 #include "bpf/task.bpf.h"
 
-/*
- * Always empty. A program with a tail call runs on the kernel's stack instead of on one of its own
- * (e00931c02568, "bpf: Enable private stack for eligible subprogs", v6.13), to which a checked copy
- * from user space takes half as long again.
- */
-struct {
-	__uint(type, BPF_MAP_TYPE_PROG_ARRAY);
-	__uint(max_entries, 1);
-	__type(key, __u32);
-	__type(value, __u32);
-} no_syscall_program SEC(".maps");
+NO_PROGRAM(no_enter_program);
+NO_PROGRAM(no_exit_program);
 
 /*
  * The stack of goroutine `gp` in a system call. The one that is made on the thread's own stack (that
@@ -158,16 +149,14 @@ SEC("tp_btf/sys_enter")
 int sys_enter_typed(__u64 *ctx)
 {
 	on_enter(true, (void *)ctx[0], ctx[1]);
-	bpf_tail_call(ctx, &no_syscall_program, 0);
-	return 0;
+	return END_ON_KERNEL_STACK(ctx, no_enter_program);
 }
 
 SEC("raw_tp/sys_enter")
 int sys_enter_raw(__u64 *ctx)
 {
 	on_enter(false, (void *)ctx[0], ctx[1]);
-	bpf_tail_call(ctx, &no_syscall_program, 0);
-	return 0;
+	return END_ON_KERNEL_STACK(ctx, no_enter_program);
 }
 
 /* ctx: 8 bytes all trace events have, then those of events/raw_syscalls/sys_enter/format */
@@ -175,8 +164,7 @@ SEC("tp/raw_syscalls/sys_enter")
 int sys_enter_steady(__u64 *ctx)
 {
 	on_enter(true, current_regs(), ctx[1]);
-	bpf_tail_call(ctx, &no_syscall_program, 0);
-	return 0;
+	return END_ON_KERNEL_STACK(ctx, no_enter_program);
 }
 
 /* Both ends at once. */
@@ -254,7 +242,7 @@ static __always_inline void tell_exit(const bool typed, struct target_cfg *cfg, 
 	event_submit(ev, sizeof(*ev));
 }
 
-static __always_inline int on_leave(const bool typed, const struct pt_regs *regs, __s64 ret)
+static __always_inline void on_leave(const bool typed, const struct pt_regs *regs, __s64 ret)
 {
 	__u64 id = bpf_get_current_pid_tgid();
 	struct pending_call *c = call_place();
@@ -264,28 +252,30 @@ static __always_inline int on_leave(const bool typed, const struct pt_regs *regs
 	/* only those of targets are pending */
 	if (call_pending(c) && c->id == id) {
 		call_complete(c, (__u32)FIELD(typed, regs, orig_ax) | abi_bit(typed), ret);
-		return 0;
+		return;
 	}
 	cfg = bpf_map_lookup_elem(&targets, &tgid);
 	if (cfg || system_wide)
 		tell_exit(typed, cfg, id, (__u32)FIELD(typed, regs, orig_ax) | abi_bit(typed), ret);
-	return 0;
 }
 
 SEC("tp_btf/sys_exit")
 int sys_exit_typed(__u64 *ctx)
 {
-	return on_leave(true, (void *)ctx[0], ctx[1]);
+	on_leave(true, (void *)ctx[0], ctx[1]);
+	return END_ON_KERNEL_STACK(ctx, no_exit_program);
 }
 
 SEC("raw_tp/sys_exit")
 int sys_exit_raw(__u64 *ctx)
 {
-	return on_leave(false, (void *)ctx[0], ctx[1]);
+	on_leave(false, (void *)ctx[0], ctx[1]);
+	return END_ON_KERNEL_STACK(ctx, no_exit_program);
 }
 
 SEC("tp/raw_syscalls/sys_exit")
 int sys_exit_steady(__u64 *ctx)
 {
-	return on_leave(true, current_regs(), ctx[2]);
+	on_leave(true, current_regs(), ctx[2]);
+	return END_ON_KERNEL_STACK(ctx, no_exit_program);
 }
