@@ -80,7 +80,6 @@ bare_refusals() {
 	one_line export 'recorded at level kernel'
 	[ ! -e go.trace ] || fail 'a trace was left'
 	is_intact target || fail 'the code of the target is not as in its file'
-	quit target
 }
 
 # The whole system, one Go program of it bare.
