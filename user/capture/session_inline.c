@@ -103,14 +103,17 @@ int session_pass_inline(struct capture_session *s, bool last, struct error *e)
 
 	s->inline_ns = now_ns();
 	for (size_t i = 0; i < s->opt.ntargets && !err; i++) {
+		/* one that ended in a stub would hold up all others */
+		bool over = last || s->traced[i].gone;
+
 		if (!s->inlined[i])
 			continue;
-		err = inline_pass(s->inlined[i], last);
+		err = inline_pass(s->inlined[i], over);
 		if (err)
 			error_set(e, EXIT_FAILED, err, "out of memory");
 		else
 			err = report_lost(s, i, since, e);
-		if (last)
+		if (over)
 			promise_all(s, i);
 	}
 	return err;
