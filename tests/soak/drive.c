@@ -13,6 +13,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "tests/soak/cycles.h"
 #include "tests/soak/records.h"
 #include "user/capture/file.h"
 #include "user/export/gotrace.h"
@@ -77,11 +78,11 @@ static bool export(const struct records *rs, const char *name)
 
 int main(int argc, char **argv)
 {
-	uint64_t first = 1, seeds = 100, most = 4000, rounds = 0;
+	uint64_t first = 1, seeds = 100, most = 4000, rounds = 0, plantings = 0;
 	bool good = true;
 	int option;
 
-	while ((option = getopt(argc, argv, "f:n:m:w:")) > 0) {
+	while ((option = getopt(argc, argv, "f:n:m:w:i:")) > 0) {
 		uint64_t n = option == '?' ? 0 : strtoull(optarg, NULL, 10);
 
 		switch (option) {
@@ -97,11 +98,16 @@ int main(int argc, char **argv)
 		case 'w':
 			rounds = n;
 			break;
+		case 'i':
+			plantings = n;
+			break;
 		default:
 			errx(2, "usage: drive [-f FIRST-SEED] [-n SEEDS] [-m RECORDS] [-w WINDOWS] "
-				"CAPTURE...");
+				"CAPTURE... | -i CYCLES PID");
 		}
 	}
+	if (plantings && optind < argc)
+		return !cycles(atoi(argv[optind]), (unsigned int)plantings, 30);
 	for (int i = optind; i < argc; i++) {
 		struct records in, out;
 		char name[4096];
