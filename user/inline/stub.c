@@ -154,6 +154,10 @@ static void write_fields(struct body *b, bool owned)
 	}
 }
 
+/*
+ * To be compared as signed numbers: then nothing is between the bounds of a goroutine whose stack was
+ * freed, which are 0.
+ */
 static void load_bounds(struct body *b, enum x86_gpr g)
 {
 	x86_load(b->c, RDI, g, b->l->g.stack_lo);
@@ -235,9 +239,9 @@ static void push_caller(struct body *b)
 
 	x86_load(b->c, RDX, b->gp, b->l->g.sched_sp);
 	x86_cmp(b->c, RDX, RDI);
-	below = x86_jump_if(b->c, CC_B);
+	below = x86_jump_if(b->c, CC_L);
 	x86_cmp(b->c, RDX, R12);
-	above = x86_jump_if(b->c, CC_A);
+	above = x86_jump_if(b->c, CC_G);
 	x86_test8_imm(b->c, RDX, 7);
 	odd = x86_jump_if(b->c, CC_NE);
 	x86_load(b->c, RDX, RDX, 0);
@@ -304,9 +308,9 @@ static void walk(struct body *b)
 	x86_cmp(b->c, R10, R13);
 	full = x86_jump_if(b->c, CC_AE);
 	x86_cmp(b->c, R9, RDI);
-	below = x86_jump_if(b->c, CC_B);
+	below = x86_jump_if(b->c, CC_L);
 	x86_cmp(b->c, R9, R12);
-	above = x86_jump_if(b->c, CC_A);
+	above = x86_jump_if(b->c, CC_G);
 	x86_test8_imm(b->c, R9, 7);
 	odd = x86_jump_if(b->c, CC_NE);
 	x86_load(b->c, RDX, R9, 8);

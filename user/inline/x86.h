@@ -10,7 +10,16 @@
 enum x86_gpr { RAX, RCX, RDX, RBX, RSP, RBP, RSI, RDI, R8, R9, R10, R11, R12, R13, R14, R15 };
 
 /* Conditions as the opcodes number them. */
-enum x86_condition { CC_B = 2, CC_AE = 3, CC_E = 4, CC_NE = 5, CC_BE = 6, CC_A = 7 };
+enum x86_condition {
+	CC_B = 2,
+	CC_AE = 3,
+	CC_E = 4,
+	CC_NE = 5,
+	CC_BE = 6,
+	CC_A = 7,
+	CC_L = 12,
+	CC_G = 15,
+};
 
 struct x86_code {
 	uint8_t *bytes;

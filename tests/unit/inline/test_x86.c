@@ -162,8 +162,9 @@ static void emit(struct x86_code *c, const struct insn *i)
 /* As "mov rax, 8:[rcx + 0 + 16]" */
 static void wanted(char *out, size_t size, const struct insn *i)
 {
-	static const char *const jumps[] = {[CC_B] = "jb",   [CC_AE] = "jae", [CC_E] = "je",
-					    [CC_NE] = "jne", [CC_BE] = "jbe", [CC_A] = "ja"};
+	static const char *const jumps[] = {
+		[CC_B] = "jb",   [CC_AE] = "jae", [CC_E] = "je", [CC_NE] = "jne",
+		[CC_BE] = "jbe", [CC_A] = "ja",   [CC_L] = "jl", [CC_G] = "jg"};
 	const char *a = names64[i->a], *b = names64[i->b], *a32 = names32[i->a], *a8 = names8[i->a];
 	long imm = i->imm, imm8 = (int8_t)i->imm;
 	char m[64];
@@ -410,7 +411,7 @@ static void test_index(void)
 
 static void test_jumps_to(void)
 {
-	static const enum x86_condition all[] = {CC_B, CC_AE, CC_E, CC_NE, CC_BE, CC_A};
+	static const enum x86_condition all[] = {CC_B, CC_AE, CC_E, CC_NE, CC_BE, CC_A, CC_L, CC_G};
 	static const int64_t far[] = {0, 5, 6, -1, -200, 0x1000, 0x7fffff00, -0x7fffff00};
 
 	if (!begin())
