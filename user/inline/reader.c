@@ -231,6 +231,15 @@ static int take(struct inline_reader *r, uint32_t i)
 	return add_record(r, i, rec, ns);
 }
 
+/*
+ * What stubs have written since, in bytes; more than there is room for has been written by somebody
+ * else.
+ */
+static uint64_t written(const struct inline_reader *r, uint64_t tail, uint64_t head)
+{
+	return head - tail <= r->o.geometry.room ? head - tail : 0;
+}
+
 /* Up to the head as it is now: true if nothing is under way. */
 static bool empty_shared(struct inline_reader *r, bool last, int *err)
 {
@@ -238,9 +247,9 @@ static bool empty_shared(struct inline_reader *r, bool last, int *err)
 	uint64_t tail = ring->tail, head = __atomic_load_n(&ring->head, __ATOMIC_ACQUIRE);
 	uint32_t room = r->o.geometry.room;
 
-	if (head - tail > room)
-		tail = head - room; /* cannot be: nobody writes without room */
-	for (; tail < head && !*err; tail += INLINE_SLOT) {
+	if (!written(r, tail, head) || (head - tail) % INLINE_SLOT)
+		tail = head;
+	for (; tail != head && !*err; tail += INLINE_SLOT) {
 		struct inline_record *rec = (void *)(ring->data + (tail & (room - 1)));
 
 		if (!__atomic_load_n(&rec->tsc, __ATOMIC_ACQUIRE)) {
@@ -253,7 +262,7 @@ static bool empty_shared(struct inline_reader *r, bool last, int *err)
 		__atomic_store_n(&rec->tsc, 0, __ATOMIC_RELEASE);
 	}
 	__atomic_store_n(&ring->tail, tail, __ATOMIC_RELEASE);
-	return tail >= head;
+	return tail == head;
 }
 
 static bool empty_owned(struct inline_reader *r, uint32_t i, int *err)
@@ -263,10 +272,12 @@ static bool empty_owned(struct inline_reader *r, uint32_t i, int *err)
 	bool busy = __atomic_load_n(&ring->busy, __ATOMIC_ACQUIRE);
 	uint64_t tail = ring->tail, head = __atomic_load_n(&ring->head, __ATOMIC_ACQUIRE);
 	uint32_t room = r->o.geometry.room;
-	unsigned int fill = (unsigned int)((head - tail) * 100 / room);
+	unsigned int fill = (unsigned int)(written(r, tail, head) * 100 / room);
 
 	r->fill = fill > r->fill ? fill : r->fill;
-	while (tail < head && !*err) {
+	if (!written(r, tail, head))
+		tail = head;
+	while (tail != head && !*err) {
 		const struct inline_record *rec = (void *)(ring->data + (tail & (room - 1)));
 
 		if (!copy_record(r, rec, head - tail)) {
