@@ -191,28 +191,44 @@ static int interrupt(struct remote *r, size_t first, struct error *e)
 	return 0;
 }
 
-/* A thread that runs can only be let go once it has stopped. */
-static void let_go(const struct remote_thread *t)
+/* A thread that runs can only be let go once it has stopped. False: it was not there any more. */
+static bool let_go(const struct remote_thread *t)
 {
-	uint64_t begin = now_ns();
+	uintptr_t signal = 0;
 	int status;
 
 	if (!t->stopped) {
 		trace(PTRACE_INTERRUPT, t->tid, 0, 0);
-		if (wait_stop(t->tid, begin, STEP_NS, &status) != 1)
-			return; /* it ended, or this process's own end is going to free it */
-		if (status >> 16 != EVENT_STOP) {
-			trace(PTRACE_DETACH, t->tid, 0, (uintptr_t)WSTOPSIG(status));
-			return;
-		}
+		if (wait_stop(t->tid, now_ns(), STEP_NS, &status) != 1)
+			return true; /* it ended, or this process's own end is going to free it */
+		if (status >> 16 != EVENT_STOP)
+			signal = (uintptr_t)WSTOPSIG(status);
 	}
-	trace(PTRACE_DETACH, t->tid, 0, 0);
+	return !trace(PTRACE_DETACH, t->tid, 0, signal) || errno != ESRCH;
+}
+
+/*
+ * The end of a traced thread is told its tracer, and before that has taken notice the process has
+ * not ended for anybody else.
+ */
+static void reap(const struct remote_thread *t)
+{
+	int status;
+
+	if (wait_stop(t->tid, now_ns(), STEP_NS, &status) == 1)
+		trace(PTRACE_DETACH, t->tid, 0, 0);
 }
 
 void remote_resume(struct remote *r)
 {
+	size_t gone = 0;
+
 	for (size_t i = 0; i < r->n; i++)
-		let_go(&r->v[i]);
+		if (!let_go(&r->v[i]))
+			r->v[gone++] = r->v[i];
+	/* the main thread, the first one, ends as the last */
+	while (gone)
+		reap(&r->v[--gone]);
 	free(r->v);
 	*r = (struct remote){0};
 }
@@ -268,11 +284,14 @@ static int step(pid_t tid)
 {
 	int status, err;
 
-	if (trace(PTRACE_SINGLESTEP, tid, 0, 0))
-		return -errno;
-	err = wait_stop(tid, now_ns(), STEP_NS, &status);
-	if (err != 1)
-		return err ? err : -ESRCH;
+	/* a thread of a stopped process (SIGSTOP) stops once more before it does anything */
+	do {
+		if (trace(PTRACE_SINGLESTEP, tid, 0, 0))
+			return -errno;
+		err = wait_stop(tid, now_ns(), STEP_NS, &status);
+		if (err != 1)
+			return err ? err : -ESRCH;
+	} while (status >> 16 == EVENT_STOP);
 	return WSTOPSIG(status) == SIGTRAP ? 0 : -EINTR;
 }
 
