@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only
 #include "tests/unit/inline/rig.h"
+#include "bpf/control.h"
 
 #include <string.h>
 #include <sys/mman.h>
@@ -91,7 +92,8 @@ static bool map_stack(struct rig *r)
 bool rig_make(struct rig *r, const struct layout *l, bool stacks, const struct callback *cb)
 {
 	struct stub_site one = {.kind = STUB_PARK, .skip_slot = -1};
-	struct stub_options o = {.stacks = stacks};
+	struct stub_options o = {.seed = 1};
+	struct inline_header *h;
 
 	*r = (struct rig){.l = *l};
 	o.layout = &r->l;
@@ -103,6 +105,8 @@ bool rig_make(struct rig *r, const struct layout *l, bool stacks, const struct c
 	CU_ASSERT_FATAL(r->code != MAP_FAILED && map_stack(r));
 	o.geometry = *mock_geometry(r->m);
 	o.base = rig_at(mock_ring(r->m, 0)) - inline_ring_offset(&o.geometry, 0);
+	h = (void *)(uintptr_t)o.base;
+	h->stack_limit = stacks ? STACKS_OF_ALL : 0;
 	CU_ASSERT_EQUAL_FATAL(write_code(r, &o), 0);
 	return true;
 }

@@ -97,6 +97,7 @@ static struct inline_record *place(struct bench *b, uint32_t i, uint32_t site, u
 		.curg = 0xc000002000,
 		.old_status = 2,
 		.new_status = 4,
+		.stack = frames ? 1000 * (site + 1) + frames : 0,
 	};
 	for (unsigned int k = 0; k < frames; k++)
 		rec->pc[k] = 0x401000 + 16 * k + 4096 * site;
@@ -239,6 +240,7 @@ static void test_flags(void)
 	publish(&b, 1, rec);
 	rec = place(&b, 1, 4, 5);
 	rec->flags = INLINE_MAYBE_CALLER;
+	rec->stack++;
 	publish(&b, 1, rec);
 	CU_ASSERT_EQUAL_FATAL(pass(&b, false), 4);
 	CU_ASSERT_EQUAL(((const struct ev_stack *)b.ev[0])->flags, STACK_TRUNCATED);

@@ -60,6 +60,8 @@ static void run(struct rig *r, int kind)
 {
 	struct rig_registers regs = registers(r, kind);
 
+	/* as if no stack had been seen yet: otherwise frames come once */
+	memset(mock_ring(r->m, 1)->known, 0, sizeof(mock_ring(r->m, 1)->known));
 	rig_call(r, kind, &regs);
 }
 
@@ -128,11 +130,17 @@ static void check_kind(struct rig *r, int kind, uint32_t ring, bool stacks)
 	CU_ASSERT_EQUAL(rec->new_status, status ? 4 : 0);
 	CU_ASSERT_EQUAL(rec->end, 0);
 	check_args(r, kind, rec);
-	if (kind < STUB_PARK || !stacks)
+	if (kind == STUB_YIELD && !stacks) {
+		/* its leaf tells why it yields */
+		check_frames(r, rec, 1, 1);
+		CU_ASSERT_EQUAL(rec->pc[0], 0x400999);
+	} else if (kind < STUB_PARK || !stacks)
 		check_frames(r, rec, 0, 0);
 	else if (kind != STUB_YIELD)
 		check_frames(r, rec, 13, 1);
-	CU_ASSERT_EQUAL(rec->flags, kind == STUB_YIELD && stacks ? INLINE_MAYBE_CALLER : 0);
+	CU_ASSERT_EQUAL(rec->flags, kind != STUB_YIELD ? 0 :
+				    stacks             ? INLINE_MAYBE_CALLER :
+							 INLINE_LEFT_OUT);
 }
 
 /* A rig whose goroutine is told of has 12 frames, and a caller at SP. */
@@ -606,11 +614,54 @@ static void test_too_far(void)
 	CU_ASSERT(stubs_write(&c, &o, &site, 1) != 0);
 }
 
+/* The ring has only the record of this call. */
+static const struct inline_record *park_again(struct rig *r)
+{
+	struct rig_registers regs = registers(r, STUB_PARK);
+	const struct inline_record *rec;
+
+	mock_ring(r->m, 1)->head = mock_ring(r->m, 1)->tail = 0;
+	rig_call(r, STUB_PARK, &regs);
+	rec = rig_record(r, 1);
+	CU_ASSERT_PTR_NOT_NULL_FATAL(rec);
+	return rec;
+}
+
+/* Frames come once, the stack's number always; other frames, or the same ones cut, are another stack. */
+static void test_known(void)
+{
+	uint64_t whole = 0, longer;
+	const struct inline_record *rec;
+	struct rig r;
+
+	if (!rig_make(&r, newest(), true, NULL))
+		return;
+	fill(&r);
+	rig_stack(&r, mock_g(r.m), 0x400999, 12);
+	for (int i = 0; i < 3; i++) {
+		rec = park_again(&r);
+		whole = i ? whole : rec->stack;
+		CU_ASSERT(rec->stack && rec->stack == whole);
+		check_frames(&r, rec, i ? 0 : 13, 1);
+	}
+	rig_stack(&r, mock_g(r.m), 0x400999, 13);
+	rec = park_again(&r);
+	longer = rec->stack;
+	CU_ASSERT(longer && longer != whole);
+	check_frames(&r, rec, 14, 1);
+	/* its last frame leads out of the stack: the same frames, but cut */
+	*(uint64_t *)(uintptr_t)rig_frame(&r, 13, 12) = 8;
+	rec = park_again(&r);
+	CU_ASSERT(rec->end && rec->stack != longer && rec->stack != whole);
+	check_frames(&r, rec, 14, 1);
+	rig_free(&r);
+}
+
 /* So many that they could be no more: each has its own number, and there is room for all. */
 static void test_many(void)
 {
 	static struct stub_site sites[INLINE_MAX_SITES + 1];
-	struct stub_options o = {.layout = newest(), .stacks = true};
+	struct stub_options o = {.layout = newest()};
 	size_t room = stubs_room(INLINE_MAX_SITES);
 	uint8_t *bytes = malloc(room);
 	struct x86_code c = {.bytes = bytes, .room = room, .addr = 0x400000};
@@ -651,6 +702,7 @@ static CU_TestInfo tests[] = {
 	{"no P, and a P without a ring", test_no_p},
 	{"a ring that is full", test_full},
 	{"round and round", test_wraps},
+	{"frames come once", test_known},
 	{"callees that are too far", test_too_far},
 	{"as many as there may be", test_many},
 	CU_TEST_INFO_NULL,
