@@ -11,9 +11,14 @@ import (
 	"targets/internal/harness"
 )
 
-const collections = 20
+const collections = 60
 
-var looping, loopsEnd atomic.Bool
+var (
+	looping, loopsEnd atomic.Bool
+	// Variables are marked before stacks are: so long that after the stop which begins a collection
+	// the loop runs again when its stack's turn comes.
+	ballast [2 << 20]*int
+)
 
 // tightLoop never calls anything: a signal stops it.
 func tightLoop() {
@@ -60,6 +65,7 @@ func preempted(e *expected) {
 		e.groups[name] = harness.Counts{"create": 1, "exit": 1, "preempt_min": 1,
 			"suspend_min": 1, "block_otherwise": 0}
 	}
+	runtime.KeepAlive(&ballast)
 	runtime.SetCPUProfileRate(0)
 	runtime.GOMAXPROCS(before)
 }
