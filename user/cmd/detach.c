@@ -56,7 +56,7 @@ int cmd_detach(int argc, char **argv)
 		return cmd_fail(&e);
 	err = inline_clean(p, &e);
 	target_process_close(p);
-	if (err < 0)
+	if (err < 0 || e.text[0])
 		return cmd_fail(&e);
 	printf(err ? "process %d is as it was before it was traced\n" :
 		     "there is nothing of gscope's in process %d\n",

@@ -298,6 +298,8 @@ static int clean(pid_t pid, struct error *e)
 	if (err > 0)
 		cmd_warn("pid %d: put back what an earlier gscope, which was killed, had changed",
 			 (int)pid);
+	if (err > 0 && e->text[0])
+		cmd_warn("%s", e->text);
 	return err < 0 ? err : 0;
 }
 

@@ -193,23 +193,29 @@ void inline_close(struct inline_engine *x)
 
 int inline_clean(const struct target_process *p, struct error *e)
 {
+	struct error stays = {0};
 	struct planted d;
-	bool owned, changed;
-	int err;
+	int found = 0, err = 0;
+	uint64_t from = 0;
+	bool owned;
 
-	if (!plant_find(&d, p, &owned))
-		return 0;
-	/* memory that could not be unmapped at the time is no change */
-	changed = d.h->state != INLINE_RESTORED;
-	if (owned)
-		err = error_set(e, EXIT_TARGET, -EBUSY,
-				"process %d is being traced by gscope %d, which has redirected its "
-				"calls: wait until that has ended",
-				(int)p->pid, d.h->owner);
-	else
-		err = plant_restore(&d, e);
+	while (!err && plant_find(&d, p, from, &owned)) {
+		/* memory that could not be unmapped at the time is no change */
+		found |= d.h->state != INLINE_RESTORED;
+		from = d.h->base + d.mapped;
+		if (owned)
+			err = error_set(e, EXIT_TARGET, -EBUSY,
+					"process %d is being traced by gscope %d, which has "
+					"redirected its calls: wait until that has ended",
+					(int)p->pid, d.h->owner);
+		else
+			err = plant_restore(&d, e);
+		/* what stays is in nobody's way */
+		if (!err && !plant_unmap(&d, &stays))
+			stays.text[0] = 0;
+		plant_close(&d);
+	}
 	if (!err)
-		err = plant_unmap(&d, e);
-	plant_close(&d);
-	return err ? err : changed;
+		*e = stays;
+	return err ? err : found;
 }

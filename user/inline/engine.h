@@ -85,7 +85,8 @@ void inline_close(struct inline_engine *x);
 
 /*
  * Take away what an earlier gscope that was killed has left in a process: 1 if there was something, 0 if
- * not. -EBUSY: another gscope is at work with it. Other errors: plant_restore(), plant_unmap().
+ * not; e->text says what stays all the same, or is "". -EBUSY: another gscope is at work with it.
+ * Other errors: plant_restore().
  */
 int inline_clean(const struct target_process *p, struct error *e);
 

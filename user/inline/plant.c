@@ -30,6 +30,27 @@
 
 static const uint8_t syscall_code[] = {0x0f, 0x05, 0xcc, 0xcc};
 
+struct plant_owner plant_owner(void)
+{
+	struct plant_owner o = {.pid = getpid()};
+	unsigned long long start = 0;
+	char line[1024], *at = NULL;
+	FILE *f = fopen("/proc/self/stat", "re");
+
+	if (f && fgets(line, sizeof(line), f))
+		at = strrchr(line, ')');
+	/* field 22; the name, field 2, may contain anything */
+	if (at)
+		sscanf(at + 2,
+		       "%*c %*d %*d %*d %*d %*d %*u %*u %*u %*u %*u %*u %*u %*d %*d %*d "
+		       "%*d %*d %*d %llu",
+		       &start);
+	if (f)
+		fclose(f);
+	o.start = start;
+	return o;
+}
+
 int plant_possible(const struct target_process *p, struct error *e)
 {
 	int err = tsc_usable(e);
@@ -200,32 +221,13 @@ static int write_stubs(struct planted *d, struct inline_plan *plan, const struct
 	return 0;
 }
 
-static uint64_t own_start_time(void)
-{
-	unsigned long long start = 0;
-	char line[1024], *at = NULL;
-	FILE *f = fopen("/proc/self/stat", "re");
-
-	if (f && fgets(line, sizeof(line), f))
-		at = strrchr(line, ')');
-	/* field 22; the name, field 2, may contain anything */
-	if (at)
-		sscanf(at + 2,
-		       "%*c %*d %*d %*d %*d %*d %*u %*u %*u %*u %*u %*u %*u %*d %*d %*d "
-		       "%*d %*d %*d %llu",
-		       &start);
-	if (f)
-		fclose(f);
-	return start;
-}
-
 static void write_header(struct planted *d, const struct inline_plan *plan, uint64_t stubs,
-			 uint64_t stubs_size, uint64_t base)
+			 uint64_t stubs_size, uint64_t base, const struct plant_owner *owner)
 {
 	*d->h = (struct inline_header){
 		.magic = INLINE_MAGIC,
-		.owner = getpid(),
-		.owner_start = own_start_time(),
+		.owner = owner->pid,
+		.owner_start = owner->start,
 		.stubs = stubs,
 		.stubs_size = stubs_size,
 		.base = base,
@@ -318,7 +320,7 @@ int plant_restore(struct planted *d, struct error *e)
 
 /* Map and write everything, with one thread stopped: no code leads there yet. */
 static int prepare(struct planted *d, struct inline_plan *plan, const struct stub_options *o,
-		   struct error *e)
+		   const struct plant_owner *owner, struct error *e)
 {
 	uint64_t stubs = 0, base = 0;
 	uint64_t size = (CODE_AT + stubs_room(plan->n) + PAGE - 1) & ~(uint64_t)(PAGE - 1);
@@ -332,7 +334,7 @@ static int prepare(struct planted *d, struct inline_plan *plan, const struct stu
 		return err;
 	err = map_all(d, &r, plan, stubs, size, &base, e);
 	if (!err) {
-		write_header(d, plan, stubs, size, base);
+		write_header(d, plan, stubs, size, base, owner);
 		options.base = base;
 		options.geometry = plan->geometry;
 		err = write_stubs(d, plan, &options, e);
@@ -367,12 +369,12 @@ static int redirect(struct planted *d, struct error *e)
 }
 
 int plant(struct planted *out, const struct target_process *p, struct inline_plan *plan,
-	  const struct stub_options *o, struct error *e)
+	  const struct stub_options *o, const struct plant_owner *owner, struct error *e)
 {
 	int err = open_memory(out, p, e);
 
 	if (!err)
-		err = prepare(out, plan, o, e);
+		err = prepare(out, plan, o, owner, e);
 	if (!err) {
 		err = redirect(out, e);
 		if (err)
@@ -385,6 +387,27 @@ int plant(struct planted *out, const struct target_process *p, struct inline_pla
 
 /* --- leaving ------------------------------------------------------------------------------ */
 
+/*
+ * Whether word `i` of what is at `sp` is where a signal handler returns to, in the frame the kernel
+ * made for it (struct rt_sigframe): the same number is left behind on stacks in many other places,
+ * where it stays for as long as nothing else is written there.
+ */
+static bool is_signal_frame(const uint64_t *words, size_t i, size_t n, uint64_t sp)
+{
+	const size_t to_segments = 2, to_stack = 19, to_stack_size = 17;
+	uint64_t at = sp + 8 * i, stack, size;
+
+	if (i < to_stack || i + to_segments >= n)
+		return false;
+	/* CS, GS, FS, SS of a program of 64 bits */
+	if ((words[i + to_segments] & 0xffff00000000ffff) != 0x002b000000000033)
+		return false;
+	/* on a stack for signals other than the one in use it is of one that has returned */
+	stack = words[i - to_stack];
+	size = words[i - to_stack_size];
+	return at - stack >= size || sp - stack < size;
+}
+
 /* Whether a thread executes a stub, or a signal handler that interrupted one. */
 static bool is_inside(const struct planted *d, const struct remote *r, size_t thread,
 		      uint64_t *stack)
@@ -392,13 +415,14 @@ static bool is_inside(const struct planted *d, const struct remote *r, size_t th
 	const struct inline_header *h = d->h;
 	struct user_regs_struct regs;
 	size_t words = 0;
+	uint64_t sp;
 
 	if (remote_registers(r, thread, &regs))
 		return true;
 	if (regs.rip - h->stubs < h->stubs_size)
 		return true;
-	/* what was interrupted is in the signal's frame */
-	for (uint64_t at = regs.rsp & ~7ULL, end = at + STACK_LOOK; at < end;) {
+	sp = regs.rsp & ~7ULL;
+	for (uint64_t at = sp, end = at + STACK_LOOK; at < end;) {
 		uint64_t next = (at | (PAGE - 1)) + 1;
 		size_t size = (next < end ? next : end) - at;
 
@@ -408,7 +432,7 @@ static bool is_inside(const struct planted *d, const struct remote *r, size_t th
 		at += size;
 	}
 	for (size_t i = 0; i < words; i++)
-		if (stack[i] - h->stubs < h->stubs_size)
+		if (stack[i] - h->stubs < h->stubs_size && is_signal_frame(stack, i, words, sp))
 			return true;
 	return false;
 }
@@ -505,7 +529,7 @@ static bool open_found(struct planted *d, const struct target_map *m)
 	       is_header(d, m);
 }
 
-bool plant_find(struct planted *out, const struct target_process *p, bool *owned)
+bool plant_find(struct planted *out, const struct target_process *p, uint64_t from, bool *owned)
 {
 	struct target_map *maps;
 	struct error e;
@@ -515,8 +539,8 @@ bool plant_find(struct planted *out, const struct target_process *p, bool *owned
 	if (target_process_maps(p, &maps, &n, &e))
 		return false;
 	for (size_t i = 0; i < n && !found; i++) {
-		if (strncmp(maps[i].path, "/memfd:" INLINE_NAME, strlen("/memfd:" INLINE_NAME)) !=
-		    0)
+		if (maps[i].start < from ||
+		    strncmp(maps[i].path, "/memfd:" INLINE_NAME, strlen("/memfd:" INLINE_NAME)))
 			continue;
 		if (open_memory(out, p, &e))
 			break;

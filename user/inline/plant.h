@@ -28,18 +28,27 @@ struct planted {
 /* Whether the process is one in which that can be done; the message says why not. */
 int plant_possible(const struct target_process *p, struct error *e);
 
+/* The process that is going to read what stubs write: whoever finds it asks for that one. */
+struct plant_owner {
+	pid_t pid;
+	uint64_t start; /* when it was started, in clock ticks since boot */
+};
+
+/* This one. */
+struct plant_owner plant_owner(void);
+
 /*
  * Map memory, write the stubs, redirect the calls while all threads are stopped. The plan's
  * operands are completed. EXIT_TARGET errors say why it cannot be done; then nothing is left.
  */
 int plant(struct planted *out, const struct target_process *p, struct inline_plan *plan,
-	  const struct stub_options *o, struct error *e);
+	  const struct stub_options *o, const struct plant_owner *owner, struct error *e);
 
 /*
- * What an earlier gscope left in the process: true if there is anything. *owned: its owner is alive
- * and may be at work with it.
+ * What an earlier gscope left in the process, at `from` or above: true if there is anything. *owned:
+ * its owner is alive and may be at work with it.
  */
-bool plant_find(struct planted *out, const struct target_process *p, bool *owned);
+bool plant_find(struct planted *out, const struct target_process *p, uint64_t from, bool *owned);
 
 /*
  * Put the operands back. -EBUSY: the threads could not be stopped, again may help. Other errors

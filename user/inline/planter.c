@@ -108,17 +108,15 @@ static int restore(struct planted *d, struct error *e)
 }
 
 static void run_child(int socket, const struct target_process *p, struct inline_plan *plan,
-		      const struct stub_options *o)
+		      const struct stub_options *o, const struct plant_owner *owner)
 {
 	struct answer a = {0};
 	struct planted d;
 	char word;
 	ssize_t n;
 
-	a.err = plant(&d, p, plan, o, &a.e);
+	a.err = plant(&d, p, plan, o, owner, &a.e);
 	if (!a.err) {
-		/* whoever finds it asks for the one who drains the rings */
-		d.h->owner = getppid();
 		a.mapped = d.mapped;
 		a.pause_ns = d.pause_ns;
 		a.threads = d.threads;
@@ -218,6 +216,7 @@ static int begin(struct planter *p, struct error *e)
 int planter_start(struct planter *out, const struct target_process *p, struct inline_plan *plan,
 		  const struct stub_options *o, struct error *e)
 {
+	struct plant_owner owner = plant_owner();
 	int pair[2], err;
 
 	*out = (struct planter){0};
@@ -233,7 +232,7 @@ int planter_start(struct planter *out, const struct target_process *p, struct in
 	if (!out->pid) {
 		close(pair[0]);
 		become_child(pair[1], p);
-		run_child(pair[1], p, plan, o);
+		run_child(pair[1], p, plan, o, &owner);
 		_exit(0);
 	}
 	close(pair[1]);
