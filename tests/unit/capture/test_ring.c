@@ -6,8 +6,12 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
+#include <bpf/bpf.h>
+#include <bpf/libbpf.h>
 #include <linux/bpf.h>
 
+#include "bpf/control.h"
+#include "gscope.skel.h"
 #include "tests/unit/unit.h"
 #include "user/base/clock.h"
 #include "user/capture/drain.h"
@@ -193,18 +197,43 @@ static int count(void *ctx, struct event_head *ev)
 	return 0;
 }
 
+/* Programs of which there is what a drain looks at: rings, and the state of the CPUs. */
+static void programs_make(struct programs *p, const int *fds, size_t n)
+{
+	int cpus = libbpf_num_possible_cpus();
+	int map = bpf_map_create(BPF_MAP_TYPE_PERCPU_ARRAY, "states", 4, sizeof(struct cpu_state),
+				 1, NULL);
+
+	*p = (struct programs){.skel = gscope_bpf__open(), .ring_bytes = SIZE};
+	CU_ASSERT_FATAL(cpus > 0 && map >= 0 && p->skel);
+	/* a look-up has a value for every CPU there may be */
+	p->ncpus = (size_t)cpus > n ? (size_t)cpus : n;
+	p->ring_fds = malloc(p->ncpus * sizeof(*p->ring_fds));
+	CU_ASSERT_FATAL(p->ring_fds && !bpf_map__reuse_fd(p->skel->maps.cpu_state, map));
+	for (size_t i = 0; i < p->ncpus; i++)
+		p->ring_fds[i] = i < n ? fds[i] : -1;
+	close(map);
+}
+
+static void programs_free(struct programs *p)
+{
+	gscope_bpf__destroy(p->skel);
+	free(p->ring_fds);
+}
+
 /* A program is stopped while it writes a record, and the other CPU goes on and on. */
 static void a_stalled_ring_costs_bounded_memory(void)
 {
 	struct writer w[2] = {writer_new(), writer_new()};
 	int fds[] = {w[0].fd, w[1].fd};
-	struct programs p = {.ncpus = 2, .ring_fds = fds, .ring_bytes = SIZE};
+	struct programs p;
 	struct merge *m = merge_new(2);
 	uint64_t written = 0, lost = 0, out = 0;
 	unsigned long at;
 	struct drain *d;
 	struct error e;
 
+	programs_make(&p, fds, 2);
 	CU_ASSERT_EQUAL_FATAL(drain_new(&d, &p, m, &e), 0);
 	CU_ASSERT_EQUAL(drain_rings(&p), 2);
 	at = put(&w[0], now_ns(), BPF_RINGBUF_BUSY_BIT);
@@ -238,6 +267,7 @@ static void a_stalled_ring_costs_bounded_memory(void)
 	CU_ASSERT_EQUAL(merge_late(m), 0);
 	drain_free(d);
 	merge_free(m);
+	programs_free(&p);
 	writer_free(&w[0]);
 	writer_free(&w[1]);
 }
@@ -245,18 +275,20 @@ static void a_stalled_ring_costs_bounded_memory(void)
 static void nonsense_in_a_ring_is_an_error(void)
 {
 	struct writer w = writer_new();
-	struct programs p = {.ncpus = 1, .ring_fds = &w.fd, .ring_bytes = SIZE};
+	struct programs p;
 	struct merge *m = merge_new(1);
 	struct ev_ready ev = {.h = {.type = EV_READY, .size = sizeof(ev) + 8}};
 	struct drain *d;
 	struct error e = {0};
 
+	programs_make(&p, &w.fd, 1);
 	CU_ASSERT_EQUAL_FATAL(drain_new(&d, &p, m, &e), 0);
 	put_at(&w, put(&w, 1, 0) + BPF_RINGBUF_HDR_SZ, &ev, sizeof(ev));
 	CU_ASSERT_EQUAL(drain_pass(d, &e), -EBADMSG);
 	CU_ASSERT_PTR_NOT_NULL(strstr(e.text, "ring buffers"));
 	drain_free(d);
 	merge_free(m);
+	programs_free(&p);
 	writer_free(&w);
 }
 

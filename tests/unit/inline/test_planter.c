@@ -13,6 +13,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "bpf/control.h"
 #include "tests/unit/target/progs.h"
 #include "tests/unit/unit.h"
 #include "user/base/clock.h"
@@ -51,7 +52,7 @@ static int count(void *ctx, struct event_head *ev)
 
 static void __attribute__((noreturn)) play(pid_t pid, struct told *told)
 {
-	struct inline_start start = {.stacks = true};
+	struct inline_start start = {.stack_limit = STACKS_OF_ALL};
 	struct inline_engine *x;
 	struct target *t;
 	struct error e;
