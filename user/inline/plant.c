@@ -25,6 +25,8 @@
 #define PAGE 4096U
 #define NAME_AT 16 /* in the stubs' memory: the name of the other memory, for a system call */
 #define CODE_AT 64 /* before it: an instruction `syscall`, of those who find it later */
+#define CALL 0xe8
+#define BREAKPOINT 0xcc
 #define UNMAP_TRIES 100
 #define STACK_LOOK (64U << 10) /* signal stacks of Go are 32 KiB */
 
@@ -94,29 +96,39 @@ static int map_shared(struct planted *d, uint64_t size)
 
 /* --- memory in the process ---------------------------------------------------------------- */
 
-/* One system call of thread 0: what the kernel returned, or why it was not made. */
-static int64_t call(const struct remote *r, uint64_t insn, const uint64_t args[7])
+/*
+ * One system call of thread 0: what the kernel returned, or why it was not made. -ESRCH: the
+ * process runs another program by now, of which mem_fd shows nothing.
+ */
+static int64_t call(const struct planted *d, const struct remote *r, uint64_t insn,
+		    const uint64_t args[7])
 {
+	uint8_t code[2];
 	int64_t result;
-	int err = remote_call(r, 0, insn, args, &result);
+	int err = target_process_read(d->p, insn, code, sizeof(code));
 
+	if (!err && memcmp(code, syscall_code, sizeof(code)) != 0)
+		err = -ESTALE;
+	if (!err)
+		err = remote_call(r, 0, insn, args, &result);
 	return err ? err : result;
 }
 
-static int64_t remote_mmap(const struct remote *r, uint64_t insn, uint64_t addr, uint64_t size,
-			   int prot, int flags, int fd)
+static int64_t remote_mmap(const struct planted *d, const struct remote *r, uint64_t insn,
+			   uint64_t addr, uint64_t size, int prot, int flags, int fd)
 {
 	const uint64_t args[7] = {
 		SYS_mmap, addr, size, (uint64_t)prot, (uint64_t)flags, (uint64_t)(int64_t)fd, 0};
 
-	return call(r, insn, args);
+	return call(d, r, insn, args);
 }
 
-static int64_t remote_munmap(const struct remote *r, uint64_t insn, uint64_t addr, uint64_t size)
+static int64_t remote_munmap(const struct planted *d, const struct remote *r, uint64_t insn,
+			     uint64_t addr, uint64_t size)
 {
 	const uint64_t args[7] = {SYS_munmap, addr, size};
 
-	return call(r, insn, args);
+	return call(d, r, insn, args);
 }
 
 /* Open the memory that is file descriptor `fd` of the process, and give it its size. */
@@ -138,15 +150,16 @@ static int64_t map_rings(struct planted *d, const struct remote *r, uint64_t ins
 			 uint64_t size)
 {
 	const uint64_t create[7] = {SYS_memfd_create, name, MFD_CLOEXEC};
-	int64_t addr, fd = call(r, insn, create);
+	int64_t addr, fd = call(d, r, insn, create);
 	uint64_t shut[7] = {SYS_close, (uint64_t)fd};
 
 	if (fd < 0)
 		return fd;
 	addr = take_shared(d, (int)fd, size);
 	if (!addr)
-		addr = remote_mmap(r, insn, 0, size, PROT_READ | PROT_WRITE, MAP_SHARED, (int)fd);
-	call(r, insn, shut);
+		addr = remote_mmap(d, r, insn, 0, size, PROT_READ | PROT_WRITE, MAP_SHARED,
+				   (int)fd);
+	call(d, r, insn, shut);
 	return addr;
 }
 
@@ -160,7 +173,7 @@ static int map_all(struct planted *d, const struct remote *r, const struct inlin
 		   uint64_t stubs, uint64_t stubs_size, uint64_t *base, struct error *e)
 {
 	uint64_t insn = plan->syscall_insn, size = inline_size(&plan->geometry);
-	int64_t got = remote_mmap(r, insn, stubs, stubs_size, PROT_READ | PROT_EXEC,
+	int64_t got = remote_mmap(d, r, insn, stubs, stubs_size, PROT_READ | PROT_EXEC,
 				  MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED_NOREPLACE, -1);
 	int err;
 
@@ -176,7 +189,7 @@ static int map_all(struct planted *d, const struct remote *r, const struct inlin
 		err = got < 0 ? (int)got : 0;
 	}
 	if (err) {
-		remote_munmap(r, insn, stubs, stubs_size);
+		remote_munmap(d, r, insn, stubs, stubs_size);
 		return refuse(e, err, "shared memory");
 	}
 	*base = (uint64_t)got;
@@ -241,7 +254,7 @@ static void write_header(struct planted *d, const struct inline_plan *plan, uint
 /* --- operands ----------------------------------------------------------------------------- */
 
 /* An operand becomes `to` if it is `from`: 0, -ESTALE if it is neither, or why not. */
-static int change(const struct planted *d, uint64_t pc, int32_t from, int32_t to)
+static int change(const struct planted *d, uint64_t pc, int32_t from, int32_t to, bool back)
 {
 	uint8_t code[5];
 	int32_t is;
@@ -250,7 +263,8 @@ static int change(const struct planted *d, uint64_t pc, int32_t from, int32_t to
 	if (err)
 		return err;
 	memcpy(&is, code + 1, sizeof(is));
-	if (code[0] != 0xe8 || (is != from && is != to))
+	/* a breakpoint, somebody else's, is not in the way of putting back what is behind it */
+	if ((code[0] != CALL && (code[0] != BREAKPOINT || !back)) || (is != from && is != to))
 		return -ESTALE;
 	if (is == to)
 		return 0;
@@ -270,7 +284,7 @@ static int plant_operands(struct planted *d)
 	for (uint32_t i = 0; i < d->h->nsites && !err; i++) {
 		const struct inline_operand *s = &d->h->site[i];
 
-		err = change(d, s->pc, s->original, s->planted);
+		err = change(d, s->pc, s->original, s->planted, false);
 	}
 	return err;
 }
@@ -282,7 +296,7 @@ static int restore_operands(struct planted *d, uint64_t *where)
 
 	for (uint32_t i = 0; i < d->h->nsites && i < INLINE_MAX_SITES; i++) {
 		const struct inline_operand *s = &d->h->site[i];
-		int err = change(d, s->pc, s->planted, s->original);
+		int err = change(d, s->pc, s->planted, s->original, true);
 
 		if (err && !first) {
 			first = err;
@@ -340,8 +354,8 @@ static int prepare(struct planted *d, struct inline_plan *plan, const struct stu
 		err = write_stubs(d, plan, &options, e);
 		memcpy(d->h->site, plan->operand, plan->n * sizeof(*plan->operand));
 		if (err) {
-			remote_munmap(&r, plan->syscall_insn, base, d->h->size);
-			remote_munmap(&r, plan->syscall_insn, stubs, size);
+			remote_munmap(d, &r, plan->syscall_insn, base, d->h->size);
+			remote_munmap(d, &r, plan->syscall_insn, stubs, size);
 		}
 	}
 	remote_resume(&r);
@@ -451,10 +465,10 @@ static bool anybody_inside(const struct planted *d, const struct remote *r)
 static int unmap_both(const struct planted *d, const struct remote *r)
 {
 	uint64_t insn = d->h->stubs, size = d->h->stubs_size;
-	int64_t got = remote_munmap(r, insn, d->h->base, d->h->size);
+	int64_t got = remote_munmap(d, r, insn, d->h->base, d->h->size);
 
 	/* the instruction is in the memory that goes: nothing is executed behind it */
-	return (int)(got ? got : remote_munmap(r, insn, insn, size));
+	return (int)(got ? got : remote_munmap(d, r, insn, insn, size));
 }
 
 int plant_unmap(struct planted *d, struct error *e)
@@ -473,6 +487,8 @@ int plant_unmap(struct planted *d, struct error *e)
 			continue;
 		err = anybody_inside(d, &r) ? -EBUSY : unmap_both(d, &r);
 		remote_resume(&r);
+		if (err == -ESRCH)
+			return 0;
 	}
 	if (!err)
 		return 0;
