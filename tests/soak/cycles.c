@@ -8,6 +8,7 @@
 #include <string.h>
 #include <time.h>
 
+#include "bpf/control.h"
 #include "user/base/clock.h"
 #include "user/capture/file.h"
 #include "user/inline/engine.h"
@@ -102,7 +103,7 @@ static int run(struct tally *y, struct inline_engine *x, unsigned int ms)
 static void cycle(struct tally *y, unsigned int ms)
 {
 	struct merge *m = NULL;
-	struct inline_start start = {.stacks = true};
+	struct inline_start start = {.stack_limit = STACKS_OF_ALL};
 	struct inline_engine *x;
 	struct ev_inline sum;
 	struct error e;

@@ -41,15 +41,16 @@ struct inline_reader {
 	uint64_t *hits; /* by site */
 	unsigned int fill;
 	/* a copy of the record at hand, and its stack on its way to the merge */
-	union {
-		struct inline_record head;
-		uint8_t bytes[INLINE_RECORD_MAX];
-	} record;
-	union {
-		struct ev_stack ev;
-		uint8_t bytes[sizeof(struct ev_stack) + 8 * EVENT_MAX_FRAMES];
-	} stack;
+	uint64_t record[INLINE_RECORD_MAX / 8];
+	uint64_t stack[sizeof(struct ev_stack) / 8 + EVENT_MAX_FRAMES];
 };
+
+_Static_assert(INLINE_RECORD_MAX % 8 == 0 && sizeof(struct ev_stack) % 8 == 0, "whole words");
+
+static const struct inline_record *copied(const struct inline_reader *r)
+{
+	return (const void *)r->record;
+}
 
 /* --- one record ----------------------------------------------------------------------------- */
 
@@ -101,6 +102,7 @@ static int add_stack(struct inline_reader *r, size_t source, const struct inline
 		     uint64_t time_ns, uint32_t tid)
 {
 	size_t n = (rec->size - offsetof(struct inline_record, pc)) / 8;
+	struct ev_stack *ev = (void *)r->stack;
 	int err;
 
 	if (!n || !rec->stack || pcset_find(&r->stacks, rec->stack))
@@ -110,7 +112,7 @@ static int add_stack(struct inline_reader *r, size_t source, const struct inline
 	err = pcset_add(&r->stacks, rec->stack, 0);
 	if (err)
 		return err;
-	r->stack.ev = (struct ev_stack){
+	*ev = (struct ev_stack){
 		.h = {.time_ns = time_ns,
 		      .tid = tid,
 		      .type = EV_STACK,
@@ -121,11 +123,11 @@ static int add_stack(struct inline_reader *r, size_t source, const struct inline
 		.flags = rec->end ? STACK_TRUNCATED : 0,
 	};
 	if (rec->flags & INLINE_MAYBE_CALLER && n > 1)
-		r->stack.ev.flags |= STACK_MAYBE_CALLER;
+		ev->flags |= STACK_MAYBE_CALLER;
 	if (rec->flags & INLINE_LEFT_OUT)
-		r->stack.ev.flags |= STACK_LEFT_OUT;
-	memcpy(r->stack.ev.pc, rec->pc, 8 * n);
-	return merge_add(r->o.m, source, &r->stack.ev.h);
+		ev->flags |= STACK_LEFT_OUT;
+	memcpy(ev->pc, rec->pc, 8 * n);
+	return merge_add(r->o.m, source, &ev->h);
 }
 
 static void fill_reasons(struct ev_go *ev, const struct inline_record *rec)
@@ -207,20 +209,20 @@ static int add_record(struct inline_reader *r, uint32_t ring, const struct inlin
 static bool copy_record(struct inline_reader *r, const struct inline_record *from, uint64_t left)
 {
 	const size_t head = offsetof(struct inline_record, pc);
-	struct inline_record *to = &r->record.head;
+	const struct inline_record *to = copied(r);
 
-	memcpy(r->record.bytes, from, head);
+	memcpy(r->record, from, head);
 	if (to->size < head || to->size > INLINE_RECORD_MAX || to->size % 8 || to->size > left ||
 	    to->site >= r->o.t->sites.n)
 		return false;
-	memcpy(r->record.bytes + head, (const uint8_t *)from + head, to->size - head);
+	memcpy((uint8_t *)r->record + head, (const uint8_t *)from + head, to->size - head);
 	return true;
 }
 
 /* The copied record of ring `i`. */
 static int take(struct inline_reader *r, uint32_t i)
 {
-	const struct inline_record *rec = &r->record.head;
+	const struct inline_record *rec = copied(r);
 	struct ring_state *s = &r->rings[i];
 	uint64_t ns = tsc_ns(&r->clock, rec->tsc);
 
@@ -285,7 +287,7 @@ static bool empty_owned(struct inline_reader *r, uint32_t i, int *err)
 			break;
 		}
 		*err = take(r, i);
-		tail += r->record.head.size;
+		tail += copied(r)->size;
 	}
 	__atomic_store_n(&ring->tail, tail, __ATOMIC_RELEASE);
 	return !busy;
