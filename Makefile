@@ -144,9 +144,10 @@ fuzz: toolchains
 
 soak: toolchains
 	@$(MAKE) --no-print-directory $(JOBS) all $(O)/soak
-	@SOAK_SEEDS=$(or $(SOAK_SEEDS),2000) SOAK_WINDOWS=200 GSCOPE=$(CURDIR)/$(O)/gscope \
-		tests/e2e/run -k soak
+	@SOAK_SEEDS=$(or $(SOAK_SEEDS),2000) SOAK_CYCLES=$(or $(SOAK_CYCLES),1000) SOAK_WINDOWS=200 \
+		GSCOPE=$(CURDIR)/$(O)/gscope tests/e2e/run -k soak
 	@cat build/e2e/soak/accepted build/e2e/soak/settled
+	@grep -h 'whole ones' build/e2e/inline-soak-*/log
 
 bench: toolchains
 	@$(MAKE) --no-print-directory $(JOBS) all
@@ -187,7 +188,8 @@ help:
 	@echo 'make test      unit and end-to-end tests (root)'
 	@echo 'make check     formatting, static analysis, shell scripts, man pages'
 	@echo 'make fuzz      what reads captures and binaries; FUZZ_SECONDS=60 for each, FUZZERS=elf...'
-	@echo 'make soak      damage recordings in thousands of ways; SOAK_SEEDS=2000 for each (root)'
+	@echo 'make soak      damage recordings in thousands of ways; SOAK_SEEDS=2000 for each; redirect calls'
+	@echo '               SOAK_CYCLES=1000 times, of every release and build (root)'
 	@echo 'make bench     measure the overhead: docs/overhead.md; BENCH=http: only some of it (root)'
 	@echo 'make compat    every Go release in every build, Debian'\''s services: docs/compatibility.md (root)'
 	@echo 'make accuracy  compare with what programs trace of themselves: docs/accuracy.md (root)'
