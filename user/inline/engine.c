@@ -65,6 +65,7 @@ int inline_plant(struct inline_engine *x, const struct inline_start *start, stru
 	};
 	struct reader_options ro = {
 		.t = x->t,
+		.since_ns = now_ns(),
 		.geometry = x->plan.geometry,
 		.first_site = start->first_site,
 		.m = start->m,

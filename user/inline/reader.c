@@ -20,6 +20,7 @@
 struct ring_state {
 	struct inline_ring *ring;
 	uint64_t lost; /* as reported */
+	uint64_t promise; /* as made to the merge */
 	uint64_t last_ns; /* of its last record, */
 	uint32_t last_own, last_tid; /* and its thread */
 };
@@ -97,10 +98,24 @@ static uint32_t tid_of(struct inline_reader *r, struct ring_state *s, uint32_t o
 	return s->last_tid;
 }
 
-/* The stack of a record, if nobody has had it yet. */
-static int add_stack(struct inline_reader *r, size_t source, const struct inline_record *rec,
-		     uint64_t time_ns, uint32_t tid)
+/* The ring from which the oldest record may come that is still to come. */
+static uint32_t oldest(const struct inline_reader *r)
 {
+	uint32_t first = 0;
+
+	for (uint32_t i = 1; i < r->o.geometry.rings; i++)
+		if (r->rings[i].promise < r->rings[first].promise)
+			first = i;
+	return first;
+}
+
+/*
+ * Sent once, and before its first use: another ring, which is read later, may have used it earlier. So it
+ * goes before all that can still come.
+ */
+static int add_stack(struct inline_reader *r, const struct inline_record *rec, uint32_t tid)
+{
+	uint32_t first;
 	size_t n = (rec->size - offsetof(struct inline_record, pc)) / 8;
 	struct ev_stack *ev = (void *)r->stack;
 	int err;
@@ -112,8 +127,9 @@ static int add_stack(struct inline_reader *r, size_t source, const struct inline
 	err = pcset_add(&r->stacks, rec->stack, 0);
 	if (err)
 		return err;
+	first = oldest(r);
 	*ev = (struct ev_stack){
-		.h = {.time_ns = time_ns,
+		.h = {.time_ns = r->rings[first].promise,
 		      .tid = tid,
 		      .type = EV_STACK,
 		      .size = (uint16_t)(sizeof(struct ev_stack) + 8 * n)},
@@ -127,7 +143,7 @@ static int add_stack(struct inline_reader *r, size_t source, const struct inline
 	if (rec->flags & INLINE_LEFT_OUT)
 		ev->flags |= STACK_LEFT_OUT;
 	memcpy(ev->pc, rec->pc, 8 * n);
-	return merge_add(r->o.m, source, &ev->h);
+	return merge_add(r->o.m, r->o.first_source + first, &ev->h);
 }
 
 static void fill_reasons(struct ev_go *ev, const struct inline_record *rec)
@@ -196,7 +212,7 @@ static int add_record(struct inline_reader *r, uint32_t ring, const struct inlin
 	}
 	r->hits[rec->site]++;
 	ev.go.stack = rec->stack;
-	err = add_stack(r, source, rec, time_ns, ev.go.h.tid);
+	err = add_stack(r, rec, ev.go.h.tid);
 	return err ? err : merge_add(r->o.m, source, &ev.go.h);
 }
 
@@ -307,8 +323,10 @@ int reader_new(struct inline_reader **out, const struct reader_options *o)
 		reader_free(r);
 		return -ENOMEM;
 	}
-	for (uint32_t i = 0; i < o->geometry.rings; i++)
+	for (uint32_t i = 0; i < o->geometry.rings; i++) {
 		r->rings[i].ring = (void *)(memory + inline_ring_offset(&o->geometry, i));
+		r->rings[i].promise = o->since_ns;
+	}
 	read_tids(r);
 	tsc_begin(&r->clock);
 	*out = r;
@@ -336,12 +354,16 @@ int reader_pass(struct inline_reader *r, bool last)
 	r->fill = 0;
 	r->tids.looked = false;
 	for (uint32_t i = 0; i < r->o.geometry.rings && !err; i++) {
+		struct ring_state *s = &r->rings[i];
+
 		/* what the merge cannot take stays in the rings, which are bounded: as in drain.c */
 		if (full && !merge_waits_for(r->o.m, r->o.first_source + i))
 			continue;
-		if (i ? empty_owned(r, i, &err) : empty_shared(r, last, &err))
-			merge_promise(r->o.m, r->o.first_source + i,
-				      begin > SLACK_NS ? begin - SLACK_NS : 0);
+		if (!(i ? empty_owned(r, i, &err) : empty_shared(r, last, &err)))
+			continue;
+		if (begin - SLACK_NS > s->promise)
+			s->promise = begin - SLACK_NS;
+		merge_promise(r->o.m, r->o.first_source + i, s->promise);
 	}
 	return err;
 }

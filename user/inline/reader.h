@@ -17,6 +17,7 @@ struct reader_options {
 	const struct target *t;
 	const struct inline_header *h; /* the shared memory */
 	struct inline_geometry geometry;
+	uint64_t since_ns; /* no record is older */
 	uint32_t first_site; /* number of the target's first site */
 	struct merge *m;
 	size_t first_source; /* of the merge: ring i is this one + i */
