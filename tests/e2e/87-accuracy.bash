@@ -8,21 +8,24 @@
 # shellcheck source=tests/accuracy/page.bash
 . "$top/tests/accuracy/page.bash"
 
-# accurate RELEASE WORKLOAD: every figure reaches its bar, but those of which the reason is known
+# accurate RELEASE WORKLOAD: every figure reaches its bar, but those of which the reason is known.
+# Figures of time are short where other programs got the CPU between the two stamps of a step: they
+# have three tries, all others one.
 accurate() {
-	local try short
+	local short='' other
 
 	"$top/tests/accuracy/build" >/dev/null
-	for try in 1 2 3; do
+	for _ in 1 2 3; do
 		trace_both "$1" "$2" 800
-		if lost_none; then
-			compare_both -v
-			short=$(judge "$2" "$1" figures | awk -F '\t' '$3 == "short" && $4 == "" { print $1 ": " $2 }')
-			[ -z "$short" ] || fail "${short//$'\n'/; }"
-			return
-		fi
+		lost_none || continue
+		compare_both -v
+		short=$(judge "$2" "$1" figures | awk -F '\t' '$3 == "short" && $4 == "" { print $1 ": " $2 }')
+		[ -n "$short" ] || return 0
+		other=$(grep -Ev '^(skew|time in|goroutines with all states) ' <<<"$short") || true
+		[ -z "$other" ] || fail "${other//$'\n'/; }"
 	done
-	skip "events were lost in each of $try runs"
+	[ -z "$short" ] || fail "${short//$'\n'/; }"
+	skip 'events were lost in each of 3 runs'
 }
 
 # The comparator finds the damage done to a trace, and no other.
