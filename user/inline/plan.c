@@ -11,7 +11,8 @@
 
 /* Bytes of a ring: for bursts between two looks of the reader; ring 0 has room for many writers. */
 #define ROOM_MIN (1U << 20)
-#define ROOM_MAX (8U << 20)
+#define ROOM_MAX (8U << 20) /* unless more is asked for: */
+#define ROOM_MOST (512U << 20)
 #define ROOM_ALL (32U << 20)
 
 #define PROCS_MAX 1024U /* threads with other Ps share ring 0 */
@@ -122,12 +123,17 @@ static uint32_t count_procs(const struct target *t)
 	return slice[1] < PROCS_MAX ? (uint32_t)slice[1] : PROCS_MAX;
 }
 
+/*
+ * There are rings for Ps that may be added: records of others have no stack, and memory that nobody
+ * writes to is none.
+ */
 static struct inline_geometry plan_rings(uint32_t procs, uint64_t bytes)
 {
-	struct inline_geometry g = {.rings = procs + 1, .room = ROOM_MIN};
-	uint64_t share = (bytes ? bytes : ROOM_ALL) / g.rings;
+	uint32_t more = 2 * procs + 6, most = bytes ? ROOM_MOST : ROOM_MAX;
+	struct inline_geometry g = {.rings = more < PROCS_MAX ? more : procs + 1, .room = ROOM_MIN};
+	uint64_t share = (bytes ? bytes : ROOM_ALL) / (procs + 1);
 
-	while (g.room < share && g.room < ROOM_MAX)
+	while (g.room < share && g.room < most)
 		g.room *= 2;
 	g.stride = inline_stride(g.room);
 	return g;

@@ -310,7 +310,7 @@ static int restore_operands(struct planted *d, uint64_t *where)
 
 int plant_restore(struct planted *d, struct error *e)
 {
-	uint64_t where = 0, begin = now_ns();
+	uint64_t where = 0, begin;
 	struct remote r;
 	int err = remote_stop_all(&r, d->p, e);
 
@@ -320,6 +320,7 @@ int plant_restore(struct planted *d, struct error *e)
 		return err;
 	err = restore_operands(d, &where);
 	d->threads = (uint32_t)r.n;
+	begin = r.since_ns;
 	remote_resume(&r);
 	d->pause_ns = now_ns() - begin;
 	if (!err || err == -ESRCH)
@@ -365,7 +366,7 @@ static int prepare(struct planted *d, struct inline_plan *plan, const struct stu
 /* All threads are stopped while operands change. */
 static int redirect(struct planted *d, struct error *e)
 {
-	uint64_t where, begin = now_ns();
+	uint64_t where, begin;
 	struct remote r;
 	int err = remote_stop_all(&r, d->p, e);
 
@@ -377,6 +378,7 @@ static int redirect(struct planted *d, struct error *e)
 		restore_operands(d, &where);
 	}
 	d->threads = (uint32_t)r.n;
+	begin = r.since_ns;
 	remote_resume(&r);
 	d->pause_ns = now_ns() - begin;
 	return err;

@@ -18,7 +18,9 @@
 /* From Linux's headers, which cannot be included together with glibc's. */
 #define EVENT_STOP 128 /* PTRACE_EVENT_STOP */
 
-#define STOP_NS 50000000 /* longest wait for all to stop: the target stands still meanwhile */
+/* How long to wait for all to stop, the first time and the last: the target stands still meanwhile. */
+#define STOP_FIRST_NS 4000000
+#define STOP_NS 50000000
 #define STEP_NS 1000000000 /* and for one to make a system call */
 #define ATTEMPTS 40
 
@@ -55,12 +57,12 @@ static int wait_stop(pid_t tid, uint64_t begin, uint64_t limit, int *status)
  * Wait for the stop that PTRACE_INTERRUPT asks for. Signals that are on their way are delivered
  * first: their siginfo would be lost with any other stop.
  */
-static int wait_interrupted(pid_t tid, uint64_t begin)
+static int wait_interrupted(pid_t tid, uint64_t begin, uint64_t limit)
 {
 	int status, err;
 
 	for (;;) {
-		err = wait_stop(tid, begin, STOP_NS, &status);
+		err = wait_stop(tid, begin, limit, &status);
 		if (err <= 0)
 			return err;
 		if (status >> 16 == EVENT_STOP)
@@ -167,15 +169,18 @@ static int seize_new(struct remote *r, size_t most, size_t *added, struct error 
 }
 
 /* Stop those from `first` on. */
-static int interrupt(struct remote *r, size_t first, struct error *e)
+static int interrupt(struct remote *r, size_t first, uint64_t limit, struct error *e)
 {
 	uint64_t begin = now_ns();
 	size_t left = first;
 
+	if (!first)
+		r->since_ns = begin;
+
 	for (size_t i = first; i < r->n; i++)
 		trace(PTRACE_INTERRUPT, r->v[i].tid, 0, 0);
 	for (size_t i = first; i < r->n; i++) {
-		int err = wait_interrupted(r->v[i].tid, begin);
+		int err = wait_interrupted(r->v[i].tid, begin, limit);
 
 		r->v[i].stopped = err == 1;
 		if (err < 0)
@@ -191,20 +196,29 @@ static int interrupt(struct remote *r, size_t first, struct error *e)
 	return 0;
 }
 
-/* A thread that runs can only be let go once it has stopped. False: it was not there any more. */
-static bool let_go(const struct remote_thread *t)
+/* False: it was not there any more. */
+static bool let_go(const struct remote_thread *t, int signal)
 {
-	uintptr_t signal = 0;
-	int status;
+	return !trace(PTRACE_DETACH, t->tid, 0, (uintptr_t)signal) || errno != ESRCH;
+}
 
-	if (!t->stopped) {
-		trace(PTRACE_INTERRUPT, t->tid, 0, 0);
-		if (wait_stop(t->tid, now_ns(), STEP_NS, &status) != 1)
-			return true; /* it ended, or this process's own end is going to free it */
-		if (status >> 16 != EVENT_STOP)
-			signal = (uintptr_t)WSTOPSIG(status);
-	}
-	return !trace(PTRACE_DETACH, t->tid, 0, signal) || errno != ESRCH;
+/*
+ * A thread that runs can only be let go once it has stopped, and if that was not waited for, it would
+ * stop all the same, for ever. A main thread that has ended is told of when all others have.
+ */
+static bool stop_and_let_go(const struct remote *r, const struct remote_thread *t)
+{
+	char name[32];
+	int status, err;
+
+	snprintf(name, sizeof(name), "task/%d", (int)t->tid);
+	trace(PTRACE_INTERRUPT, t->tid, 0, 0);
+	do
+		err = wait_stop(t->tid, now_ns(), STOP_NS, &status);
+	while (err == -EBUSY && !is_dead(r->p->proc_fd, name));
+	if (err != 1)
+		return true;
+	return let_go(t, status >> 16 == EVENT_STOP ? 0 : WSTOPSIG(status));
 }
 
 /*
@@ -221,19 +235,23 @@ static void reap(const struct remote_thread *t)
 
 void remote_resume(struct remote *r)
 {
-	size_t gone = 0;
-
 	for (size_t i = 0; i < r->n; i++)
-		if (!let_go(&r->v[i]))
-			r->v[gone++] = r->v[i];
+		if (r->v[i].stopped)
+			r->v[i].gone = !let_go(&r->v[i], 0);
 	/* the main thread, the first one, ends as the last */
-	while (gone)
-		reap(&r->v[--gone]);
+	for (size_t i = r->n; i > 0; i--) {
+		struct remote_thread *t = &r->v[i - 1];
+
+		if (!t->stopped)
+			t->gone = !stop_and_let_go(r, t);
+		if (t->gone)
+			reap(t);
+	}
 	free(r->v);
 	*r = (struct remote){0};
 }
 
-static int try_stop(struct remote *r, size_t most, struct error *e)
+static int try_stop(struct remote *r, size_t most, uint64_t limit, struct error *e)
 {
 	size_t added, first;
 	int err;
@@ -243,7 +261,7 @@ static int try_stop(struct remote *r, size_t most, struct error *e)
 		first = r->n;
 		err = seize_new(r, most, &added, e);
 		if (!err && added)
-			err = interrupt(r, first, e);
+			err = interrupt(r, first, limit, e);
 	} while (!err && added && r->n < most);
 	if (!err && !r->n)
 		err = error_set(e, EXIT_TARGET, -ESRCH, "process %d has ended", (int)r->p->pid);
@@ -252,14 +270,16 @@ static int try_stop(struct remote *r, size_t most, struct error *e)
 
 static int stop(struct remote *r, const struct target_process *p, size_t most, struct error *e)
 {
+	uint64_t limit = STOP_FIRST_NS;
 	int err = -EBUSY;
 
 	/* a thread that waits for its child's exec, or for a disk, stops when that is over */
 	for (int i = 0; i < ATTEMPTS && err == -EBUSY; i++) {
 		*r = (struct remote){.p = p};
-		err = try_stop(r, most, e);
+		err = try_stop(r, most, limit, e);
 		if (err)
 			remote_resume(r);
+		limit = 2 * limit < STOP_NS ? 2 * limit : STOP_NS;
 	}
 	return err;
 }

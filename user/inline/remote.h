@@ -19,12 +19,14 @@
 struct remote_thread {
 	pid_t tid;
 	bool stopped;
+	bool gone; /* it ended meanwhile */
 };
 
 struct remote {
 	const struct target_process *p;
 	struct remote_thread *v;
 	size_t n, room;
+	uint64_t since_ns; /* when the first of them was asked to stop */
 };
 
 /*

@@ -475,6 +475,44 @@ static void test_ends(void)
 	}
 }
 
+/* A thread that waits for its child to become another program stops when that is over. */
+static void test_vfork(void)
+{
+	struct target_process *p;
+	struct error e = {0};
+	struct remote r;
+	int status = -1;
+	pid_t pid;
+
+	st = mmap(NULL, sizeof(*st), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	CU_ASSERT_FATAL(st != MAP_FAILED);
+	pid = fork();
+	if (!pid) {
+		pthread_t t;
+
+		prctl(PR_SET_PDEATHSIG, SIGKILL);
+		pthread_create(&t, NULL, busy, NULL);
+		if (!vfork()) {
+			st->word = 1;
+			rest_ms(700);
+			_exit(0);
+		}
+		st->over = 1;
+		pthread_join(t, NULL);
+		_exit(st->done == 1 ? 0 : 1);
+	}
+	CU_ASSERT_EQUAL_FATAL(target_process_open(pid, &p, &e), 0);
+	while (!st->word || !st->ready)
+		rest_ms(1);
+	CU_ASSERT_EQUAL(remote_stop_all(&r, p, &e), 0);
+	CU_ASSERT_EQUAL(r.n, 2);
+	remote_resume(&r);
+	CU_ASSERT_EQUAL(waitpid(pid, &status, 0), pid);
+	CU_ASSERT_EQUAL(status, 0);
+	target_process_close(p);
+	munmap(st, sizeof(*st));
+}
+
 static CU_TestInfo tests[] = {
 	{"all stand still", test_still},
 	{"system calls", test_call},
@@ -484,6 +522,7 @@ static CU_TestInfo tests[] = {
 	{"a process that is being debugged", test_traced},
 	{"a process that has ended", test_gone},
 	{"a process that ends", test_ends},
+	{"a thread in vfork()", test_vfork},
 	CU_TEST_INFO_NULL,
 };
 
