@@ -105,8 +105,8 @@ need "$newest" chans plain
 
 # --- whatever becomes of gscope ------------------------------------------------------------------
 
-# says NAME PATTERN: this line, and else nothing but where the capture is
-says() {
+# said NAME PATTERN: this line, and else nothing but where the capture is
+said() {
 	sed -i '/^gscope: wrote /d' "$1.err"
 	one_line "$1" "$2"
 }
@@ -181,7 +181,7 @@ both_killed() {
 inline_both_killed() {
 	both_killed
 	run_gscope again 0 record -p "${target[server]}" -d 300ms --probes "$1" -o again.gscope
-	says again "^gscope: pid ${target[server]}: put back what an earlier gscope, .*killed"
+	said again "^gscope: pid ${target[server]}: put back what an earlier gscope, .*killed"
 	undisturbed server
 	served
 	whole again.gscope
@@ -236,7 +236,7 @@ by_probes() {
 	has_no_stubs target || fail 'its calls are redirected all the same'
 	work target
 	stop_gscope record
-	says record "^gscope: pid ${target[target]}: its calls cannot be redirected: .*($1).*; using uprobes"
+	said record "^gscope: pid ${target[target]}: its calls cannot be redirected: .*($1).*; using uprobes"
 	await_intact target
 	quit target
 	whole capture.gscope

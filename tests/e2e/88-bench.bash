@@ -17,8 +17,8 @@ overhead() {
 	[ $status = "$1" ] || fail "overhead ended with $status: $(tail -n 1 said)"
 }
 
-# row VARIANT COLUMN: of the table
-row() {
+# bench_row VARIANT COLUMN: of the table
+bench_row() {
 	awk -v name="$1" -v column="$2" '$1 == name { print $column }' table
 }
 
@@ -26,7 +26,7 @@ bench_measures() {
 	(cd "$top" && tools/bench/build load overhead captured) || fail 'the benchmarks cannot be built'
 	overhead 0 "$GSCOPE" workloads pingpong untraced uprobe
 	# a round trip is two goroutines that block, are woken and started
-	row uprobe 7 >events
+	bench_row uprobe 7 >events
 	awk '$1 < 5 || $1 > 8 { exit 1 }' events || fail "$(cat events) events for a round trip"
 	grep -q '"Variant": "uprobe"' workloads.json || fail 'no results'
 }
@@ -45,7 +45,7 @@ bench_failures() {
 	grep -q 'kernel: 1 of 1 FAILED: .*: gscope: out of order$' table || fail 'the failure is not told'
 	grep -q 'uprobe, no stacks: this gscope has no option --no-stacks' table ||
 		fail 'what is left out is not told'
-	[ "$(row untraced 2)" != - ] || fail 'the others were not measured'
+	[ "$(bench_row untraced 2)" != - ] || fail 'the others were not measured'
 	overhead 0 ./broken bars
 	grep -A 1 'level kernel adds' table | grep -q 'kernel: not in this run' ||
 		fail 'a bar without a measurement is not told'
