@@ -200,6 +200,7 @@ static void note_blind(struct gotrace *t, uint64_t until)
 
 void wire_shed(struct gotrace *t, const struct ev_shed *s)
 {
+	t->shed_ns = s->h.time_ns;
 	if (s->what == SHED_STEP)
 		note_step(t, s);
 	else if (s->what == SHED_PROBES_OFF)
@@ -210,8 +211,10 @@ void wire_shed(struct gotrace *t, const struct ev_shed *s)
 
 void tell_last_gap(struct gotrace *t)
 {
-	if (t->blind_since && t->last > t->blind_since)
-		note_blind(t, t->last);
+	uint64_t end = t->last > t->shed_ns ? t->last : t->shed_ns;
+
+	if (t->blind_since && end > t->blind_since)
+		note_blind(t, end);
 	if (!t->nmarks)
 		return;
 	if (t->gap.until)

@@ -132,6 +132,7 @@ struct gotrace {
 	struct wire_note notes[WIRE_NOTES_MAX];
 	unsigned int nnotes;
 	uint64_t blind_since; /* probes are off; 0: they are on */
+	uint64_t shed_ns; /* of the last record of what was left out: goroutines may do nothing behind it */
 	uint64_t gaps; /* told so far */
 
 	unsigned int minor; /* Go 1.minor: of the header */
