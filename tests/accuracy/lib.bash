@@ -16,6 +16,7 @@ has_workload() {
 # trace_both RELEASE WORKLOAD [MILLISECONDS]: truth.out by the program, ours.out by gscope, which
 # begins before it and ends after it; $engine sees the goroutines
 trace_both() {
+	rm -f capture.gscope truth.out ours.out # of a try before
 	start_target target "$1" selftrace "$(variant_of "$2")" "$2" truth.out "${@:3}"
 	start_gscope record record -p "${target[target]}" -d 10m --probes "${engine:-uprobe}" -o capture.gscope
 	await_tracing record capture.gscope
