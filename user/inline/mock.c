@@ -128,11 +128,11 @@ void mock_free(struct mock *m)
 
 struct mock_registers mock_call(struct mock *m, uint64_t entry, const struct mock_registers *r)
 {
-	// cppcheck-suppress constStatement
-	register uint64_t r14 __asm__("r14") = r->r14;
 	struct mock_registers out = *r;
+	register uint64_t r14 __asm__("r14");
 
 	(void)m;
+	r14 = r->r14;
 	__asm__ volatile("sub $128, %%rsp\n\t" /* the red zone is the compiler's */
 			 "call *%[entry]\n\t"
 			 "add $128, %%rsp"
