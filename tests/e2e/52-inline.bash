@@ -105,9 +105,9 @@ need "$newest" chans plain
 
 # --- whatever becomes of gscope ------------------------------------------------------------------
 
-# said NAME PATTERN: this line, and else nothing but where the capture is and what it cost
+# said NAME PATTERN: this line, and else nothing but where the capture is
 said() {
-	sed -i '/^gscope: wrote /d; /^gscope: probes cost /d' "$1.err"
+	sed -i '/^gscope: wrote /d' "$1.err"
 	one_line "$1" "$2"
 }
 

@@ -192,7 +192,9 @@ int gen_for(struct gotrace *t, uint64_t time)
 
 	if (!t->gen)
 		begin_first(t);
-	if (time < t->gen_begin + GEN_NS && t->out.len < GEN_BYTES)
+	/* without probes nobody may be there in the next one who could say so */
+	if ((time < t->gen_begin + GEN_NS || (t->blind_since && t->nmarks)) &&
+	    t->out.len < GEN_BYTES)
 		return 0;
 	err = gen_end(t, t->last, false);
 	if (!err)

@@ -237,8 +237,10 @@ run_gscope() {
 	run "$1" "$2" "$GSCOPE" "${args[@]}" </dev/null
 }
 
-# one_line NAME PATTERN: what gscope says on standard error is this one line
+# one_line NAME PATTERN: what gscope says on standard error is this one line; what probes have cost on
+# this machine, and what would cost less, does not count
 one_line() {
+	sed -i '/^gscope: probes cost the processes /d' "$1.err"
 	[ "$(wc -l <"$1.err")" = 1 ] || fail "gscope $1 does not say one line: $(head -c 500 "$1.err")"
 	grep -Eq -- "$2" "$1.err" || fail "gscope $1 says: $(cat "$1.err")"
 }
