@@ -21,7 +21,7 @@
 /* How long to wait for all to stop, the first time and the last: the target stands still meanwhile. */
 #define STOP_FIRST_NS 4000000
 #define STOP_NS 50000000
-#define STEP_NS 1000000000 /* and for one to make a system call */
+#define END_NS 1000000000 /* and for a thread that was killed to end */
 #define ATTEMPTS 40
 
 static long trace(int request, pid_t tid, uintptr_t addr, uintptr_t data)
@@ -229,7 +229,7 @@ static void reap(const struct remote_thread *t)
 {
 	int status;
 
-	if (wait_stop(t->tid, now_ns(), STEP_NS, &status) == 1)
+	if (wait_stop(t->tid, now_ns(), END_NS, &status) == 1)
 		trace(PTRACE_DETACH, t->tid, 0, 0);
 }
 
@@ -308,7 +308,8 @@ static int step(pid_t tid)
 	do {
 		if (trace(PTRACE_SINGLESTEP, tid, 0, 0))
 			return -errno;
-		err = wait_stop(tid, now_ns(), STEP_NS, &status);
+		/* however long it takes: with these registers it cannot be let go */
+		err = wait_stop(tid, now_ns(), UINT64_MAX, &status);
 		if (err != 1)
 			return err ? err : -ESRCH;
 	} while (status >> 16 == EVENT_STOP);
@@ -320,7 +321,8 @@ int remote_call(const struct remote *r, size_t thread, uint64_t insn, const uint
 {
 	pid_t tid = r->v[thread].tid;
 	struct user_regs_struct saved, regs;
-	uint64_t mask, all = ~0ULL;
+	/* a step's own SIGTRAP, were it blocked, would take the process its handler for that */
+	uint64_t mask, all = ~(1ULL << (SIGTRAP - 1));
 	int err, err2;
 
 	if (trace(PTRACE_GETREGS, tid, 0, (uintptr_t)&saved) ||

@@ -150,6 +150,7 @@ static void __attribute__((noreturn)) run_child(bool with_signals, bool leave)
 	prctl(PR_SET_PDEATHSIG, SIGKILL);
 	alarm(300);
 	sigaction(SIGRTMIN, &sa, NULL);
+	sigaction(SIGTRAP, &sa, NULL);
 	for (int i = first; i < THREADS; i++)
 		pthread_create(&t[i], NULL, work[i], NULL);
 	if (with_signals)
@@ -230,6 +231,22 @@ static int tracer_of(pid_t pid)
 	return tracer;
 }
 
+/* The signals it has handlers for: bit n - 1 is signal n. */
+static unsigned long long caught_by(pid_t pid)
+{
+	unsigned long long caught = 0;
+	char path[64], line[256];
+	FILE *f;
+
+	snprintf(path, sizeof(path), "/proc/%d/status", (int)pid);
+	f = fopen(path, "r");
+	while (f && fgets(line, sizeof(line), f))
+		sscanf(line, "SigCgt: %llx", &caught);
+	if (f)
+		fclose(f);
+	return caught;
+}
+
 static void test_still(void)
 {
 	struct target_process *p;
@@ -266,7 +283,9 @@ static void test_call(void)
 	struct error e = {0};
 	struct remote r;
 	pid_t pid = start(&p, false, false);
+	unsigned long long caught = caught_by(pid);
 
+	CU_ASSERT(caught & 1ULL << (SIGTRAP - 1));
 	for (int i = 0; i < 10; i++) {
 		CU_ASSERT_EQUAL_FATAL(remote_stop_all(&r, p, &e), 0);
 		for (size_t k = 0; k < r.n; k++) {
@@ -296,6 +315,7 @@ static void test_call(void)
 		CU_ASSERT_EQUAL(result, pid);
 		remote_resume(&r);
 	}
+	CU_ASSERT_EQUAL(caught_by(pid), caught);
 	finish(pid, p);
 }
 
