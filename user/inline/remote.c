@@ -196,6 +196,22 @@ static int interrupt(struct remote *r, size_t first, uint64_t limit, struct erro
 	return 0;
 }
 
+/*
+ * However long it takes. The end of a main thread is told when all others have ended and were
+ * waited for; so whether it has ended is looked at, too.
+ */
+static int wait_stop_or_end(const struct remote *r, pid_t tid, int *status)
+{
+	char name[32];
+	int err;
+
+	snprintf(name, sizeof(name), "task/%d", (int)tid);
+	do
+		err = wait_stop(tid, now_ns(), STOP_NS, status);
+	while (err == -EBUSY && !is_dead(r->p->proc_fd, name));
+	return err == -EBUSY ? 0 : err;
+}
+
 /* False: it was not there any more. */
 static bool let_go(const struct remote_thread *t, int signal)
 {
@@ -204,19 +220,14 @@ static bool let_go(const struct remote_thread *t, int signal)
 
 /*
  * A thread that runs can only be let go once it has stopped, and if that was not waited for, it would
- * stop all the same, for ever. A main thread that has ended is told of when all others have.
+ * stop all the same, for ever.
  */
 static bool stop_and_let_go(const struct remote *r, const struct remote_thread *t)
 {
-	char name[32];
-	int status, err;
+	int status;
 
-	snprintf(name, sizeof(name), "task/%d", (int)t->tid);
 	trace(PTRACE_INTERRUPT, t->tid, 0, 0);
-	do
-		err = wait_stop(t->tid, now_ns(), STOP_NS, &status);
-	while (err == -EBUSY && !is_dead(r->p->proc_fd, name));
-	if (err != 1)
+	if (wait_stop_or_end(r, t->tid, &status) != 1)
 		return true;
 	return let_go(t, status >> 16 == EVENT_STOP ? 0 : WSTOPSIG(status));
 }
@@ -300,7 +311,7 @@ int remote_registers(const struct remote *r, size_t thread, struct user_regs_str
 }
 
 /* Run one instruction. */
-static int step(pid_t tid)
+static int step(const struct remote *r, pid_t tid)
 {
 	int status, err;
 
@@ -308,8 +319,8 @@ static int step(pid_t tid)
 	do {
 		if (trace(PTRACE_SINGLESTEP, tid, 0, 0))
 			return -errno;
-		/* however long it takes: with these registers it cannot be let go */
-		err = wait_stop(tid, now_ns(), UINT64_MAX, &status);
+		/* with these registers it cannot be let go */
+		err = wait_stop_or_end(r, tid, &status);
 		if (err != 1)
 			return err ? err : -ESRCH;
 	} while (status >> 16 == EVENT_STOP);
@@ -341,7 +352,7 @@ int remote_call(const struct remote *r, size_t thread, uint64_t insn, const uint
 	regs.r10 = call[4];
 	regs.r8 = call[5];
 	regs.r9 = call[6];
-	err = trace(PTRACE_SETREGS, tid, 0, (uintptr_t)&regs) ? -errno : step(tid);
+	err = trace(PTRACE_SETREGS, tid, 0, (uintptr_t)&regs) ? -errno : step(r, tid);
 	if (!err && trace(PTRACE_GETREGS, tid, 0, (uintptr_t)&regs))
 		err = -errno;
 	*result = (int64_t)regs.rax;
