@@ -19,15 +19,15 @@ overhead() {
 
 # bench_row VARIANT COLUMN: of the table
 bench_row() {
-	awk -v name="$1" -v column="$2" '$1 == name { print $column }' table
+	awk -v name="$1" -v column="$2" '$1 == name { print $column; exit }' table
 }
 
 bench_measures() {
 	(cd "$top" && tools/bench/build load overhead captured) || fail 'the benchmarks cannot be built'
 	overhead 0 "$GSCOPE" workloads pingpong untraced uprobe
-	# a round trip is two goroutines that block, are woken and started
+	# a round trip is two goroutines that block, are woken and started, and on a busy machine switches
 	bench_row uprobe 7 >events
-	awk '$1 < 5 || $1 > 8 { exit 1 }' events || fail "$(cat events) events for a round trip"
+	awk '$1 < 5 || $1 > 12 { exit 1 }' events || fail "$(cat events) events for a round trip"
 	grep -q '"Variant": "uprobe"' workloads.json || fail 'no results'
 }
 

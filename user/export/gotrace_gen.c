@@ -192,8 +192,8 @@ int gen_for(struct gotrace *t, uint64_t time)
 
 	if (!t->gen)
 		begin_first(t);
-	/* without probes nobody may be there in the next one who could say so */
-	if ((time < t->gen_begin + GEN_NS || (t->blind_since && t->nmarks)) &&
+	/* in the next one nobody may be there who could say what is still to be said */
+	if ((time < t->gen_begin + GEN_NS || ((t->blind_since || t->nnotes) && t->nmarks)) &&
 	    t->out.len < GEN_BYTES)
 		return 0;
 	err = gen_end(t, t->last, false);
