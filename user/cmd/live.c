@@ -211,16 +211,16 @@ static struct capture_info info_now(bool system_wide)
 /* What it takes to see more, or the same for less. */
 static void offer_more(const struct live_options *o, const struct capture_result *result)
 {
-	const char *cheaper = o->inlined ? "" : ", or --probes inline, which costs a tenth";
+	const char *cheaper = o->inlined ? "" : ", or --probes inline, which costs less";
 
 	if (result->shed)
 		cmd_warn("detail was left out to keep the overhead below %.4g%%; to see all of it "
 			 "use --max-overhead off%s",
 			 o->max_overhead / 1e4, cheaper);
 	else if (result->probe_overhead > MUCH && *cheaper)
-		cmd_warn("probes cost the processes %.0f%% more CPU time; --probes inline costs a "
-			 "tenth of that",
-			 (double)result->probe_overhead / 1e4);
+		cmd_warn(
+			"probes cost the processes %.0f%% more CPU time; --probes inline costs less",
+			(double)result->probe_overhead / 1e4);
 }
 
 static int capture_targets(const struct live_options *o, struct target **targets, int fd,
