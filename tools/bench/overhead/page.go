@@ -55,9 +55,17 @@ func block(text string) string {
 	return "```\n" + strings.Trim(text, "\n") + "\n```\n"
 }
 
-func listOfVariants() string {
+// listOfVariants has those that were measured: of options that do not exist it says nothing
+func (r *results) listOfVariants() string {
 	var b strings.Builder
+	left := map[string]bool{}
+	for _, o := range r.Omitted {
+		left[o.Variant] = true
+	}
 	for i := range variants {
+		if left[variants[i].name] {
+			continue
+		}
 		text := wrapped(fmt.Sprintf("* **%s**: %s.", variants[i].name, variants[i].about), 98)
 		b.WriteString(strings.ReplaceAll(text, "\n", "\n  ") + "\n")
 	}
@@ -81,7 +89,7 @@ func writePage(dir string, sections []string, out io.Writer) error {
 	for _, b := range all {
 		fmt.Fprintf(out, "| %s | %s | %s |\n", b.promise, b.verdict, b.found)
 	}
-	fmt.Fprintf(out, "\n"+method, listOfVariants())
+	fmt.Fprintf(out, "\n"+method, r.listOfVariants())
 	fmt.Fprint(out, block(tables.String()))
 	for _, section := range sections {
 		title, file, ok := strings.Cut(section, "=")
