@@ -328,7 +328,7 @@ static void check(const struct report *r)
 		for (size_t i = 0; i < gs->top.n; i++) {
 			const struct goroutine_row *row = gs->top.items[i];
 
-			if (account_total(&row->a) != row->since - row->begin ||
+			if (account_total(&row->a) + row->unseen_ns != row->since - row->begin ||
 			    row->begin < rp->begin || row->since > rp->end)
 				abort();
 		}

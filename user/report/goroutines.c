@@ -114,8 +114,10 @@ static int row_advance(const struct goroutines *gs, struct goroutine_row *row, u
 	uint64_t ns = time > row->since ? time - row->since : 0;
 
 	row->since += ns;
-	if (gs->blind)
+	if (gs->blind) {
+		row->unseen_ns += ns;
 		return 0;
+	}
 	row->a.part[row->part] += ns;
 	if (row->part == PART_BLOCKED) {
 		struct wait *w = account_wait(&row->a, row->reason);

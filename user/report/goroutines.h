@@ -37,7 +37,8 @@ struct goroutine_row {
 	uint64_t id;
 	struct group *group;
 	uint64_t begin;
-	uint64_t since; /* up to here the parts are complete */
+	uint64_t since; /* up to here the parts and the time unseen are complete */
+	uint64_t unseen_ns; /* what it did was not seen: of no part */
 	enum part part; /* that it is in since then */
 	uint64_t runnable_since; /* 0: not known */
 	enum g_state state; /* G_DEAD: it ended */
