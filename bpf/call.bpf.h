@@ -13,8 +13,7 @@
 /* The place of this CPU's. */
 static __always_inline struct pending_call *call_place(void)
 {
-	__u32 zero = 0;
-	struct cpu_state *s = bpf_map_lookup_elem(&cpu_state, &zero);
+	struct cpu_state *s = this_cpu();
 
 	return s ? &s->call : NULL;
 }

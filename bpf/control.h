@@ -24,10 +24,26 @@
 #define M_WORDS 48 /* bytes from m.curg on: up to m.oldp */
 #define M_TLS 56 /* bytes from m.tls to m.curg: m.tls has 6 words, then comes m.mstartfn */
 
-/* One traced process, the value of map `targets`. Offsets in bytes. */
+#define MAX_TARGETS 64
+
+/*
+ * Whether a task is of interest is asked for every task there is, several times per switch: an index
+ * computed from its tgid leads to the only target it can be, in a fifth of the time a hash map takes.
+ * The collector chooses the factor so that no two targets meet.
+ */
+#define TARGET_SLOTS (1U << 12)
+
+static inline __u32 target_slot(__u32 tgid, __u32 factor)
+{
+	return tgid * factor >> 20;
+}
+
+/* One traced process, a value of map `targets`. Offsets in bytes. */
 struct target_cfg {
+	__u32 tgid;
 	__u32 flags; /* TARGET_* */
 	__s32 tls_g; /* g is at FS base + tls_g */
+	__u32 pad;
 	__u64 goidgen; /* address of runtime.sched.goidgen; Go 1.23 only */
 	__u64 callback_lo, callback_hi, callback_up; /* struct callback: user/target/callback.h */
 	__u64 cgocall_frame; /* of it, too */
@@ -77,11 +93,70 @@ struct pending_call {
 };
 #define CALL_BEGINS 1
 
-/* Of every CPU, the value of map `cpu_state`. */
+/*
+ * The last thread of a bare target that made a system call on a CPU, and its P, which it keeps as
+ * long as it is not switched out and its calls are short: only the scheduler's sysmon takes a P away
+ * from a thread in a system call, after 20 us (runtime/proc.go, retake, Go 1.19 to 1.27); and the end
+ * of the world, which is why it is looked at again now and then.
+ */
+struct cpu_thread {
+	__u64 id; /* pid_tgid; 0: none */
+	__u64 p;
+	__u64 until; /* time up to which it is believed */
+};
+#define CALL_IS_SHORT 10000 /* ns */
+#define PROC_IS_SURE 100000 /* ns */
+
+/*
+ * A CPU's ring of records. Positions in it only grow. It lies in chunks, in which records begin; the
+ * last one of a chunk may end behind the others' end, and the next one begins in the next chunk, so
+ * all are in one piece.
+ *
+ * In front of each is a header. A record is complete when that has its position and its length: a
+ * writer takes its place, marks it with the position, and sets the length when it has written all.
+ * So nothing has to be cleared. All sizes are multiples of 8.
+ */
+#define RING_CHUNK 65536U
+#define RING_RECORD_MAX \
+	8184U /* more than any has: the verifier counts offset and length of a text apart */
+
+struct ring_header {
+	__u32 len;
+	__u32 position; /* divided by 8 */
+};
+
+struct ring_chunk {
+	char bytes[RING_CHUNK + sizeof(struct ring_header) + RING_RECORD_MAX];
+};
+
+/* Up to where the collector has read; a cache line for each CPU. */
+struct ring_taken {
+	__u64 at;
+	__u64 pad[7];
+};
+
+/* The position behind a record of `len` bytes at `at`. */
+static inline __u64 ring_next(__u64 at, __u32 len)
+{
+	__u64 end = at + sizeof(struct ring_header) + len;
+
+	return at / RING_CHUNK == end / RING_CHUNK ? end : end & ~(__u64)(RING_CHUNK - 1);
+}
+
+/* The header, as one word, of a record at `at` that is not complete. Little-endian machines only. */
+static inline __u64 ring_mark(__u64 at)
+{
+	return at >> 3 << 32;
+}
+
+/* Of every CPU, the value of map `cpu_state`, which is read in this order. */
 struct cpu_state {
 	struct pending_call call;
-	__u64 lost[LOSS_CLASSES]; /* records that found no room */
+	__u64 begun; /* position behind the last record that has its place in the ring */
+	__u64 taken; /* up to there, at least, the collector has read it */
 	__u64 unannounced; /* bytes since the last wake-up of the collector */
+	struct cpu_thread thread;
+	__u64 lost[LOSS_CLASSES]; /* records that found no room */
 };
 
 /* How a probe's program reads a hit; what is in which register: user/target/sites.h. */

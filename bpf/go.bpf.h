@@ -49,6 +49,16 @@ static __always_inline __u8 g_byte(const struct g_head *g, __u32 off)
 	return off < G_HEAD ? *((const __u8 *)g->w + off) : 0;
 }
 
+/* Two neighbours in it. */
+struct g_ident {
+	__u64 status, goid;
+};
+
+static __always_inline bool read_ident(const struct target_cfg *cfg, __u64 gp, struct g_ident *g)
+{
+	return !bpf_probe_read_user(g, sizeof(*g), (void *)(gp + cfg->g_status));
+}
+
 static __always_inline __u32 g_status(const struct g_head *g, const struct target_cfg *cfg)
 {
 	return (__u32)g_word(g, cfg->g_status) & ~GO_SCAN;
@@ -76,6 +86,16 @@ struct thread_words {
 	struct m_words m;
 };
 
+/*
+ * runtime.settls: threads of C have their libc's storage, far away. Either all threads of a process are
+ * made by one or by the other.
+ */
+static __always_inline void note_tls(struct target_cfg *cfg, __u64 slot, __u64 words)
+{
+	if (words - slot == M_TLS)
+		cfg->flags |= TARGET_TLS_IN_M;
+}
+
 /* Where m.curg is, 0: that is no Go thread, or it cannot be read; w->g is set. */
 static __always_inline __u64 find_words(struct target_cfg *cfg, __u64 slot, struct thread_words *w)
 {
@@ -88,12 +108,7 @@ static __always_inline __u64 find_words(struct target_cfg *cfg, __u64 slot, stru
 	if (!mp)
 		return 0;
 	words = mp + cfg->m_curg;
-	/*
-	 * runtime.settls: threads of C have their libc's storage, far away. Either all threads of a
-	 * process are made by one or by the other.
-	 */
-	if (words - slot == M_TLS)
-		cfg->flags |= TARGET_TLS_IN_M;
+	note_tls(cfg, slot, words);
 	return words;
 }
 

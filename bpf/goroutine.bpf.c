@@ -14,25 +14,42 @@
 
 #define CALL_BYTES 5 /* of `call rel32` */
 
-/* What hit_begin() does for a change of status. False, too, if it failed, and is tried again. */
-static __always_inline bool hit_change(struct hit *h, struct pt_regs *ctx, __u64 cookie)
+/* The goroutine a change of status is about. False: it failed, and is tried again. */
+static __always_inline bool changed_g(struct pt_regs *ctx, __u64 cookie, __u64 *gp)
 {
 	__u32 place = cookie_place(cookie);
 
+	*gp = ctx->ax;
 	if (place == PLACE_CALL)
-		return hit_begin(h, ctx, cookie, ctx->ax);
+		return true;
 	if (!(ctx->flags & FLAGS_ZF) != (place == PLACE_SWAP_BRANCH))
 		return false;
-	return hit_begin(h, ctx, cookie, named_register(ctx, cookie));
+	*gp = named_register(ctx, cookie);
+	return true;
 }
 
-/* The status gp had. After hit_change(), as the next one. */
+/* What hit_begin() does, for that one, and what hit_small() does. */
+static __always_inline bool hit_change(struct hit *h, struct pt_regs *ctx, __u64 cookie)
+{
+	__u64 gp;
+
+	return changed_g(ctx, cookie, &gp) && hit_begin(h, ctx, cookie, gp);
+}
+
+static __always_inline bool hit_small_change(struct hit *h, struct pt_regs *ctx, __u64 cookie)
+{
+	__u64 gp;
+
+	return changed_g(ctx, cookie, &gp) && hit_small(h, ctx, cookie, gp);
+}
+
+/* The status gp had. After hit_change() or hit_small_change(), as the next one. */
 static __always_inline __u8 old_status(const struct hit *h, const struct pt_regs *ctx)
 {
 	return cookie_place(h->cookie) == PLACE_CALL ? ctx->bx : cookie_old(h->cookie);
 }
 
-/* The status gp gets; to be called before h->g is replaced. */
+/* The status gp gets. */
 static __always_inline __u8 new_status(const struct hit *h, const struct pt_regs *ctx)
 {
 	__u32 status = cookie_new(h->cookie);
@@ -40,7 +57,7 @@ static __always_inline __u8 new_status(const struct hit *h, const struct pt_regs
 	if (cookie_place(h->cookie) == PLACE_CALL)
 		return ctx->cx;
 	/* it has it already */
-	return status == COOKIE_NO_STATUS ? g_status(&h->g, h->cfg) : status;
+	return status == COOKIE_NO_STATUS ? (__u32)h->who.status & ~GO_SCAN : status;
 }
 
 static __always_inline struct ev_go *go_reserve(const struct hit *h, __u32 room)
@@ -54,7 +71,7 @@ static __always_inline struct ev_go *go_reserve(const struct hit *h, __u32 room)
 	ev->tgid = h->id >> 32;
 	ev->cpu = bpf_get_smp_processor_id();
 	ev->gp = h->gp;
-	ev->goid = g_word(&h->g, h->cfg->g_goid);
+	ev->goid = h->who.goid;
 	ev->p = h->p;
 	ev->other = 0;
 	ev->stack = 0;
@@ -103,7 +120,7 @@ static __noinline int go_plain(struct pt_regs *ctx, __u64 cookie)
 {
 	struct hit h;
 
-	if (!hit_change(&h, ctx, cookie))
+	if (!hit_small_change(&h, ctx, cookie))
 		return 0;
 	return go_emit(&h, old_status(&h, ctx), new_status(&h, ctx), 0);
 }
@@ -148,7 +165,7 @@ static __noinline int go_sysblock(struct pt_regs *ctx, __u64 cookie)
 static __noinline int go_sysexit_newp(struct pt_regs *ctx, __u64 cookie)
 {
 	__u32 tgid = bpf_get_current_pid_tgid() >> 32;
-	struct target_cfg *cfg = bpf_map_lookup_elem(&targets, &tgid);
+	struct target_cfg *cfg = target_of(tgid);
 	struct ev_go *ev;
 	struct hit h;
 	__u64 mp;
@@ -156,13 +173,13 @@ static __noinline int go_sysexit_newp(struct pt_regs *ctx, __u64 cookie)
 	if (!cfg || !(cfg->flags & TARGET_GO))
 		return 0;
 	mp = read_word(ctx->r14 + cfg->g_m);
-	if (!hit_begin(&h, ctx, cookie, read_word(mp + cfg->m_curg)))
+	if (!hit_small(&h, ctx, cookie, read_word(mp + cfg->m_curg)))
 		return 0;
 	ev = go_reserve(&h, sizeof(*ev));
 	if (!ev)
 		return 0;
 	ev->p = ctx->ax;
-	ev->old_status = g_status(&h.g, h.cfg);
+	ev->old_status = (__u32)h.who.status & ~GO_SCAN;
 	ev->new_status = GO_RUNNING;
 	event_submit(ev, sizeof(*ev));
 	return 0;
@@ -206,16 +223,13 @@ static __noinline int go_park(struct pt_regs *ctx, __u64 cookie)
 static __noinline int go_ready(struct pt_regs *ctx, __u64 cookie)
 {
 	struct ev_go *ev;
-	__u64 goid, stack, skip = -1;
-	__u8 changed;
+	__u64 stack, skip = -1;
 	struct hit h;
 	__u8 worker = GC_WORKER_NONE;
 	__u32 slot;
 
-	if (!hit_change(&h, ctx, cookie))
+	if (!hit_small_change(&h, ctx, cookie))
 		return 0;
-	goid = g_word(&h.g, h.cfg->g_goid);
-	changed = new_status(&h, ctx);
 	if (cookie_reading(cookie) == READ_WORKER && h.cfg->p_worker_mode != NO_OFFSET)
 		bpf_probe_read_user(&worker, 1, (void *)(h.p + h.cfg->p_worker_mode));
 	stack = stack_limit ? actor_stack(&h, ctx) : 0;
@@ -226,11 +240,10 @@ static __noinline int go_ready(struct pt_regs *ctx, __u64 cookie)
 	ev = go_reserve(&h, sizeof(*ev));
 	if (!ev)
 		return 0;
-	ev->goid = goid;
 	ev->other = h.curg;
 	ev->stack = stack;
 	ev->old_status = old_status(&h, ctx);
-	ev->new_status = changed;
+	ev->new_status = new_status(&h, ctx);
 	ev->block_reason = worker;
 	ev->skip = small_skip(skip);
 	event_submit(ev, sizeof(*ev));
@@ -302,7 +315,7 @@ static __always_inline int on_create(struct hit *h, struct pt_regs *ctx, __u8 ol
 	struct ev_go_create *ev;
 	__u64 goid, stack;
 
-	goid = has_goid ? g_word(&h->g, h->cfg->g_goid) : next_goid(h);
+	goid = has_goid ? h->who.goid : next_goid(h);
 	stack = stack_limit ? actor_stack(h, ctx) : 0;
 	ev = (void *)go_reserve(h, sizeof(*ev));
 	if (!ev)
@@ -324,7 +337,7 @@ static __noinline int go_create_cas(struct pt_regs *ctx, __u64 cookie)
 {
 	struct hit h;
 
-	if (!hit_change(&h, ctx, cookie))
+	if (!hit_small_change(&h, ctx, cookie))
 		return 0;
 	return on_create(&h, ctx, old_status(&h, ctx), new_status(&h, ctx), true);
 }
@@ -336,7 +349,7 @@ static __noinline int go_create_coro(struct pt_regs *ctx, __u64 cookie)
 
 	if (cookie_place(cookie) == PLACE_CALL && (__u32)ctx->cx != GO_WAITING)
 		return 0;
-	if (!hit_change(&h, ctx, cookie) || new_status(&h, ctx) != GO_WAITING)
+	if (!hit_small_change(&h, ctx, cookie) || new_status(&h, ctx) != GO_WAITING)
 		return 0;
 	return on_create(&h, ctx, old_status(&h, ctx), GO_WAITING, false);
 }
@@ -349,7 +362,7 @@ static __noinline int go_create_runqput(struct pt_regs *ctx, __u64 cookie)
 
 	if (cookie_place(cookie) == PLACE_REGISTER)
 		gp = named_register(ctx, cookie);
-	if (!hit_begin(&h, ctx, cookie, gp))
+	if (!hit_small(&h, ctx, cookie, gp))
 		return 0;
 	return on_create(&h, ctx, GO_DEAD, GO_RUNNABLE, true);
 }

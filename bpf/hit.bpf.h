@@ -41,8 +41,9 @@ struct hit {
 	__u64 id; /* pid_tgid */
 	struct target_cfg *cfg;
 	__u64 gp;
-	struct g_head g; /* gp's */
-	__u64 mp; /* the thread's m */
+	struct g_ident who; /* gp's, */
+	struct g_head g; /* and this, if it was asked for */
+	__u64 mp; /* the thread's m; until it is known the FS base: room is scarce */
 	__u64 curg, p; /* m.curg, m.p */
 };
 
@@ -52,12 +53,13 @@ struct hit {
  */
 static __always_inline bool hit_enter(struct hit *h, __u64 cookie)
 {
-	__u32 tgid, site = cookie_site(cookie);
+	struct task_struct *task = bpf_get_current_task_btf();
+	__u32 site = cookie_site(cookie);
 	__u64 *hits;
 
-	h->id = bpf_get_current_pid_tgid();
-	tgid = h->id >> 32;
-	h->cfg = bpf_map_lookup_elem(&targets, &tgid);
+	h->id = task_id(true, task);
+	h->mp = task->thread.fsbase;
+	h->cfg = target_of(h->id >> 32);
 	if (!h->cfg || !(h->cfg->flags & TARGET_GO))
 		return false;
 	h->cookie = cookie;
@@ -65,6 +67,22 @@ static __always_inline bool hit_enter(struct hit *h, __u64 cookie)
 	if (hits)
 		__sync_fetch_and_add(hits, 1);
 	return !probes_rest;
+}
+
+/*
+ * The thread's m. Where that has its thread's storage nothing needs to be read; else gp.m is it, if
+ * that is known and gp is bound to a thread.
+ */
+static __always_inline __u64 hit_m(const struct hit *h, struct pt_regs *ctx, __u64 gp_m)
+{
+	__u64 slot = h->mp + h->cfg->tls_g;
+
+	if (h->cfg->flags & TARGET_TLS_IN_M)
+		return slot + M_TLS - h->cfg->m_curg;
+	if (!gp_m)
+		gp_m = read_word(ctx->r14 + h->cfg->g_m);
+	note_tls(h->cfg, slot, gp_m + h->cfg->m_curg);
+	return gp_m;
 }
 
 /* What is in an m. False, and the loss counted: it cannot be read. */
@@ -84,8 +102,6 @@ static __always_inline bool hit_thread(struct hit *h, __u64 mp, struct m_words *
 static __always_inline bool hit_goroutine(struct hit *h, struct pt_regs *ctx, __u64 cookie,
 					  __u64 gp, struct m_words *m)
 {
-	__u64 mp;
-
 	if (!hit_enter(h, cookie))
 		return false;
 	h->gp = gp;
@@ -93,9 +109,24 @@ static __always_inline bool hit_goroutine(struct hit *h, struct pt_regs *ctx, __
 		count_loss(LOSS_GO);
 		return false;
 	}
-	/* gp.m is the thread's m, or 0 if gp is bound to none */
-	mp = g_word(&h->g, h->cfg->g_m);
-	return hit_thread(h, mp ? mp : read_word(ctx->r14 + h->cfg->g_m), m);
+	h->who.status = g_word(&h->g, h->cfg->g_status);
+	h->who.goid = g_word(&h->g, h->cfg->g_goid);
+	return hit_thread(h, hit_m(h, ctx, g_word(&h->g, h->cfg->g_m)), m);
+}
+
+/* What is needed of any goroutine `gp`, and the thread; without h->g. False as the two above. */
+static __always_inline bool hit_small(struct hit *h, struct pt_regs *ctx, __u64 cookie, __u64 gp)
+{
+	struct m_words m;
+
+	if (!hit_enter(h, cookie))
+		return false;
+	h->gp = gp;
+	if (!read_ident(h->cfg, gp, &h->who)) {
+		count_loss(LOSS_GO);
+		return false;
+	}
+	return hit_thread(h, hit_m(h, ctx, 0), &m);
 }
 
 static __always_inline bool hit_begin(struct hit *h, struct pt_regs *ctx, __u64 cookie, __u64 gp)

@@ -13,8 +13,6 @@
 #include "bpf/control.h"
 #include "bpf/event.h"
 
-#define MAX_TARGETS 256
-
 /* A record of every task, not only of those of the targets. */
 const volatile bool system_wide __weak = false;
 
@@ -34,26 +32,61 @@ volatile __u64 stack_limit __weak = STACKS_OF_ALL;
 /* Hits of probes are counted and nothing else: they are about to be taken away, or coming. */
 volatile bool probes_rest __weak = false;
 
-/* tgid -> what is known of it; no entry: not traced. */
+/* What is known of those that are traced, from 1 on. */
 struct {
-	__uint(type, BPF_MAP_TYPE_HASH);
-	__uint(max_entries, MAX_TARGETS);
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, 1 + MAX_TARGETS);
 	__type(key, __u32);
 	__type(value, struct target_cfg);
 } targets __weak SEC(".maps");
 
-struct ring {
-	__uint(type, BPF_MAP_TYPE_RINGBUF);
-	__uint(max_entries, 4096);
-};
+volatile __u8 target_slots[TARGET_SLOTS] __weak;
+volatile __u32 target_factor __weak;
 
-/* One ring per CPU: nobody waits for another CPU's record, and a loss is one CPU's. */
+/* NULL: it is not traced. */
+static __always_inline struct target_cfg *target_of(__u32 tgid)
+{
+	__u32 key = target_slots[target_slot(tgid, target_factor) & (TARGET_SLOTS - 1)];
+	struct target_cfg *cfg;
+
+	if (!key)
+		return NULL;
+	cfg = bpf_map_lookup_elem(&targets, &key);
+	return cfg && cfg->tgid == tgid ? cfg : NULL;
+}
+
+#ifndef BPF_F_MMAPABLE
+#define BPF_F_MMAPABLE (1U << 10) /* of an enum without a name: include/uapi/linux/bpf.h */
+#endif
+
+/* Of each ring: its size, and the number of its chunks - 1. */
+const volatile __u64 ring_bytes __weak = 0;
+const volatile __u32 ring_mask __weak = 0;
+
+/*
+ * One ring per CPU, an array of struct ring_chunk: nobody waits for another CPU's record, and a loss is
+ * one CPU's.
+ */
 struct {
 	__uint(type, BPF_MAP_TYPE_ARRAY_OF_MAPS);
 	__uint(max_entries, 1);
 	__type(key, __u32);
-	__array(values, struct ring);
+	__type(value, __u32);
 } rings __weak SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(map_flags, BPF_F_MMAPABLE);
+	__uint(max_entries, 1);
+	__type(key, __u32);
+	__type(value, struct ring_taken);
+} ring_taken __weak SEC(".maps");
+
+/* What it is filled with is of no interest: it wakes the collector. */
+struct {
+	__uint(type, BPF_MAP_TYPE_RINGBUF);
+	__uint(max_entries, 4096);
+} bell __weak SEC(".maps");
 
 struct {
 	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);

@@ -33,7 +33,7 @@ int sample(struct pt_regs *regs)
 {
 	__u64 id = bpf_get_current_pid_tgid();
 	__u32 tgid = id >> 32;
-	struct target_cfg *cfg = bpf_map_lookup_elem(&targets, &tgid);
+	struct target_cfg *cfg = target_of(tgid);
 	struct place at = {regs->ip, regs->sp, regs->bp};
 	bool kernel = is_kernel(at.ip);
 	struct ev_gctx ctx;
@@ -49,7 +49,7 @@ int sample(struct pt_regs *regs)
 		at.sp = BPF_CORE_READ(user, sp);
 		at.bp = BPF_CORE_READ(user, bp);
 	}
-	read_context(cfg, current_fsbase(false), &ctx);
+	read_context(cfg, BPF_CORE_READ(current_task(false), thread.fsbase), &ctx);
 	if (ctx.g)
 		stack = sample_stack(cfg, &ctx, &at, id);
 	ev = event_reserve(EV_SAMPLE, sizeof(*ev), LOSS_SAMPLE);

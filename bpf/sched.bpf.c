@@ -16,11 +16,6 @@ const volatile bool switch_has_state = false;
 /* sched_process_exit has group_dead as a 2nd argument. Set likewise. */
 const volatile bool exit_has_last = false;
 
-static __always_inline struct target_cfg *target_of(__u32 tgid)
-{
-	return bpf_map_lookup_elem(&targets, &tgid);
-}
-
 /* The Go context of task p, which is current. A task that exits has no memory any more. */
 static __always_inline void task_gctx(const bool typed, struct target_cfg *cfg,
 				      struct task_struct *p, struct ev_gctx *ctx)
@@ -55,10 +50,13 @@ static __always_inline void on_switch(const bool typed, bool preempt, struct tas
 	__u32 tgid = FIELD(typed, prev, tgid), next_tgid = FIELD(typed, next, tgid);
 	struct target_cfg *cfg = target_of(tgid);
 	__u32 flags = preempt ? SWITCH_PREEMPT : 0;
-	struct pending_call *c = call_place();
+	struct cpu_state *s = this_cpu();
+	struct pending_call *c = s ? &s->call : NULL;
 	struct ev_gctx ctx;
 	struct ev_switch *ev;
 
+	if (any_bare && s)
+		s->thread.id = 0;
 	if (system_wide || cfg)
 		flags |= SWITCH_PREV_TRACED;
 	barrier_var(flags);

@@ -10,7 +10,7 @@ int goroutine_tell(__u64 gp, __u64 goid, __u64 before)
 {
 	__u64 id = bpf_get_current_pid_tgid();
 	__u32 tgid = id >> 32;
-	struct target_cfg *cfg = bpf_map_lookup_elem(&targets, &tgid);
+	struct target_cfg *cfg = target_of(tgid);
 	struct seen_goroutine *s = seen_place(gp, tgid);
 	struct ev_goroutine *ev;
 	__u64 start_pc, go_pc;
@@ -76,7 +76,7 @@ int off_cpu(__u64 g, __u64 curg)
 {
 	__u64 stack, id = bpf_get_current_pid_tgid();
 	__u32 zero = 0, tgid = id >> 32;
-	struct target_cfg *cfg = bpf_map_lookup_elem(&targets, &tgid);
+	struct target_cfg *cfg = target_of(tgid);
 	struct switch_scratch *s = bpf_map_lookup_elem(&switch_scratch, &zero);
 	const struct ev_gctx ctx = {.g = g, .curg = curg};
 	struct ev_off_cpu *ev;

@@ -147,7 +147,7 @@ static __always_inline void push(struct scratch *s, __u64 pc)
 static __always_inline bool cross_callback(struct scratch *s, __u64 bp, __u64 hi, __u64 ret)
 {
 	__u32 tgid = bpf_get_current_pid_tgid() >> 32;
-	struct target_cfg *cfg = bpf_map_lookup_elem(&targets, &tgid);
+	struct target_cfg *cfg = target_of(tgid);
 	__u64 pc;
 
 	if (!cfg || ret - cfg->callback_lo >= cfg->callback_hi - cfg->callback_lo)
@@ -243,7 +243,7 @@ static __always_inline __u64 walk_native(struct scratch *s, const struct native_
 static __always_inline bool follow_switch(struct scratch *s, const struct walk *go)
 {
 	__u32 tgid = go->id >> 32;
-	struct target_cfg *cfg = bpf_map_lookup_elem(&targets, &tgid);
+	struct target_cfg *cfg = target_of(tgid);
 	__u64 n = s->n - 1, last;
 
 	if (!cfg || n >= EVENT_MAX_FRAMES)

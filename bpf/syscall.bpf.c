@@ -45,10 +45,8 @@ static __always_inline __u64 goroutine_stack(const bool typed, const struct targ
 /* TS_COMPAT of arch/x86/include/asm/thread_info.h: set from entry to exit of a 32-bit call. */
 #define COMPAT 2U
 
-static __always_inline __u32 abi_bit(const bool typed)
+static __always_inline __u32 abi_bit(const bool typed, struct task_struct *p)
 {
-	struct task_struct *p = typed ? bpf_get_current_task_btf() : (void *)bpf_get_current_task();
-
 	if (!bpf_core_field_exists(p->thread_info.status))
 		return 0;
 	return FIELD(typed, p, thread_info.status) & COMPAT ? SYS_NR_32BIT : 0;
@@ -58,13 +56,13 @@ static __always_inline __u32 abi_bit(const bool typed)
 #define NR_ARCH_PRCTL 158
 
 /* Which goroutine calls on which P. */
-static __always_inline void look_at_thread(const bool typed, struct target_cfg *cfg,
-					   struct pending_call *c)
+static __always_inline void look_at_thread(const bool typed, struct task_struct *p,
+					   struct target_cfg *cfg, struct pending_call *c)
 {
 	struct thread_words w;
 	struct ev_gctx ctx;
 
-	c->words = read_gctx(cfg, current_fsbase(typed), &ctx, &w);
+	c->words = read_gctx(cfg, FIELD(typed, p, thread.fsbase), &ctx, &w);
 	c->ctx = ctx;
 	c->p_off = cfg->m_p;
 	c->oldp_off = uses_oldp(cfg) ? cfg->m_oldp : NO_OFFSET;
@@ -87,23 +85,54 @@ static __always_inline void look_at_goroutine(const bool typed, const struct tar
 					   c->id, time);
 }
 
+/* runtime.futex: what a thread calls that gives its P away, or waits for one. */
+#define NR_FUTEX 202
+
 /*
- * The same of a bare target: its status, and which it is. Its stack is of interest only if the call is
- * interrupted, which is soon enough, and its P at the end is not.
+ * A goroutine makes a system call on its own stack: then R14 has its g, as everywhere in Go code
+ * (ABIInternal, since Go 1.17), and only its id is to be read, which is one that is known. False: it
+ * is something else, or the thread's P is not known for sure.
  */
-static __always_inline void look_at_bare(const struct target_cfg *cfg, struct pending_call *c,
+static __always_inline bool look_at_caller(const bool typed, const struct target_cfg *cfg,
+					   struct pending_call *c, const struct pt_regs *regs,
+					   const struct cpu_thread *t, __u64 time)
+{
+	__u64 gp = FIELD(typed, regs, r14);
+	struct g_ident g;
+
+	if (t->id != c->id || time > t->until ||
+	    FIELD(typed, regs, ip) - cfg->text_lo >= cfg->text_hi - cfg->text_lo ||
+	    !read_ident(cfg, gp, &g) || !goroutine_known(gp, g.goid, c->id >> 32))
+		return false;
+	c->gstatus = (__u32)g.status & ~GO_SCAN;
+	c->ctx = (struct ev_gctx){gp, gp, t->p};
+	return c->gstatus == GO_SYSCALL || c->gstatus == GO_RUNNING;
+}
+
+/*
+ * Who calls in a bare target: the goroutine, its status, and which it is. Its stack is of interest
+ * only if the call is interrupted, which is soon enough, and its P at the end is not.
+ */
+static __always_inline void look_at_bare(const bool typed, struct task_struct *p,
+					 struct target_cfg *cfg, struct pending_call *c,
+					 const struct pt_regs *regs, struct cpu_thread *t,
 					 __u64 time)
 {
-	struct {
-		__u64 status, goid;
-	} g;
+	struct thread_words w;
+	struct ev_gctx ctx;
+	struct g_ident g;
 
-	c->words = 0;
-	if (!c->ctx.curg ||
-	    bpf_probe_read_user(&g, sizeof(g), (void *)(c->ctx.curg + cfg->g_status)))
+	if (look_at_caller(typed, cfg, c, regs, t, time))
+		return;
+	c->gstatus = 0;
+	t->id = read_gctx(cfg, FIELD(typed, p, thread.fsbase), &ctx, &w) && ctx.p ? c->id : 0;
+	t->p = ctx.p;
+	t->until = time + PROC_IS_SURE;
+	c->ctx = ctx;
+	if (!ctx.curg || !read_ident(cfg, ctx.curg, &g))
 		return;
 	c->gstatus = (__u32)g.status & ~GO_SCAN;
-	goroutine_seen(c->ctx.curg, g.goid, c->id >> 32, time);
+	goroutine_seen(ctx.curg, g.goid, c->id >> 32, time);
 }
 
 /*
@@ -112,33 +141,39 @@ static __always_inline void look_at_bare(const struct target_cfg *cfg, struct pe
  */
 static __always_inline void on_enter(const bool typed, const struct pt_regs *regs, __u32 nr)
 {
-	__u64 time, id = bpf_get_current_pid_tgid();
-	__u32 tgid = id >> 32;
-	struct target_cfg *cfg = bpf_map_lookup_elem(&targets, &tgid);
+	struct task_struct *p = current_task(typed);
+	__u64 time, id = task_id(typed, p);
+	struct target_cfg *cfg = target_of(id >> 32);
 	struct pending_call *c;
+	struct cpu_state *s;
 
 	if (!cfg && !system_wide)
 		return;
-	c = call_place();
-	if (!c)
+	s = this_cpu();
+	if (!s)
 		return;
+	c = &s->call;
 	/* one whose end was not seen: the kernel did not run the program */
 	if (call_pending(c))
 		call_interrupt(c);
 	call_mark(c, CALL_BEGINS);
 	time = bpf_ktime_get_ns();
 	c->id = id;
-	c->nr = nr | abi_bit(typed);
+	c->nr = nr | abi_bit(typed, p);
 	c->gstatus = 0;
 	c->stack = 0;
 	c->words = 0;
 	/* a new thread has its creator's storage until then */
 	if (cfg && cfg->flags & TARGET_GO && nr != NR_ARCH_PRCTL) {
-		look_at_thread(typed, cfg, c);
-		if (any_bare && cfg->flags & TARGET_BARE)
-			look_at_bare(cfg, c, time);
-		else if (any_probed)
-			look_at_goroutine(typed, cfg, c, regs, time);
+		if (any_bare && cfg->flags & TARGET_BARE) {
+			look_at_bare(typed, p, cfg, c, regs, &s->thread, time);
+			if (nr == NR_FUTEX)
+				s->thread.id = 0;
+		} else {
+			look_at_thread(typed, p, cfg, c);
+			if (any_probed)
+				look_at_goroutine(typed, cfg, c, regs, time);
+		}
 	} else {
 		c->ctx = (struct ev_gctx){};
 	}
@@ -168,8 +203,9 @@ int sys_enter_steady(__u64 *ctx)
 }
 
 /* Both ends at once. */
-static __always_inline void call_complete(struct pending_call *c, __u32 nr, __s64 ret)
+static __always_inline void call_complete(struct cpu_state *s, __u32 nr, __s64 ret)
 {
+	struct pending_call *c = &s->call;
 	__u64 exit_p = c->ctx.p, oldp = 0;
 	__u32 oldp_status = 0;
 	struct ev_syscall *ev;
@@ -196,6 +232,8 @@ static __always_inline void call_complete(struct pending_call *c, __u32 nr, __s6
 		ev->oldp_status = oldp_status;
 		ev->gstatus = c->gstatus;
 		ev->ret = ret;
+		if (any_bare && ev->h.time_ns - c->since > CALL_IS_SHORT)
+			s->thread.id = 0;
 	}
 	/* only now that it has its place in the ring: see user/capture/call.c */
 	call_mark(c, 0);
@@ -204,8 +242,8 @@ static __always_inline void call_complete(struct pending_call *c, __u32 nr, __s6
 }
 
 /* The end of a call that was interrupted by a switch, or began before anybody looked. */
-static __always_inline void tell_exit(const bool typed, struct target_cfg *cfg, __u64 id, __u32 nr,
-				      __s64 ret)
+static __always_inline void tell_exit(const bool typed, struct task_struct *p,
+				      struct target_cfg *cfg, __u32 nr, __s64 ret)
 {
 	__u32 gstatus = 0, oldp_status = 0;
 	struct thread_words w;
@@ -214,7 +252,7 @@ static __always_inline void tell_exit(const bool typed, struct target_cfg *cfg, 
 	__u64 oldp = 0;
 
 	if (cfg && cfg->flags & TARGET_GO) {
-		read_gctx(cfg, current_fsbase(typed), &ctx, &w);
+		read_gctx(cfg, FIELD(typed, p, thread.fsbase), &ctx, &w);
 		if (ctx.curg) {
 			bpf_probe_read_user(&gstatus, 4, (void *)(ctx.curg + cfg->g_status));
 			gstatus &= ~GO_SCAN;
@@ -229,8 +267,8 @@ static __always_inline void tell_exit(const bool typed, struct target_cfg *cfg, 
 	ev = event_reserve(EV_SYS_EXIT, sizeof(*ev), LOSS_SYSCALL);
 	if (!ev)
 		return;
-	ev->h.tid = id;
-	ev->tgid = id >> 32;
+	ev->h.tid = FIELD(typed, p, pid);
+	ev->tgid = FIELD(typed, p, tgid);
 	ev->cpu = bpf_get_smp_processor_id();
 	ev->nr = nr;
 	ev->gstatus = gstatus;
@@ -244,19 +282,20 @@ static __always_inline void tell_exit(const bool typed, struct target_cfg *cfg, 
 
 static __always_inline void on_leave(const bool typed, const struct pt_regs *regs, __s64 ret)
 {
-	__u64 id = bpf_get_current_pid_tgid();
-	struct pending_call *c = call_place();
+	struct task_struct *p = current_task(typed);
+	struct cpu_state *s = this_cpu();
+	__u64 id = task_id(typed, p);
 	struct target_cfg *cfg;
-	__u32 tgid = id >> 32;
 
 	/* only those of targets are pending */
-	if (call_pending(c) && c->id == id) {
-		call_complete(c, (__u32)FIELD(typed, regs, orig_ax) | abi_bit(typed), ret);
+	if (s && call_pending(&s->call) && s->call.id == id) {
+		call_complete(s, (__u32)FIELD(typed, regs, orig_ax) | abi_bit(typed, p), ret);
 		return;
 	}
-	cfg = bpf_map_lookup_elem(&targets, &tgid);
+	cfg = target_of(id >> 32);
 	if (cfg || system_wide)
-		tell_exit(typed, cfg, id, (__u32)FIELD(typed, regs, orig_ax) | abi_bit(typed), ret);
+		tell_exit(typed, p, cfg, (__u32)FIELD(typed, regs, orig_ax) | abi_bit(typed, p),
+			  ret);
 }
 
 SEC("tp_btf/sys_exit")

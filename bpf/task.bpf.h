@@ -39,11 +39,16 @@ static __always_inline void task_comm(const bool typed, struct task_struct *p, c
 	}
 }
 
-static __always_inline __u64 current_fsbase(const bool typed)
+/* To be called once: every call of a helper counts. */
+static __always_inline struct task_struct *current_task(const bool typed)
 {
-	if (typed)
-		return bpf_get_current_task_btf()->thread.fsbase;
-	return BPF_CORE_READ((struct task_struct *)bpf_get_current_task(), thread.fsbase);
+	return typed ? bpf_get_current_task_btf() : (void *)bpf_get_current_task();
+}
+
+/* What bpf_get_current_pid_tgid() returns for the current one. */
+static __always_inline __u64 task_id(const bool typed, struct task_struct *p)
+{
+	return (__u64)(__u32)FIELD(typed, p, tgid) << 32 | (__u32)FIELD(typed, p, pid);
 }
 
 /* What the registers were when the task entered the kernel. */

@@ -25,6 +25,7 @@
 #include "user/capture/drain.h"
 #include "user/capture/load.h"
 #include "user/capture/merge.h"
+#include "user/capture/targets.h"
 
 /*
  * Pieces shorter than a scheduler's slice: most of them run without interruption even where
@@ -112,14 +113,26 @@ static void make_stack(char *g, unsigned int frames, unsigned int words)
 	}
 }
 
+/* As Go does: from its own code, with the g in R14. */
+static void call_kernel(void)
+{
+	register uint64_t g __asm__("r14") = (uint64_t)(uintptr_t)fake_g;
+	long ax = SYS_getppid;
+
+	__asm__ volatile("syscall" : "+a"(ax) : "r"(g) : "rcx", "r11", "memory");
+}
+
 static void make_runtime(struct target_cfg *cfg)
 {
+	extern const char __executable_start[], etext[];
 	uint64_t fsbase;
 
 	__asm__("mov %%fs:0, %0" : "=r"(fsbase));
 	*cfg = (struct target_cfg){
 		.flags = TARGET_GO,
 		.tls_g = (int32_t)((uint64_t)(uintptr_t)(fake_m + M_TLS_G) - fsbase),
+		.text_lo = (uint64_t)(uintptr_t)__executable_start,
+		.text_hi = (uint64_t)(uintptr_t)etext,
 		.g_stack_hi = 8,
 		.g_m = G_M,
 		.g_sched_sp = G_SP,
@@ -286,11 +299,11 @@ static void run_case(struct bench_case *c, struct target_cfg *cfg, uint64_t file
 	put(fake_g, G_SYSCALLBP, (uint64_t)(uintptr_t)(fake_stack + 64));
 	put(fake_m, M_TLS_G, (uint64_t)(uintptr_t)fake_g);
 	cfg->flags = TARGET_GO | (c->kernel ? TARGET_BARE : 0);
+	targets_choose(programs, &tgid, 1);
 	if (c->other)
-		bpf_map_delete_elem(bpf_map__fd(programs->skel->maps.targets), &tgid);
-	else if (bpf_map_update_elem(bpf_map__fd(programs->skel->maps.targets), &tgid, cfg,
-				     BPF_ANY))
-		fail("targets", -errno);
+		targets_leave(programs, tgid);
+	else if (targets_enter(programs, 0, tgid, cfg))
+		fail("targets", -EINVAL);
 	opts.offsets = &offset;
 	opts.cookies = &cookie;
 	if (c->syscall && !c->bare && attach_tracepoints(&traces, programs, &e))
@@ -305,7 +318,7 @@ static void run_case(struct bench_case *c, struct target_cfg *cfg, uint64_t file
 		begin = now_ns();
 		for (int i = 0; i < HITS; i++) {
 			if (c->syscall)
-				syscall(SYS_getppid);
+				call_kernel();
 			else
 				hit(c->bare ? bench_plain : bench_site, fake_gp,
 				    c->text ? (uint64_t)(uintptr_t)text : GO_WAITING, c->text);

@@ -12,6 +12,7 @@
 #include "bpf/control.h"
 #include "gscope.skel.h"
 #include "user/base/clock.h"
+#include "user/capture/bell.h"
 #include "user/capture/call.h"
 #include "user/capture/ring.h"
 
@@ -25,16 +26,15 @@
 struct ring_source {
 	struct drain *d;
 	struct ring ring;
-	int fd; /* the programs' */
 	size_t index;
 	size_t cpu;
-	unsigned long end; /* the pass takes records up to here */
 	bool empty; /* all of them were taken */
 };
 
 struct drain {
 	const struct programs *p;
 	struct merge *m;
+	struct bell bell;
 	struct ring_source *src;
 	size_t n;
 	size_t enough; /* bytes the merge may hold before rings are left as they are */
@@ -90,8 +90,8 @@ static int map_rings(struct drain *d)
 		src->d = d;
 		src->index = (size_t)(src - d->src);
 		src->cpu = cpu;
-		src->fd = d->p->ring_fds[cpu];
-		err = ring_map(&src->ring, src->fd, d->p->ring_bytes);
+		err = ring_map(&src->ring, d->p->ring_fds[cpu], d->p->ring_bytes / RING_CHUNK,
+			       &d->p->ring_taken[cpu]);
 		src++;
 	}
 	return err;
@@ -116,6 +116,8 @@ int drain_new(struct drain **out, const struct programs *p, struct merge *m, str
 	d->looked_ns = now_ns();
 	if (d->src && d->states && d->lost)
 		err = map_rings(d);
+	if (!err)
+		err = bell_open(&d->bell, bpf_map__fd(p->skel->maps.bell));
 	if (err) {
 		drain_free(d);
 		return error_set(e, EXIT_FAILED, err, "cannot map the ring buffers: %s",
@@ -131,6 +133,7 @@ void drain_free(struct drain *d)
 		return;
 	for (size_t i = 0; d->src && i < d->n; i++)
 		ring_unmap(&d->src[i].ring);
+	bell_close(&d->bell);
 	free(d->src);
 	free(d->states);
 	free(d->lost);
@@ -139,16 +142,10 @@ void drain_free(struct drain *d)
 
 int drain_watch(const struct drain *d, int epoll_fd, uint64_t data)
 {
-	/*
-	 * Edge-triggered: a ring counts as readable as long as anything is in it, which is always;
-	 * the programs' wake-ups are what is wanted.
-	 */
+	/* edge-triggered: it is rung while it is being heard */
 	struct epoll_event want = {.events = EPOLLIN | EPOLLET, .data.u64 = data};
 
-	for (size_t i = 0; i < d->n; i++)
-		if (epoll_ctl(epoll_fd, EPOLL_CTL_ADD, d->src[i].fd, &want))
-			return -errno;
-	return 0;
+	return epoll_ctl(epoll_fd, EPOLL_CTL_ADD, d->bell.fd, &want) ? -errno : 0;
 }
 
 static int read_states(struct drain *d)
@@ -177,12 +174,12 @@ int drain_pass(struct drain *d, struct error *e)
 {
 	bool enough = merge_bytes(d->m) > d->enough;
 	uint64_t begin = now_ns();
-	int err = read_states(d);
+	int err;
 
+	bell_hear(&d->bell);
+	err = read_states(d);
 	if (err)
 		return cannot_read_states(err, e);
-	for (size_t i = 0; i < d->n; i++)
-		d->src[i].end = ring_end(&d->src[i].ring);
 	for (size_t i = 0; i < d->n; i++) {
 		struct ring_source *src = &d->src[i];
 		int err;
@@ -190,7 +187,7 @@ int drain_pass(struct drain *d, struct error *e)
 		src->empty = false;
 		if (enough && !merge_waits_for(d->m, src->index))
 			continue;
-		err = ring_take(&src->ring, src->end, on_record, src, &src->empty);
+		err = ring_take(&src->ring, d->states[src->cpu].begun, on_record, src, &src->empty);
 		if (err)
 			return error_set(e, EXIT_FAILED, err, "cannot read the ring buffers: %s",
 					 err == -ENOMEM ? "out of memory" : strerror(-err));

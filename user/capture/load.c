@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/capability.h>
+#include <sys/mman.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -226,6 +227,54 @@ static void choose_programs(struct programs *p, const struct load_options *opt)
 	}
 }
 
+static bool is_online(size_t cpu)
+{
+	char path[64], c = '1';
+	FILE *f;
+
+	snprintf(path, sizeof(path), "/sys/devices/system/cpu/cpu%zu", cpu);
+	if (access(path, F_OK))
+		return false;
+	snprintf(path, sizeof(path), "/sys/devices/system/cpu/cpu%zu/online", cpu);
+	f = fopen(path, "re"); /* cpu0 often cannot be taken offline, and has no such file */
+	if (!f)
+		return true;
+	if (fread(&c, 1, 1, f) != 1)
+		c = '1';
+	fclose(f);
+	return c != '0';
+}
+
+static int create_rings(struct programs *p, struct error *e)
+{
+	LIBBPF_OPTS(bpf_map_create_opts, opts, .map_flags = BPF_F_MMAPABLE);
+
+	for (size_t cpu = 0; cpu < p->ncpus; cpu++) {
+		if (!is_online(cpu))
+			continue;
+		p->ring_fds[cpu] = bpf_map_create(BPF_MAP_TYPE_ARRAY, "gscope_ring",
+						  sizeof(uint32_t), sizeof(struct ring_chunk),
+						  (uint32_t)(p->ring_bytes / RING_CHUNK), &opts);
+		if (p->ring_fds[cpu] < 0)
+			return error_set(e, EXIT_FAILED, -errno,
+					 "no memory for the ring buffer of CPU %zu (%llu KiB): %s; "
+					 "ask for less with --buffer",
+					 cpu, (unsigned long long)p->ring_bytes >> 10,
+					 strerror(errno));
+	}
+	return 0;
+}
+
+/* All are alike. */
+static int any_ring(const struct programs *p)
+{
+	size_t cpu = 0;
+
+	while (cpu + 1 < p->ncpus && p->ring_fds[cpu] < 0)
+		cpu++;
+	return p->ring_fds[cpu];
+}
+
 static int prepare(struct programs *p, const struct load_options *opt, struct error *e)
 {
 	struct btf *btf;
@@ -242,6 +291,9 @@ static int prepare(struct programs *p, const struct load_options *opt, struct er
 	if (!p->ring_fds)
 		return error_set(e, EXIT_FAILED, -ENOMEM, "out of memory");
 	memset(p->ring_fds, 0xff, p->ncpus * sizeof(*p->ring_fds));
+	err = create_rings(p, e);
+	if (err)
+		return err;
 
 	p->skel = gscope_bpf__open();
 	if (!p->skel)
@@ -265,7 +317,16 @@ static int prepare(struct programs *p, const struct load_options *opt, struct er
 	p->skel->rodata->any_bare = opt->bare;
 	p->skel->rodata->any_probed = opt->probed;
 
+	p->skel->rodata->ring_bytes = p->ring_bytes;
+	p->skel->rodata->ring_mask = (uint32_t)(p->ring_bytes / RING_CHUNK - 1);
+
 	err = bpf_map__set_max_entries(p->skel->maps.rings, (uint32_t)p->ncpus);
+	if (!err)
+		err = bpf_map__set_inner_map_fd(p->skel->maps.rings, any_ring(p));
+	if (!err)
+		err = bpf_map__set_max_entries(p->skel->maps.ring_taken, (uint32_t)p->ncpus);
+	if (!err)
+		err = bpf_map__set_max_entries(p->skel->maps.bell, (uint32_t)sysconf(_SC_PAGESIZE));
 	if (!err && opt->sites)
 		err = bpf_map__set_max_entries(p->skel->maps.site_hits, (uint32_t)opt->sites);
 	if (err)
@@ -274,47 +335,23 @@ static int prepare(struct programs *p, const struct load_options *opt, struct er
 	return 0;
 }
 
-static bool is_online(size_t cpu)
-{
-	char path[64], c = '1';
-	FILE *f;
-
-	snprintf(path, sizeof(path), "/sys/devices/system/cpu/cpu%zu", cpu);
-	if (access(path, F_OK))
-		return false;
-	snprintf(path, sizeof(path), "/sys/devices/system/cpu/cpu%zu/online", cpu);
-	f = fopen(path, "re"); /* cpu0 often cannot be taken offline, and has no such file */
-	if (!f)
-		return true;
-	if (fread(&c, 1, 1, f) != 1)
-		c = '1';
-	fclose(f);
-	return c != '0';
-}
-
-static int create_rings(struct programs *p, struct error *e)
+static int connect_rings(struct programs *p, struct error *e)
 {
 	int map = bpf_map__fd(p->skel->maps.rings);
 
-	for (uint32_t cpu = 0; cpu < p->ncpus; cpu++) {
-		int fd;
-
-		if (!is_online(cpu))
-			continue;
-		fd = bpf_map_create(BPF_MAP_TYPE_RINGBUF, "gscope_ring", 0, 0,
-				    (uint32_t)p->ring_bytes, NULL);
-		if (fd < 0)
-			return error_set(e, EXIT_FAILED, -errno,
-					 "no memory for the ring buffer of CPU %u (%llu KiB): %s; "
-					 "ask for less with --buffer",
-					 cpu, (unsigned long long)p->ring_bytes >> 10,
-					 strerror(errno));
-		p->ring_fds[cpu] = fd;
-		if (bpf_map_update_elem(map, &cpu, &fd, BPF_ANY))
+	p->ring_taken = mmap(NULL, p->ncpus * sizeof(*p->ring_taken), PROT_READ | PROT_WRITE,
+			     MAP_SHARED, bpf_map__fd(p->skel->maps.ring_taken), 0);
+	if (p->ring_taken == MAP_FAILED) {
+		p->ring_taken = NULL;
+		return error_set(e, EXIT_FAILED, -errno, "cannot map the ring buffers: %s",
+				 strerror(errno));
+	}
+	for (uint32_t cpu = 0; cpu < p->ncpus; cpu++)
+		if (p->ring_fds[cpu] >= 0 &&
+		    bpf_map_update_elem(map, &cpu, &p->ring_fds[cpu], BPF_ANY))
 			return error_set(e, EXIT_FAILED, -errno,
 					 "cannot set up the ring buffer of CPU %u: %s", cpu,
 					 strerror(errno));
-	}
 	return 0;
 }
 
@@ -381,7 +418,7 @@ int programs_load(struct programs **out, const struct load_options *opt, struct 
 			explain_load(err, e);
 	}
 	if (!err)
-		err = create_rings(p, e);
+		err = connect_rings(p, e);
 	if (err) {
 		programs_close(p);
 		return err;
@@ -398,6 +435,8 @@ void programs_close(struct programs *p)
 		if (p->ring_fds[i] >= 0)
 			close(p->ring_fds[i]);
 	free(p->ring_fds);
+	if (p->ring_taken)
+		munmap(p->ring_taken, p->ncpus * sizeof(*p->ring_taken));
 	gscope_bpf__destroy(p->skel);
 	free(p);
 }

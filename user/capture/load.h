@@ -10,6 +10,7 @@
 #include "user/base/error.h"
 
 struct bpf_program;
+struct ring_taken;
 struct gscope_bpf;
 
 struct load_options {
@@ -29,6 +30,7 @@ struct programs {
 	size_t ncpus; /* possible ones */
 	int *ring_fds; /* by CPU; -1: the CPU is offline and has none */
 	uint64_t ring_bytes; /* of one ring */
+	struct ring_taken *ring_taken; /* by CPU, as the programs see it */
 };
 
 /*

@@ -66,6 +66,9 @@ static void count_end(struct meter *m, uint64_t events)
 		m->probe_run_ns = (after.probes.ns - m->before.probes.ns) / probes;
 	ns = cost_of_traced(&m->before.trace, &after.trace, events - m->before_events,
 			    m->filter_ns);
+	if (events == m->before_events && after.trace.runs > m->before.trace.runs)
+		ns = (after.trace.ns - m->before.trace.ns) /
+		     (after.trace.runs - m->before.trace.runs);
 	if (events - m->before_events >= ENOUGH_RUNS || (ns && !m->trace_run_ns))
 		m->trace_run_ns = ns;
 }

@@ -17,7 +17,7 @@
 #include "user/capture/cost.h"
 #include "user/capture/guard.h"
 
-#define METER_COUNTED 10
+#define METER_COUNTED 20
 
 struct meter {
 	const struct programs *p;
@@ -40,7 +40,7 @@ struct meter {
 };
 
 /*
- * Begin. `trap_ns`: cost_of_trap(). `filter_ns`: what a tracepoint program takes for a task of
+ * Begin; counts at once. `trap_ns`: cost_of_trap(). `filter_ns`: what a tracepoint program takes for a task of
  * others. `events`: runs for targets so far, here and below. 0 or -ENOMEM; free with meter_close()
  * in both cases.
  */

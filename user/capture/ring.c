@@ -2,80 +2,58 @@
 #include "user/capture/ring.h"
 
 #include <errno.h>
-#include <stdbool.h>
 #include <sys/mman.h>
-#include <unistd.h>
-
-#include <linux/bpf.h>
 
 #define BATCH (64U << 10) /* bytes, at most, that are taken and not given back yet */
 
-/* The kernel's own, in front of every record: its length with BPF_RINGBUF_*_BIT, and an offset. */
-struct ring_header {
-	uint32_t len;
-	uint32_t page;
-};
-_Static_assert(sizeof(struct ring_header) == BPF_RINGBUF_HDR_SZ, "ring_header");
-
-int ring_map(struct ring *r, int fd, size_t size)
+int ring_map(struct ring *r, int fd, size_t chunks, struct ring_taken *taken)
 {
-	size_t page = (size_t)sysconf(_SC_PAGESIZE);
-	void *consumer, *producer;
+	void *map = mmap(NULL, chunks * sizeof(struct ring_chunk), PROT_READ, MAP_SHARED, fd, 0);
 
-	consumer = mmap(NULL, page, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
-	if (consumer == MAP_FAILED)
+	if (map == MAP_FAILED)
 		return -errno;
-	producer = mmap(NULL, page + 2 * size, PROT_READ, MAP_SHARED, fd, (off_t)page);
-	if (producer == MAP_FAILED) {
-		int err = -errno;
-
-		munmap(consumer, page);
-		return err;
-	}
-	*r = (struct ring){size, consumer, producer, (const char *)producer + page};
+	*r = (struct ring){map, chunks, taken};
 	return 0;
 }
 
 void ring_unmap(struct ring *r)
 {
-	size_t page = (size_t)sysconf(_SC_PAGESIZE);
-
-	if (!r->consumer)
-		return;
-	munmap(r->consumer, page);
-	munmap((void *)r->producer, page + 2 * r->size);
+	if (r->chunks)
+		munmap((void *)r->chunks, r->n * sizeof(*r->chunks));
 	*r = (struct ring){0};
 }
 
-unsigned long ring_end(const struct ring *r)
+/* NULL: the record at `at` is not complete. */
+static const struct ring_header *complete(const struct ring *r, uint64_t at)
 {
-	return __atomic_load_n(r->producer, __ATOMIC_ACQUIRE);
+	const char *p = r->chunks[at / RING_CHUNK & (r->n - 1)].bytes + at % RING_CHUNK;
+	uint64_t header = __atomic_load_n((const uint64_t *)(const void *)p, __ATOMIC_ACQUIRE);
+
+	/* as is one from the last time round */
+	return (header ^ ring_mark(at)) - 1 < UINT32_MAX ? (const void *)p : NULL;
 }
 
-int ring_take(struct ring *r, unsigned long end, ring_fn take, void *ctx, bool *empty)
+int ring_take(struct ring *r, uint64_t end, ring_fn take, void *ctx, bool *empty)
 {
-	unsigned long at = *r->consumer, given = at;
+	uint64_t at = r->taken->at, given = at;
 	int err = 0;
 
-	/* nothing but a difference means anything where unsigned long has 32 bits */
-	while (!err && (long)(end - at) > 0) {
-		const char *p = r->data + (at & (r->size - 1));
-		const struct ring_header *h = (const void *)p;
-		uint32_t len = __atomic_load_n(&h->len, __ATOMIC_ACQUIRE);
-		uint32_t size = len & ~(BPF_RINGBUF_BUSY_BIT | BPF_RINGBUF_DISCARD_BIT);
+	while (!err && at < end) {
+		const struct ring_header *h = complete(r, at);
 
-		if (len & BPF_RINGBUF_BUSY_BIT)
+		if (!h)
 			break;
-		if (!(len & BPF_RINGBUF_DISCARD_BIT))
-			err = take(ctx, p + sizeof(*h), size);
-		at += (sizeof(*h) + size + 7) & ~7UL;
+		if (h->len > RING_RECORD_MAX || h->len % 8)
+			return -EBADMSG;
+		err = take(ctx, h + 1, h->len);
+		at = ring_next(at, h->len);
 		if (at - given < BATCH)
 			continue;
-		__atomic_store_n(r->consumer, at, __ATOMIC_RELEASE);
+		__atomic_store_n(&r->taken->at, at, __ATOMIC_RELEASE);
 		given = at;
 	}
 	if (at != given)
-		__atomic_store_n(r->consumer, at, __ATOMIC_RELEASE);
-	*empty = (long)(end - at) <= 0;
+		__atomic_store_n(&r->taken->at, at, __ATOMIC_RELEASE);
+	*empty = at >= end;
 	return err;
 }

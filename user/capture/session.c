@@ -10,7 +10,6 @@
 #include "user/base/clock.h"
 
 #define WAIT_NS 50000000 /* the longest a record waits in a ring */
-#define COUNT_NS 300000000 /* how long run times are counted: counting costs, too */
 #define NICER 5 /* than whatever keeps the CPUs busy, targets for one: their records wait for us */
 
 struct loss_report {
@@ -120,8 +119,6 @@ static int loop(struct capture_session *s, struct error *e)
 			s->result.why = END_DURATION;
 			return 0;
 		}
-		if (s->count_fd >= 0 && now - begin >= COUNT_NS)
-			session_count_end(s);
 		n = epoll_wait(s->epoll_fd, events, 16, wait_ms(s, now, deadline));
 		if (n < 0 && errno != EINTR)
 			return error_set(e, EXIT_FAILED, -errno, "epoll_wait: %s", strerror(errno));
@@ -216,12 +213,9 @@ int capture_session_run(struct capture_session *s, struct capture_writer *w, str
 	if (!err) {
 		s->result.begin_ns = now_ns();
 		err = session_guard_begin(s, e);
-		if (!err && !s->guarded)
-			session_count_begin(s);
 		if (!err)
 			err = loop(s, e);
 	}
-	session_count_end(s);
 	session_guard_end(s);
 	session_detach(s);
 	if (!err)

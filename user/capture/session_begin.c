@@ -5,17 +5,18 @@
 #include <errno.h>
 #include <string.h>
 
-#include <bpf/bpf.h>
-#include <bpf/libbpf.h>
-
-#include "gscope.skel.h"
 #include "user/base/clock.h"
 #include "user/capture/sample.h"
+#include "user/capture/targets.h"
 
 static int enter_targets(struct capture_session *s, struct error *e)
 {
-	int fd = bpf_map__fd(s->programs->skel->maps.targets);
+	uint32_t tgids[MAX_TARGETS];
+	int err;
 
+	for (size_t i = 0; i < s->opt.ntargets; i++)
+		tgids[i] = s->traced[i].tgid;
+	targets_choose(s->programs, tgids, s->opt.ntargets);
 	for (size_t i = 0; i < s->opt.ntargets; i++) {
 		struct traced *t = &s->traced[i];
 
@@ -23,9 +24,10 @@ static int enter_targets(struct capture_session *s, struct error *e)
 			return error_set(e, EXIT_TARGET, -ESRCH,
 					 "process %u ended, or runs another program by now",
 					 t->tgid);
-		if (bpf_map_update_elem(fd, &t->tgid, &s->cfg[i], BPF_ANY))
-			return error_set(e, EXIT_FAILED, -errno, "cannot enter process %u: %s",
-					 t->tgid, strerror(errno));
+		err = targets_enter(s->programs, i, t->tgid, &s->cfg[i]);
+		if (err)
+			return error_set(e, EXIT_FAILED, err, "cannot enter process %u: %s",
+					 t->tgid, strerror(-err));
 	}
 	return 0;
 }

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only
-/* What tracing costs: counted for a while only, as counting costs, too. */
+/* What tracing has cost, as the meter found. */
 #include "user/capture/session_state.h"
 
 #include <sched.h>
@@ -29,44 +29,18 @@ void session_measure_filter(struct capture_session *s)
 	s->filter_ns = (uint64_t)mean(&before.trace, &after.trace);
 }
 
-void session_count_begin(struct capture_session *s)
-{
-	s->count_fd = cost_count_begin();
-	cost_counted(s->programs, &s->before);
-	s->counted = s->before;
-}
-
-void session_count_end(struct capture_session *s)
-{
-	if (s->count_fd < 0)
-		return;
-	cost_counted(s->programs, &s->counted);
-	close(s->count_fd);
-	s->count_fd = -1;
-	s->counted_traces = s->stage.traces + s->stage.lost_traces;
-}
-
 struct ev_cost session_cost(const struct capture_session *s, uint64_t time_ns, uint64_t hits)
 {
 	const struct meter *m = &s->meter;
 
 	/* what a hit or run takes changes with what is left out: the mean of all the time */
-	if (s->guarded)
-		return (struct ev_cost){
-			.h = {.time_ns = time_ns, .type = EV_COST, .size = sizeof(struct ev_cost)},
-			.probe_hits = hits,
-			.trap_ns = s->trap_ns,
-			.probe_run_ns = m->all_hits ? m->probe_runs_ns / m->all_hits : 0,
-			.trace_hits = s->stage.traces + s->stage.lost_traces,
-			.trace_run_ns = m->all_events ? m->trace_runs_ns / m->all_events : 0,
-		};
 	return (struct ev_cost){
 		.h = {.time_ns = time_ns, .type = EV_COST, .size = sizeof(struct ev_cost)},
 		.probe_hits = hits,
 		.trap_ns = s->trap_ns,
-		.probe_run_ns = (uint64_t)mean(&s->before.probes, &s->counted.probes),
+		.probe_run_ns = m->all_hits ? m->probe_runs_ns / m->all_hits : 0,
 		.trace_hits = s->stage.traces + s->stage.lost_traces,
-		.trace_run_ns = cost_of_traced(&s->before.trace, &s->counted.trace,
-					       s->counted_traces, s->filter_ns),
+		.trace_run_ns =
+			m->all_events ? m->trace_runs_ns / m->all_events : m->trace_run_ns,
 	};
 }

@@ -90,8 +90,6 @@ int session_guard_begin(struct capture_session *s, struct error *e)
 	free(pids);
 	if (err)
 		return error_set(e, EXIT_FAILED, err, "out of memory");
-	if (s->guarded)
-		meter_recount(&s->meter, target_events(s));
 	return 0;
 }
 
@@ -179,7 +177,7 @@ int session_guard_tick(struct capture_session *s, struct error *e)
 	struct guard_sample sample;
 	int err;
 
-	if (!s->guarded || now - s->meter.time_ns < GUARD_TICK_NS)
+	if (now - s->meter.time_ns < GUARD_TICK_NS)
 		return 0;
 	look(s, &sample);
 	guard_tick(&s->guard, &sample);

@@ -8,16 +8,13 @@
 #include <sys/epoll.h>
 #include <unistd.h>
 
-#include <bpf/bpf.h>
 #include <bpf/libbpf.h>
 
-#include "gscope.skel.h"
 #include "user/base/clock.h"
 #include "user/capture/config.h"
+#include "user/capture/targets.h"
 #include "user/target/callback.h"
 
-/* bpf_map_create()'s limit in bpf/maps.bpf.h */
-#define MAX_TARGETS 256
 
 static int out_of_memory(struct error *e)
 {
@@ -84,10 +81,10 @@ int session_fall_back(struct capture_session *s, size_t i, int err, const struct
 	target_set_plain(t, why);
 	links_close(&s->probe_links[i]);
 	s->cfg[i] = (struct target_cfg){0};
-	if (s->programs && bpf_map_update_elem(bpf_map__fd(s->programs->skel->maps.targets), &tgid,
-					       &s->cfg[i], BPF_ANY))
-		return error_set(e, EXIT_FAILED, -errno, "cannot enter process %u: %s", tgid,
-				 strerror(errno));
+	err = s->programs ? targets_enter(s->programs, i, tgid, &s->cfg[i]) : 0;
+	if (err)
+		return error_set(e, EXIT_FAILED, err, "cannot enter process %u: %s", tgid,
+				 strerror(-err));
 	if (s->opt.messages)
 		fprintf(s->opt.messages,
 			"gscope: pid %u: %s; recording its threads and system calls, no "
@@ -170,8 +167,7 @@ void session_detach(struct capture_session *s)
 	s->stage.until_ns = s->result.end_ns;
 	session_end_inline(s);
 	for (size_t i = 0; s->programs && i < s->opt.ntargets; i++)
-		bpf_map_delete_elem(bpf_map__fd(s->programs->skel->maps.targets),
-				    &s->traced[i].tgid);
+		targets_leave(s->programs, s->traced[i].tgid);
 	for (size_t i = 0; s->probe_links && i < s->opt.ntargets; i++)
 		links_close(&s->probe_links[i]);
 	links_close(&s->trace_links);
@@ -194,7 +190,6 @@ int capture_session_open(struct capture_session **out, const struct capture_opti
 		return out_of_memory(e);
 	s->opt = *opt;
 	s->epoll_fd = -1;
-	s->count_fd = -1;
 	s->progress.out = opt->progress;
 	err = take_targets(s, e);
 	load.sites = s->sites;
@@ -225,8 +220,6 @@ void capture_session_close(struct capture_session *s)
 	progress_clear(&s->progress);
 	if (s->trace_links.n)
 		session_detach(s);
-	if (s->count_fd >= 0)
-		close(s->count_fd);
 	if (s->epoll_fd >= 0)
 		close(s->epoll_fd);
 	meter_close(&s->meter);

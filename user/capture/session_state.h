@@ -49,11 +49,8 @@ struct capture_session {
 	struct capture_result result;
 	uint32_t sites; /* of all targets */
 	int epoll_fd;
-	int count_fd; /* run times are counted while it is open */
 	uint64_t trap_ns;
 	uint64_t filter_ns; /* run time of a tracepoint program for a task of somebody else */
-	struct run_times before, counted; /* in the first COUNT_NS */
-	uint64_t counted_traces; /* records of tracepoints in the same time */
 	struct meter meter;
 	struct guard guard;
 	bool guarded; /* within a budget */
@@ -116,10 +113,6 @@ int session_write_hits(struct capture_session *s, uint64_t time_ns, uint64_t *su
  * ourselves before any target is entered.
  */
 void session_measure_filter(struct capture_session *s);
-
-/* Run times are counted from the one to the other. */
-void session_count_begin(struct capture_session *s);
-void session_count_end(struct capture_session *s);
 
 /* Whose stacks are walked: as asked, and as far as they are not shed. */
 void session_choose_stacks(struct capture_session *s);
