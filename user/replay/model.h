@@ -141,6 +141,7 @@ struct process {
 	bool ready; /* it is complete: transitions flow */
 	bool gone;
 	bool bare; /* nothing is planted in it: states of goroutines and Ps are not known, only places */
+	bool no_kernel; /* switches, wake-ups and system calls of its threads are not recorded */
 	uint64_t ready_ns;
 	struct goroutine *goroutines; /* by addr; live ones */
 	struct proc *procs; /* by addr */

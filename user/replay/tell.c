@@ -198,7 +198,8 @@ void tell_ready(struct replay *r, struct process *ps)
 		p->since = time;
 		TELL(r, processor, &c);
 	}
-	tell_threads_at_start(r, ps, time);
+	if (!ps->no_kernel)
+		tell_threads_at_start(r, ps, time);
 	HASH_ITER(hh, ps->goroutines, g, gtmp) {
 		struct g_change c = {
 			.time = time,

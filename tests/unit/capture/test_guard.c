@@ -93,7 +93,7 @@ static void act(struct world *w)
 static void begin(struct world *w, double budget, struct load load)
 {
 	memset(w, 0, sizeof(*w));
-	guard_init(&w->g, budget);
+	guard_init(&w->g, budget, SHED_KERNEL);
 	w->load = load;
 	w->seed = 1;
 	w->probes = true;
@@ -314,7 +314,7 @@ static void costs_beyond_what_was_used_are_no_trouble(void)
 		.span_ns = GUARD_TICK_NS, .cpu_ns = 1000000, .hits = 1000000, .hit_ns = 1000};
 	struct guard g;
 
-	guard_init(&g, 0.25);
+	guard_init(&g, 0.25, SHED_KERNEL);
 	for (int i = 0; i < 100; i++)
 		guard_tick(&g, &s);
 	CU_ASSERT(g.level > SHED_NOTHING);
