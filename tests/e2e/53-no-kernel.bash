@@ -50,9 +50,57 @@ for release in "${releases[@]}"; do
 	*" $release "*) no_kernel_of "$release" syscalls plain ;;
 	*) no_kernel_of -x "$release" syscalls plain ;;
 	esac
-	for program in chans corners http mutex short timers gc mix; do
+	# not gc: see 52-inline.bash
+	for program in chans corners http mutex short timers mix; do
 		no_kernel_of -x "$release" $program plain
 	done
 	no_kernel_of -x "$release" corners cgo
 	no_kernel_of -x "$release" cgo cgo
 done
+
+# the trace, and what is printed with it
+no_kernel_trace() {
+	start_load server "$1"
+	run_gscope traced 0 trace -p "${target[server]}" -d 1s --no-kernel --probes inline -o go.trace
+	await_intact server
+	no_kernel_told traced.out
+	! grep -A 5 'repaired' traced.out || fail 'there are contradictions'
+	accept go.trace
+}
+
+# a budget is kept by windows, however rare they are: without them there would be nothing
+no_kernel_budget() {
+	start_target target "$newest" busy plain
+	start_gscope record record -p "${target[target]}" -d 10m --no-kernel --max-overhead 0.5% \
+		-o capture.gscope
+	await_tracing record capture.gscope
+	await_step capture.gscope 'no-stacks->windows'
+	work target
+	sleep 3
+	stop_gscope record
+	await_intact target
+	quit target
+	run_gscope dump 0 dump --events capture.gscope
+	! grep -m 1 ' shed step windows->kernel ' dump.out || fail 'it went on without probes'
+	run_gscope report 0 report capture.gscope
+	! grep -q 'contradiction' report.out || fail "$(grep -A 5 contradiction report.out | tr -s '\n ' ' ')"
+	run_gscope export 0 export -f go -o trace.out capture.gscope
+	accept trace.out
+}
+
+# Without goroutines nothing is left.
+no_kernel_refusals() {
+	local command
+
+	start plain sleep 1000
+	for command in trace record; do
+		run_gscope refused 2 $command -p "${target[plain]}" -d 1s --no-kernel -o none
+		one_line refused "pid ${target[plain]}: .*--no-kernel leaves nothing to record"
+		[ ! -e none ] || fail "$command left a file"
+	done
+}
+add no-kernel-trace no_kernel_trace "$newest"
+need "$newest" http plain
+add no-kernel-budget no_kernel_budget
+need "$newest" busy plain
+add no-kernel-refusals no_kernel_refusals
