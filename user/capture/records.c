@@ -13,8 +13,6 @@
 #include "user/target/reasons.h"
 #include "user/target/snapshot.h"
 
-#define P_DEAD 4 /* p.status */
-
 int record_add(const struct record_sink *to, const struct event_head *ev, struct error *e)
 {
 	int err = merge_add(to->m, to->source, ev);
@@ -244,9 +242,6 @@ int record_snapshot(const struct record_sink *to, struct target *t, struct error
 			.status = s.p[i].status,
 		};
 
-		/* one beyond GOMAXPROCS is looked at once it is used: see need_proc() in stage.c */
-		if (s.p[i].status == P_DEAD)
-			continue;
 		err = record_add(to, &ev.h, e);
 	}
 	for (size_t i = 0; i < s.nm && !err; i++) {

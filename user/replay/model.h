@@ -63,6 +63,7 @@ struct proc {
 	struct process *process;
 	uint64_t since; /* ns, last change of state */
 	uint32_t snap_status; /* p.status in the snapshot */
+	bool spare; /* beyond GOMAXPROCS in the snapshot, and not used since: not told of */
 	struct range sweep;
 	UT_hash_handle hh;
 };
