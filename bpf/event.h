@@ -456,6 +456,7 @@ struct ev_snap_g {
 _Static_assert(sizeof(struct ev_snap_g) == 88, "ev_snap_g");
 
 #define READY_BARE 1U /* nothing was planted in it: goroutines are seen by tracepoints alone */
+#define READY_NO_KERNEL 2U /* probes alone: no switches, wake-ups and system calls, as asked for */
 
 struct ev_ready {
 	struct event_head h;

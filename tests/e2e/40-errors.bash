@@ -152,6 +152,11 @@ wrong_usage() {
 		refused 2 'one in so many' record -p $pid --sample-goroutines "$text"
 	done
 	refused 2 'give one of' record -p $pid --no-stacks --sample-goroutines 1/10
+	for text in trace record; do
+		refused 2 '--no-kernel .*--level kernel.*one of them' $text -p $pid --no-kernel --level kernel
+	done
+	refused 2 '--no-kernel .*-a .*one of them' record -p $pid -a --no-kernel
+	refused 2 '--no-kernel .*-a .*one of them' record -a --no-kernel
 	refused 2 'level full' record -p $pid --sample-rate 100
 	refused 2 'level full' record -p $pid --level goroutines --sample-rate 100
 	for text in 1.21 1.28 go1.26 1.26.3 1.2 26 ''; do

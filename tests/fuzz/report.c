@@ -213,7 +213,7 @@ static struct event_head *make(const uint8_t *b)
 		break;
 	case EV_READY:
 		((struct ev_ready *)room)->tgid = b[3] & 1 ? TGID : 0;
-		((struct ev_ready *)room)->flags = b[3] & 2 ? READY_BARE : 0;
+		((struct ev_ready *)room)->flags = b[3] >> 1 & (READY_BARE | READY_NO_KERNEL);
 		break;
 	case EV_GOROUTINE:
 		*(struct ev_goroutine *)room = (struct ev_goroutine){

@@ -59,9 +59,9 @@ static bool fits(const struct guard *g, const struct guard_sum *sum, double adde
 	return added <= g->budget * part * sum_own(sum) || added <= TRIFLE * part * sum->span;
 }
 
-void guard_init(struct guard *g, double budget)
+void guard_init(struct guard *g, double budget, enum shed_level last)
 {
-	*g = (struct guard){.budget = budget, .probes = true};
+	*g = (struct guard){.budget = budget, .last = last, .probes = true};
 	for (int i = 0; i < SHED_LEVELS; i++)
 		g->hold[i] = HOLD_MIN_NS;
 }
@@ -171,7 +171,7 @@ static void windows(struct guard *g)
 			window_over(g);
 	} else if (span >= PAUSE_MIN_NS && fits(g, c, c->probe_ns + c->trace_ns, KEEP)) {
 		probes_come(g);
-	} else if (span >= PAUSE_MAX_NS) {
+	} else if (span >= PAUSE_MAX_NS && g->last > SHED_WINDOWS) {
 		go_to(g, SHED_KERNEL);
 	}
 }

@@ -38,6 +38,7 @@ struct guard_sum {
 
 struct guard {
 	double budget; /* of what targets use without tracing; 0: no limit */
+	enum shed_level last; /* no more is shed than that */
 	enum shed_level level;
 	bool probes; /* are there */
 	uint64_t now; /* ns since the beginning */
@@ -57,8 +58,11 @@ struct guard {
 	unsigned int calm_windows; /* in a row, that would fit without a pause */
 };
 
-/* `budget`: 0.25 is 25 %; 0: nothing is ever shed. */
-void guard_init(struct guard *g, double budget);
+/*
+ * `budget`: 0.25 is 25 %; 0: nothing is ever shed. `last` is SHED_KERNEL, or SHED_WINDOWS where nothing
+ * would be left without probes: then pauses take as long as it takes to pay for a window.
+ */
+void guard_init(struct guard *g, double budget, enum shed_level last);
 
 /*
  * Decide: g->level and g->probes are what it is to be from now on. If either has changed the next

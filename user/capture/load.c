@@ -209,6 +209,13 @@ static bool is_twin_to_load(const struct programs *p, const char *section)
 	return has_prefix(section, p->typed ? "tp_btf/" : "raw_tp/");
 }
 
+/* What happens to threads between their birth and their death: the better part of what it costs. */
+static bool is_of_kernel(const char *section)
+{
+	return strstr(section, "/sys_") || strstr(section, "/sched_switch") ||
+	       strstr(section, "/sched_wak");
+}
+
 static void choose_programs(struct programs *p, const struct load_options *opt)
 {
 	struct bpf_program *prog;
@@ -217,7 +224,9 @@ static void choose_programs(struct programs *p, const struct load_options *opt)
 		const char *section = bpf_program__section_name(prog);
 
 		if (programs_is_tracepoint(prog))
-			bpf_program__set_autoload(prog, is_twin_to_load(p, section));
+			bpf_program__set_autoload(prog, is_twin_to_load(p, section) &&
+								!(opt->no_kernel &&
+								  is_of_kernel(section)));
 		else if (bpf_program__type(prog) == BPF_PROG_TYPE_PERF_EVENT)
 			bpf_program__set_autoload(prog, opt->samples);
 		else if (!opt->probed)

@@ -19,6 +19,7 @@ struct load_options {
 	bool bare; /* there are targets in which nothing is planted, */
 	bool probed; /* and others */
 	bool samples; /* CPU samples will be asked for */
+	bool no_kernel; /* no switches, wake-ups and system calls */
 	size_t sites; /* probe sites of all targets */
 };
 

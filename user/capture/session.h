@@ -26,6 +26,7 @@ struct capture_options {
 	bool full; /* level "full": CPU samples, and the sites that only it asks for */
 	unsigned int sample_rate; /* Hz; 0: SAMPLE_RATE */
 	bool no_stacks; /* of goroutines; CPU samples have theirs */
+	bool no_kernel; /* goroutines alone; not with system_wide, no_probes or threads_do */
 	uint32_t sample_goroutines; /* stacks of one in so many only; 0, 1: of all */
 	uint32_t max_overhead; /* budget, in millionths: user/capture/guard.h; 0: no limit */
 	bool threads_do; /* trace the threads of a process that takes no probes, and say so */

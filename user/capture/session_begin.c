@@ -97,7 +97,9 @@ static int record_ready(struct capture_session *s, uint32_t tgid, uint32_t flags
 
 static uint32_t ready_flags(const struct capture_session *s, size_t i)
 {
-	return s->opt.no_probes && target_has_goroutines(s->traced[i].t) ? READY_BARE : 0;
+	if (!target_has_goroutines(s->traced[i].t))
+		return 0;
+	return (s->opt.no_probes ? READY_BARE : 0) | (s->opt.no_kernel ? READY_NO_KERNEL : 0);
 }
 
 int session_note_dead(struct capture_session *s, struct traced *t, struct error *e)

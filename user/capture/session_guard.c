@@ -78,7 +78,8 @@ int session_guard_begin(struct capture_session *s, struct error *e)
 
 	s->probing = s->sites;
 	s->guarded = s->sites && s->opt.max_overhead;
-	guard_init(&s->guard, s->guarded ? (double)s->opt.max_overhead / MILLION : 0);
+	guard_init(&s->guard, s->guarded ? (double)s->opt.max_overhead / MILLION : 0,
+		   s->opt.no_kernel ? SHED_WINDOWS : SHED_KERNEL);
 	if (pids) {
 		for (size_t i = 0; i < s->opt.ntargets; i++)
 			pids[i] = (pid_t)s->traced[i].tgid;
@@ -148,8 +149,10 @@ static int probes_on(struct capture_session *s, struct error *e)
 
 	for (size_t i = 0; i < s->opt.ntargets && !err; i++)
 		err = attach_again(s, i, &why);
+	if (err && s->opt.no_kernel)
+		*e = why; /* nothing would be left */
 	if (err)
-		return stay_without(s, &why, e);
+		return s->opt.no_kernel ? err : stay_without(s, &why, e);
 	s->programs->skel->bss->probes_rest = false;
 	s->probing = true;
 	session_choose_stacks(s);

@@ -182,6 +182,7 @@ int capture_session_open(struct capture_session **out, const struct capture_opti
 		.bare = opt->no_probes,
 		.probed = !opt->no_probes,
 		.samples = opt->full,
+		.no_kernel = opt->no_kernel,
 	};
 	int err;
 

@@ -29,6 +29,7 @@ enum {
 	OPT_PROBES,
 	OPT_MAX_OVERHEAD,
 	OPT_NO_STACKS,
+	OPT_NO_KERNEL,
 	OPT_SAMPLE_GOROUTINES,
 };
 
@@ -51,6 +52,8 @@ static const struct argp_option options[] = {
 	 0},
 	{"no-stacks", OPT_NO_STACKS, NULL, 0,
 	 "record no stacks of goroutines (those of CPU samples are)", 0},
+	{"no-kernel", OPT_NO_KERNEL, NULL, 0,
+	 "record goroutines alone: no system calls, no switches and wake-ups of threads", 0},
 	{"sample-goroutines", OPT_SAMPLE_GOROUTINES, "1/N", 0,
 	 "record stacks of one goroutine in N, the same ones all the time", 0},
 	{"buffer", 'B', "SIZE", 0,
@@ -144,6 +147,9 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 	case OPT_NO_STACKS:
 		o->no_stacks = true;
 		return 0;
+	case OPT_NO_KERNEL:
+		o->no_kernel = true;
+		return 0;
 	case OPT_SAMPLE_GOROUTINES:
 		if (one_in_parse(arg, &o->sample_goroutines, &e))
 			argp_error(state, "%s", e.text);
@@ -154,6 +160,12 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 					  "--no-stacks and --sample-goroutines");
 		if (o->sample_rate && !o->full)
 			argp_error(state, "CPU samples are taken at level full: --level full");
+		if (o->no_kernel && o->kernel)
+			argp_error(state, "--no-kernel leaves out all that --level kernel records: "
+					  "give one of them");
+		if (o->no_kernel && o->system_wide)
+			argp_error(state, "--no-kernel leaves out all that -a records: give one of "
+					  "them");
 		return 0;
 	case 'v':
 		o->verbose = true;
@@ -235,9 +247,10 @@ static int capture_targets(const struct live_options *o, struct target **targets
 		.inlined = o->inlined,
 		.sample_rate = o->sample_rate,
 		.no_stacks = o->no_stacks,
+		.no_kernel = o->no_kernel,
 		.sample_goroutines = o->sample_goroutines,
 		.max_overhead = o->max_overhead,
-		.threads_do = !o->goroutines,
+		.threads_do = !o->goroutines && !o->no_kernel,
 		.duration_ns = o->duration_ns,
 		.buffer_bytes = o->buffer_bytes,
 		.stop = &stop,
@@ -267,6 +280,11 @@ static int check_target(const struct live_options *o, const struct target *t, st
 	int pid = (int)t->process->pid;
 
 	if (!target_has_goroutines(t)) {
+		if (o->no_kernel)
+			return error_set(e, EXIT_USAGE, -EINVAL,
+					 "pid %d: %.400s; without it --no-kernel leaves nothing to "
+					 "record",
+					 pid, t->plain);
 		if (o->goroutines)
 			return error_set(
 				e, EXIT_TARGET, -ENOEXEC,

@@ -24,6 +24,7 @@ struct live_options {
 	bool inlined; /* redirect calls instead of probing them */
 	unsigned int sample_rate; /* of CPU samples, Hz; 0: the default */
 	bool no_stacks;
+	bool no_kernel; /* goroutines alone */
 	uint32_t sample_goroutines; /* stacks of one in so many; 0: of all */
 	uint32_t max_overhead; /* millionths; 0: no limit */
 	bool verbose; /* say what was found out about the processes */

@@ -352,7 +352,8 @@ static void print_end(struct dump *d, const struct ev_end *ev)
 
 static void print_ready(struct dump *d, const struct ev_ready *ev)
 {
-	fprintf(d->out, " tgid=%" PRIu32 "%s", ev->tgid, ev->flags & READY_BARE ? " bare" : "");
+	fprintf(d->out, " tgid=%" PRIu32 "%s%s", ev->tgid, ev->flags & READY_BARE ? " bare" : "",
+		ev->flags & READY_NO_KERNEL ? " no-kernel" : "");
 }
 
 static void print_goroutine(struct dump *d, const struct ev_goroutine *ev)

@@ -213,6 +213,10 @@ bool p_apply(struct replay *r, struct proc *p, enum p_cause cause, struct thread
 		tell_repair(r, p->process, broken, NULL, p, t);
 		return false;
 	}
+	if (p->spare) {
+		p->spare = false;
+		tell_new_proc(r, p);
+	}
 	if (c.to == P_IDLE)
 		ranges_leave_p(r, p);
 	if (p->m)

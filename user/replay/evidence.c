@@ -13,6 +13,9 @@ static bool step(struct replay *r, struct goroutine *g, enum g_cause cause, stru
 {
 	struct why w = {.block = block, .stack = g->stack, .skip = -1, .flags = flags};
 
+	/* where most begin unseen, the stack of what was seen before is another one's */
+	if (cause == G_SYSCALL_ENTER && g->process->no_kernel)
+		w.stack = 0;
 	return g_apply(r, g, cause, t, &w);
 }
 
@@ -26,7 +29,7 @@ void proc_taken(struct replay *r, struct thread *t, unsigned int flags)
 /*
  * `g`, running for all we know, cannot be running any more on its thread. Unless something was lost
  * since it started only one thing takes a running goroutine's P unseen: a syscall or cgo call without
- * a kernel entry of its own. Otherwise its stop was lost.
+ * a kernel entry of its own, or any where those are not recorded. Otherwise its stop was lost.
  */
 static void stop_unseen(struct replay *r, struct goroutine *g)
 {

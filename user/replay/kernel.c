@@ -113,6 +113,9 @@ void on_task(struct replay *r, const struct ev_task *ev)
 		if (!t->g && t->p)
 			p_apply(r, t->p, t->p->state == P_SYSCALL ? P_STEAL : P_STOP, t,
 				CHANGE_INFERRED);
+		/* and where switches are not recorded that is the last of it */
+		if (t->process && t->process->no_kernel && !t->g)
+			thread_drop(r, t);
 		return;
 	default:
 		t = thread_find(r, ev->h.tid);

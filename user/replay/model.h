@@ -63,6 +63,7 @@ struct proc {
 	struct process *process;
 	uint64_t since; /* ns, last change of state */
 	uint32_t snap_status; /* p.status in the snapshot */
+	bool spare; /* beyond GOMAXPROCS in the snapshot, and not used since: not told of */
 	struct range sweep;
 	UT_hash_handle hh;
 };
@@ -141,6 +142,7 @@ struct process {
 	bool ready; /* it is complete: transitions flow */
 	bool gone;
 	bool bare; /* nothing is planted in it: states of goroutines and Ps are not known, only places */
+	bool no_kernel; /* switches, wake-ups and system calls of its threads are not recorded */
 	uint64_t ready_ns;
 	struct goroutine *goroutines; /* by addr; live ones */
 	struct proc *procs; /* by addr */

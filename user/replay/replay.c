@@ -28,6 +28,28 @@ void replay_add_sink(struct replay *r, struct sink sink)
 	r->sinks[r->nsinks++] = sink;
 }
 
+/* What threads did as it began is worth nothing where nobody will see them do something else. */
+static void forget_threads(struct replay *r, const struct process *ps)
+{
+	struct thread *t, *tmp;
+
+	HASH_ITER(hh, r->threads, t, tmp) {
+		if (t->process != ps || t->state == T_DEAD)
+			continue;
+		t->state = T_UNKNOWN;
+		t->asleep = 0;
+		t->sys_nr = -1;
+	}
+}
+
+static void begin(struct replay *r, struct process *ps, bool no_kernel)
+{
+	ps->no_kernel = no_kernel;
+	if (no_kernel)
+		forget_threads(r, ps);
+	tell_ready(r, ps);
+}
+
 static void on_ready(struct replay *r, const struct ev_ready *ev)
 {
 	struct process *ps = process_find(r, ev->tgid);
@@ -41,7 +63,7 @@ static void on_ready(struct replay *r, const struct ev_ready *ev)
 	else if (ps && !ps->ready && ev->flags & READY_BARE)
 		bare_begin(r, ps);
 	else if (ps && !ps->ready)
-		tell_ready(r, ps);
+		begin(r, ps, ev->flags & READY_NO_KERNEL);
 }
 
 static void on_string(struct replay *r, const struct ev_string *ev)

@@ -92,15 +92,14 @@ void on_snap_p(struct replay *r, const struct ev_snap_p *ev)
 
 	if (!ps || proc_find(ps, ev->p))
 		return;
-	/* One that turns up later is in use, whatever became of it before the collector looked. */
-	if (ev->status == PST_DEAD && !ps->ready)
-		return;
 	p = proc_get(ps, ev->p, ev->id);
 	if (!p) {
 		r->status = -ENOMEM;
 		return;
 	}
 	p->snap_status = ev->status;
+	/* One that turns up later is in use, whatever became of it before the collector looked. */
+	p->spare = ev->status == PST_DEAD && !ps->ready;
 	if (ps->ready)
 		tell_new_proc(r, p);
 }

@@ -172,7 +172,7 @@ static void tell_threads_at_start(struct replay *r, const struct process *ps, ui
 void tell_ready(struct replay *r, struct process *ps)
 {
 	uint64_t time;
-	unsigned int n = HASH_COUNT(ps->procs);
+	unsigned int n = 0;
 	struct proc *p, *ptmp;
 	struct goroutine *g, *gtmp;
 
@@ -195,10 +195,14 @@ void tell_ready(struct replay *r, struct process *ps)
 			.m = p->m,
 		};
 
+		if (p->spare)
+			continue;
+		n++;
 		p->since = time;
 		TELL(r, processor, &c);
 	}
-	tell_threads_at_start(r, ps, time);
+	if (!ps->no_kernel)
+		tell_threads_at_start(r, ps, time);
 	HASH_ITER(hh, ps->goroutines, g, gtmp) {
 		struct g_change c = {
 			.time = time,

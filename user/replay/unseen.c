@@ -24,7 +24,7 @@ static bool borrow(struct replay *r, struct process *ps, struct host *h)
 	struct thread *t, *tmp;
 
 	HASH_ITER(hh, ps->procs, p, ptmp) {
-		if (p->state == P_IDLE)
+		if (p->state == P_IDLE && !p->spare)
 			break;
 	}
 	HASH_ITER(hh, r->threads, t, tmp) {

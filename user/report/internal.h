@@ -42,6 +42,7 @@ struct report_process {
 	struct goroutines goroutines;
 	bool is_bare;
 	struct bare bare; /* instead of goroutines, if it is */
+	bool no_kernel; /* goroutines alone */
 	struct gc gc;
 	struct annotations annotations;
 	struct procs procs;

@@ -25,10 +25,16 @@ static void print_procs(const struct report_process *rp, FILE *out)
 	if (ps->changes)
 		fprintf(out, " (%" PRIu64 " change%s, %u to %u)", ps->changes, plural(ps->changes),
 			ps->min, ps->max);
-	fprintf(out, "; time of Ps: %.1f%% goroutines, %.1f%% the runtime's own, ",
-		percent(user, ps->all_ns), percent(own, ps->all_ns));
-	fprintf(out, "%.1f%% system calls, %.1f%% scheduling, %.1f%% idle\n",
-		percent(ps->syscall_ns, ps->all_ns),
+	/* without the kernel's events most system calls are time of goroutines: all are, then */
+	if (rp->no_kernel)
+		fprintf(out, "; time of Ps: %.1f%% goroutines and system calls, ",
+			percent(user + ps->syscall_ns, ps->all_ns));
+	else
+		fprintf(out, "; time of Ps: %.1f%% goroutines, ", percent(user, ps->all_ns));
+	fprintf(out, "%.1f%% the runtime's own, ", percent(own, ps->all_ns));
+	if (!rp->no_kernel)
+		fprintf(out, "%.1f%% system calls, ", percent(ps->syscall_ns, ps->all_ns));
+	fprintf(out, "%.1f%% scheduling, %.1f%% idle\n",
 		percent(ps->running_ns > user + own ? ps->running_ns - user - own : 0, ps->all_ns),
 		percent(ps->all_ns > used ? ps->all_ns - used : 0, ps->all_ns));
 }

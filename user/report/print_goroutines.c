@@ -55,20 +55,23 @@ const char *start_name(const struct report *r, const struct report_process *rp,
 	return buf;
 }
 
-static void add_account(struct table *t, const struct account *a)
+static void add_account(struct table *t, const struct account *a, bool no_kernel)
 {
 	for (int i = 0; i < PARTS; i++)
-		table_time(t, a->part[i]);
+		if (i != PART_OFF_CPU || !no_kernel)
+			table_time(t, a->part[i]);
 	table_time(t, account_total(a));
 	table_time(t, histogram_percentile(&a->delay, 500));
 	table_time(t, histogram_percentile(&a->delay, 990));
 	table_time(t, a->delay.max);
 }
 
+#define OFF_CPU "off CPU"
+
 /* clang-format off */
 #define ACCOUNT_COLUMNS                 \
 	{"running", COLUMN_TIME, 0},    \
-	{"off CPU", COLUMN_TIME, 0},    \
+	{OFF_CPU, COLUMN_TIME, 0},      \
 	{"runnable", COLUMN_TIME, 0},   \
 	{"syscall", COLUMN_TIME, 0},    \
 	{"blocked", COLUMN_TIME, 0},    \
@@ -77,6 +80,18 @@ static void add_account(struct table *t, const struct account *a)
 	{"p99", COLUMN_TIME, 0},        \
 	{"max", COLUMN_TIME, 0}
 /* clang-format on */
+
+/* All columns but that of what is not recorded; how many they are. */
+static size_t columns_of(const struct report_process *rp, const struct column *all, size_t n,
+			 struct column *columns)
+{
+	size_t k = 0;
+
+	for (size_t i = 0; i < n; i++)
+		if (!rp->no_kernel || strcmp(all[i].title, OFF_CPU) != 0)
+			columns[k++] = all[i];
+	return k;
+}
 
 static int compare_groups(const void *a, const void *b)
 {
@@ -106,17 +121,18 @@ static struct group **sorted_groups(const struct report_process *rp, size_t *n)
 static int print_groups(const struct report *r, const struct report_process *rp,
 			struct group *const *groups, size_t n, FILE *out)
 {
-	static const struct column columns[] = {
+	static const struct column all[] = {
 		{"count", COLUMN_COUNT, 0},
 		ACCOUNT_COLUMNS,
 		{"start function", COLUMN_TEXT, NAME_WIDTH},
 	};
-	struct table *t = table_new(columns, ARRAY_SIZE(columns));
+	struct column columns[ARRAY_SIZE(all)];
+	struct table *t = table_new(columns, columns_of(rp, all, ARRAY_SIZE(all), columns));
 	char title[128], buf[32];
 
 	for (size_t i = 0; t && i < shown(r, n); i++) {
 		table_count(t, groups[i]->count);
-		add_account(t, &groups[i]->a);
+		add_account(t, &groups[i]->a, rp->no_kernel);
 		table_text(t, start_name(r, rp, groups[i], buf));
 	}
 	snprintf(title, sizeof(title), "Goroutines by start function, most %s first",
@@ -197,14 +213,15 @@ static const char *state_text(const struct goroutine_row *row)
 
 static int print_singles(const struct report *r, const struct report_process *rp, FILE *out)
 {
-	static const struct column columns[] = {
+	static const struct column all[] = {
 		{"goroutine", COLUMN_COUNT, 0},
 		{"at the end", COLUMN_TEXT, STATE_WIDTH},
 		ACCOUNT_COLUMNS,
 		{"start function", COLUMN_TEXT, NAME_WIDTH_SINGLE},
 	};
+	struct column columns[ARRAY_SIZE(all)];
 	const struct goroutines *gs = &rp->goroutines;
-	struct table *t = table_new(columns, ARRAY_SIZE(columns));
+	struct table *t = table_new(columns, columns_of(rp, all, ARRAY_SIZE(all), columns));
 	char title[128], buf[32];
 
 	for (size_t i = 0; t && i < gs->top.n; i++) {
@@ -212,7 +229,7 @@ static int print_singles(const struct report *r, const struct report_process *rp
 
 		table_count(t, row->id);
 		table_text(t, state_text(row));
-		add_account(t, &row->a);
+		add_account(t, &row->a, rp->no_kernel);
 		table_text(t, start_name(r, rp, row->group, buf));
 	}
 	snprintf(title, sizeof(title), "Single goroutines, most %s first",

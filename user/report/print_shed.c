@@ -47,10 +47,27 @@ static void print_steps(const struct report *r, FILE *out)
 	fputs("  --max-overhead off leaves nothing out.\n", out);
 }
 
+/* What the tables have instead, too: who reads them is to know what the figures are of. */
+static void print_no_kernel(const struct report *r, FILE *out)
+{
+	const struct report_process *rp, *tmp;
+
+	HASH_ITER(hh, r->processes, rp, tmp) {
+		if (!rp->no_kernel)
+			continue;
+		fputs("kernel: not recorded (--no-kernel): no system calls, no waits for a CPU\n"
+		      "  time running has both in it; time in syscall is that of C, and of calls for as "
+		      "long as another thread had their P\n",
+		      out);
+		return;
+	}
+}
+
 void print_shed(const struct report *r, FILE *out)
 {
 	const struct shed *s = &r->shed;
 
+	print_no_kernel(r, out);
 	if (s->asked && !s->stacks)
 		fputs("Stacks of goroutines were left out, as asked for.\n", out);
 	else if (s->asked && s->stacks > 1)

@@ -72,6 +72,7 @@ static int on_process(void *ctx, struct process *ps, uint64_t time)
 	rp->info = ps->info;
 	rp->plain = ps->plain;
 	rp->is_bare = ps->bare;
+	rp->no_kernel = ps->no_kernel;
 	rp->begin = time;
 	tasks_rows_init(&rp->threads, r->options.top);
 	goroutines_init(&rp->goroutines, r->options.sort, r->options.top, &r->names);

@@ -93,7 +93,7 @@ static void act(struct world *w)
 static void begin(struct world *w, double budget, struct load load)
 {
 	memset(w, 0, sizeof(*w));
-	guard_init(&w->g, budget);
+	guard_init(&w->g, budget, SHED_KERNEL);
 	w->load = load;
 	w->seed = 1;
 	w->probes = true;
@@ -182,6 +182,25 @@ static void the_kernel_level_comes_last(void)
 	CU_ASSERT_EQUAL(w.g.level, SHED_KERNEL);
 	/* it is tried again, ever more rarely */
 	CU_ASSERT(w.nsteps <= 6);
+	CU_ASSERT(overhead(&w) < 0.03);
+}
+
+/* Without the kernel's events nothing would be left there: a window is paid for, however long it takes. */
+static void windows_come_last_without_the_kernel(void)
+{
+	struct load load = busy(2);
+	struct world w;
+
+	load.events = 0;
+	begin(&w, 0.03, load);
+	guard_init(&w.g, 0.03, SHED_WINDOWS);
+	run(&w, 60);
+	CU_ASSERT_EQUAL(w.g.level, SHED_WINDOWS);
+	forget(&w);
+	run(&w, 300);
+	CU_ASSERT_EQUAL(w.g.level, SHED_WINDOWS);
+	CU_ASSERT_EQUAL(w.nsteps, 0);
+	CU_ASSERT(w.windows > 20);
 	CU_ASSERT(overhead(&w) < 0.03);
 }
 
@@ -314,7 +333,7 @@ static void costs_beyond_what_was_used_are_no_trouble(void)
 		.span_ns = GUARD_TICK_NS, .cpu_ns = 1000000, .hits = 1000000, .hit_ns = 1000};
 	struct guard g;
 
-	guard_init(&g, 0.25);
+	guard_init(&g, 0.25, SHED_KERNEL);
 	for (int i = 0; i < 100; i++)
 		guard_tick(&g, &s);
 	CU_ASSERT(g.level > SHED_NOTHING);
@@ -354,6 +373,7 @@ static CU_TestInfo tests[] = {
 	{"stacks go first", stacks_go_first},
 	{"windows go second, and keep the budget", windows_go_second_and_keep_the_budget},
 	{"the kernel level comes last", the_kernel_level_comes_last},
+	{"windows come last without the kernel", windows_come_last_without_the_kernel},
 	{"tracepoints alone may exceed it", tracepoints_alone_may_exceed_it},
 	{"takes back when the load falls", takes_back_when_the_load_falls},
 	{"the estimate follows the tracepoints", the_estimate_follows_the_tracepoints},

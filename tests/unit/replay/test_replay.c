@@ -57,6 +57,29 @@ static void proc_changes_hands(void)
 	stream_close(&s);
 }
 
+/* GOMAXPROCS was more once, and is again: the P is told of when it is used. */
+static void spare_proc_is_used(void)
+{
+	struct ev_snap_p ev = {.tgid = STREAM_TGID, .id = 1, .p = P_ADDR(1), .status = 4};
+	struct stream s;
+
+	stream_open(&s, 26, 1);
+	stream_add(&s, &ev.h, EV_SNAP_P, sizeof(ev), 0);
+	stream_snap_m(&s, 1, 1, 0);
+	stream_snap_m(&s, 2, -1, -1);
+	stream_snap_g(&s, 1, 2, 1);
+	stream_ready(&s);
+	CU_ASSERT(stream_expect(&s, "P0 init M1\n"
+				    "G1 init running M1\n"));
+	stream_go(&s, GO_CREATE, 1, 0, 2, 1);
+	stream_go(&s, GO_START, 2, 1, 2, -1);
+	CU_ASSERT(stream_expect(&s, "G2 create M1 by G1\n"
+				    "~P1 start M2\n"
+				    "G2 start M2\n"));
+	CU_ASSERT_EQUAL(replay_totals(s.replay)->repairs, 0);
+	stream_close(&s);
+}
+
 static void syscall_keeps_p(int minor)
 {
 	struct stream s;
@@ -787,6 +810,7 @@ static void plain_process_has_threads(void)
 static CU_TestInfo tests[] = {
 	{"block, wake, create, exit", block_and_wake},
 	{"a P changes hands unseen", proc_changes_hands},
+	{"a P beyond GOMAXPROCS is used", spare_proc_is_used},
 	{"a syscall keeps its P", syscall_keeps_p_both_ways},
 	{"a syscall loses its P", syscall_loses_p},
 	{"a syscall gets its P back", syscall_regains_p_both_ways},

@@ -265,6 +265,56 @@ static void what_was_left_out_is_said(void)
 	free(text);
 }
 
+/* Nothing is told of threads and system calls, and there are no figures that would be. */
+static void what_the_kernel_does_is_left_out(void)
+{
+	static const char want[] =
+		"1 goroutine seen: 1 at the start, 1 at the end\n"
+		"GOMAXPROCS 1; time of Ps: 75.0% goroutines and system calls, 0.0% the runtime's own, 0.0% "
+		"scheduling, 25.0% idle\n"
+		"\n"
+		"Goroutines by start function, most time blocked or runnable first\n"
+		"  count  running  runnable  syscall  blocked    total  delay p50      p99      max  start function\n"
+		"      1    2.00s         -    1.00s    1.00s    4.00s          -        -        -  main.main\n";
+	static const char footer[] =
+		"No event was lost.\n"
+		"kernel: not recorded (--no-kernel): no system calls, no waits for a CPU\n"
+		"  time running has both in it; time in syscall is that of C, and of calls for as long as "
+		"another thread had their P\n";
+	struct report_options options = {.top = 1};
+	struct proc p = {.process = &target, .m = &m1};
+	struct p_change c = {.p = &p, .cause = P_INIT, .to = P_RUNNING};
+	struct goroutine g;
+	char *text, *at;
+
+	begin(&options);
+	target.no_kernel = true;
+	CU_ASSERT_EQUAL(sink.ops->process(sink.ctx, &target, now), 0);
+	g = goroutine(1, 7, 0x400000, false);
+	c.time = now;
+	CU_ASSERT_EQUAL(sink.ops->processor(sink.ctx, &c), 0);
+	go(&g, G_INIT, G_RUNNING, &m1, "");
+	now += 2 * SECOND;
+	go(&g, G_SYSCALL_ENTER, G_SYSCALL, &m1, "");
+	now += 1 * SECOND;
+	go(&g, G_SYSCALL_RETURN, G_RUNNING, &m1, "");
+	go(&g, G_BLOCK, G_WAITING, &m1, "select");
+	c = (struct p_change){
+		.time = now, .p = &p, .cause = P_STOP, .from = P_RUNNING, .to = P_IDLE, .m = &m1};
+	CU_ASSERT_EQUAL(sink.ops->processor(sink.ctx, &c), 0);
+	now += 1 * SECOND;
+	end((struct replay_totals){0});
+	text = print();
+	at = strstr(text, "1 goroutine seen");
+	CU_ASSERT_PTR_NOT_NULL_FATAL(at);
+	CU_ASSERT_EQUAL(strncmp(at, want, strlen(want)), 0);
+	CU_ASSERT_PTR_NOT_NULL(strstr(text, footer));
+	CU_ASSERT_PTR_NULL(strstr(text, "off CPU"));
+	if (strncmp(at, want, strlen(want)) != 0 || !strstr(text, footer))
+		puts(text);
+	free(text);
+}
+
 static void a_system_reads_like_this(void)
 {
 	static const char want[] =
@@ -464,6 +514,7 @@ static CU_TestInfo tests[] = {
 	{"sort keys are parsed", sort_keys_are_parsed},
 	{"a full disk is an error", a_full_disk_is_an_error},
 	{"what was left out is said", what_was_left_out_is_said},
+	{"what the kernel does is left out", what_the_kernel_does_is_left_out},
 	CU_TEST_INFO_NULL,
 };
 UNIT_SUITE("report/print", tests);
