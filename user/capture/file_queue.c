@@ -7,6 +7,7 @@
 #include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
 #include <zstd.h>
@@ -98,6 +99,7 @@ static void *work(void *arg)
 	struct file_queue *q = arg;
 
 	pthread_setname_np(pthread_self(), "gscope-write");
+	setpriority(PRIO_PROCESS, 0, -15);
 	pthread_mutex_lock(&q->lock);
 	for (;;) {
 		while (q->done == q->pushed && !q->stop)

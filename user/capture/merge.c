@@ -173,6 +173,11 @@ bool merge_waits_for(const struct merge *m, size_t source)
 	return m->src[source].promise == lowest_promise(m);
 }
 
+size_t merge_waiting(const struct merge *m, size_t source)
+{
+	return m->src[source].n - m->src[source].head;
+}
+
 static __uint128_t oldest(const struct merge *m, size_t source)
 {
 	const struct source *s = &m->src[source];

@@ -11,7 +11,7 @@
 
 #define WAIT_NS 50000000 /* the longest a record waits in a ring */
 #define COUNT_NS 300000000 /* how long run times are counted: counting costs, too */
-#define NICER 5 /* than whatever keeps the CPUs busy, targets for one: their records wait for us */
+#define NICER 15 /* than whatever keeps the CPUs busy, targets for one: their records wait for us */
 
 struct loss_report {
 	struct capture_session *s;

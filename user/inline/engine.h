@@ -65,7 +65,7 @@ uint64_t inline_hit_ns(const struct inline_engine *x);
 /* Records -> merge; `last`: after inline_end(). 0 or -ENOMEM; nothing if it was not planted. */
 int inline_pass(struct inline_engine *x, bool last);
 
-/* How soon the next pass has to be, ns: so that no ring is filled. */
+/* How soon the next pass has to be, ns: so that no ring is filled. 0: there is more to take. */
 uint64_t inline_patience(const struct inline_engine *x);
 
 /* What was lost since the last call; hits of a site. */
