@@ -187,7 +187,8 @@ void file_queue_push(struct file_queue *q)
 	while (!q->spares)
 		pthread_cond_wait(&q->progress, &q->lock);
 	next = file_queue_chunk(q);
-	next->raw = q->spare[--q->spares];
+	next->raw = q->spare[0];
+	memmove(q->spare, q->spare + 1, --q->spares * sizeof(q->spare[0]));
 	next->h = (struct chunk_header){.number = c->h.number + 1};
 	pthread_mutex_unlock(&q->lock);
 }

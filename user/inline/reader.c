@@ -296,7 +296,7 @@ static bool is_ahead(const struct inline_reader *r, uint32_t i, unsigned int fil
 {
 	size_t source = r->o.first_source + i;
 
-	return fill < 50 && merge_waiting(r->o.m, source) > AHEAD &&
+	return fill < 25 && merge_waiting(r->o.m, source) > AHEAD &&
 	       !merge_waits_for(r->o.m, source);
 }
 
