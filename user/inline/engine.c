@@ -75,6 +75,7 @@ int inline_plant(struct inline_engine *x, const struct inline_start *start, stru
 	int err;
 
 	x->plan.stack_limit = start->stack_limit;
+	x->plan.off = start->off;
 	callback_find(&o.callback, x->t->pcln);
 	x->hit_ns = inline_cost(&x->plan, &o);
 	err = planter_start(&x->planter, x->t->process, &x->plan, &o, e);

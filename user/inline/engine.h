@@ -43,6 +43,7 @@ struct inline_start {
 	struct merge *m;
 	size_t first_source;
 	uint64_t stack_limit; /* bpf/control.h, stack_choice() */
+	bool off; /* stubs do nothing before inline_enable() */
 };
 
 /* Plant. EXIT_TARGET errors: it was not possible, and the target is as it was. */
