@@ -39,7 +39,7 @@ int capture_writer_open(struct capture_writer **out, int fd, const struct captur
 /*
  * Append one record; records come in time order. Data reach fd a chunk at a time, soon after its
  * last record: a thread of the writer's own compresses and writes, and is waited for only when it
- * is 2 MiB behind. After the first error (-ENOSPC: disk full) nothing more is written and every
+ * is 8 MiB behind. After the first error (-ENOSPC: disk full) nothing more is written and every
  * call from the one on that learns of it returns that error; what is on disk ends with a whole
  * chunk wherever fd can be truncated.
  */
@@ -47,6 +47,9 @@ int capture_writer_add(struct capture_writer *w, const struct event_head *ev, st
 
 /* Write the pending chunk now; returns when all is written. */
 int capture_writer_flush(struct capture_writer *w, struct error *e);
+
+/* The nice value of that thread: it starts with that of the one that opens the file. */
+void capture_writer_set_nice(struct capture_writer *w, int nice);
 
 /* Bytes that reached fd up to now. */
 uint64_t capture_writer_bytes(const struct capture_writer *w);

@@ -42,6 +42,9 @@ void file_queue_push(struct file_queue *q);
 /* Wait until all that was handed over is written, or will never be. */
 void file_queue_settle(struct file_queue *q);
 
+/* The nice value of the thread that writes, from the next chunk on. */
+void file_queue_set_nice(struct file_queue *q, int nice);
+
 /* The first error there was, with *e (may be NULL); 0: none up to now. Cheap. */
 int file_queue_error(struct file_queue *q, struct error *e);
 

@@ -114,6 +114,11 @@ int capture_writer_add(struct capture_writer *w, const struct event_head *ev, st
 	return 0;
 }
 
+void capture_writer_set_nice(struct capture_writer *w, int nice)
+{
+	file_queue_set_nice(w->queue, nice);
+}
+
 uint64_t capture_writer_bytes(const struct capture_writer *w)
 {
 	return file_queue_bytes(w->queue);

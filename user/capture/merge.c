@@ -8,6 +8,9 @@
 /* A source that has nothing left comes behind all others. */
 #define NOTHING (~(__uint128_t)0)
 
+/* Records of a source that are fetched ahead. */
+#define PREFETCH 8
+
 /* Buffers of a source below this stay, whether they are needed or not. */
 #define KEEP_BYTES (1U << 20)
 
@@ -173,6 +176,11 @@ bool merge_waits_for(const struct merge *m, size_t source)
 	return m->src[source].promise == lowest_promise(m);
 }
 
+size_t merge_waiting(const struct merge *m, size_t source)
+{
+	return m->src[source].n - m->src[source].head;
+}
+
 static __uint128_t oldest(const struct merge *m, size_t source)
 {
 	const struct source *s = &m->src[source];
@@ -211,34 +219,58 @@ static __uint128_t play(struct merge *m, size_t source)
 	return winner;
 }
 
-/* Most records lie on two cache lines, and those of many sources in too many places for the CPU. */
-static void prefetch(const char *record)
+/* The best of those that lost against `source`: what it has before that is in order without a game. */
+static __uint128_t runner_up(const struct merge *m, size_t source)
 {
+	__uint128_t best = NOTHING;
+
+	for (size_t node = (m->leaves + source) / 2; node; node /= 2)
+		best = m->tree[node] < best ? m->tree[node] : best;
+	return best;
+}
+
+/*
+ * Most records lie on two cache lines, and those of many sources in too many places for the CPU. What
+ * had to wait for long is no longer in its cache: then one record is not ahead enough.
+ */
+static void prefetch(const struct source *s)
+{
+	size_t ahead = s->head + PREFETCH < s->n ? s->head + PREFETCH : s->n - 1;
+	const char *record = s->bytes + s->v[ahead].off;
+
 	__builtin_prefetch(record);
 	__builtin_prefetch(record + 64);
 }
 
+static int emit_oldest(struct merge *m, struct source *s, merge_emit_fn emit, void *ctx)
+{
+	struct event_head *ev = (void *)(s->bytes + s->v[s->head].off);
+
+	prefetch(s);
+	if (ev->time_ns < m->last) {
+		ev->time_ns = m->last;
+		m->late++;
+	}
+	m->last = ev->time_ns;
+	s->head++;
+	m->pending--;
+	return emit(ctx, ev);
+}
+
 int merge_emit(struct merge *m, merge_emit_fn emit, void *ctx)
 {
-	uint64_t safe = lowest_promise(m);
+	__uint128_t safe = (__uint128_t)lowest_promise(m) << 64;
 	__uint128_t winner = play_all(m, 1);
 	int err = 0;
 
-	while (!err && (uint64_t)(winner >> 64) < safe) {
+	while (!err && winner < safe) {
 		size_t source = (size_t)(uint64_t)winner;
-		struct source *s = &m->src[source];
-		struct event_head *ev = (void *)(s->bytes + s->v[s->head].off);
+		__uint128_t limit = runner_up(m, source);
 
-		if (ev->time_ns < m->last) {
-			ev->time_ns = m->last;
-			m->late++;
-		}
-		m->last = ev->time_ns;
-		s->head++;
-		m->pending--;
-		if (s->head < s->n)
-			prefetch(s->bytes + s->v[s->head].off);
-		err = emit(ctx, ev);
+		limit = limit < safe ? limit : safe;
+		do
+			err = emit_oldest(m, &m->src[source], emit, ctx);
+		while (!err && oldest(m, source) < limit);
 		winner = play(m, source);
 	}
 	for (size_t i = 0; i < m->nsrc; i++)

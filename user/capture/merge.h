@@ -38,8 +38,9 @@ typedef int (*merge_emit_fn)(void *ctx, struct event_head *ev);
  */
 int merge_emit(struct merge *m, merge_emit_fn emit, void *ctx);
 
-/* Records that wait. */
+/* Records that wait, and those of one source. */
 size_t merge_pending(const struct merge *m);
+size_t merge_waiting(const struct merge *m, size_t source);
 
 /*
  * Bytes of records that are kept. A source that promises nothing new holds up all others, for ever

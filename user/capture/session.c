@@ -10,7 +10,7 @@
 #include "user/base/clock.h"
 
 #define WAIT_NS 50000000 /* the longest a record waits in a ring */
-#define NICER 5 /* than whatever keeps the CPUs busy, targets for one: their records wait for us */
+#define NICER 15 /* than whatever keeps the CPUs busy, targets for one: their records wait for us */
 
 struct loss_report {
 	struct capture_session *s;
@@ -194,7 +194,8 @@ static int finish(struct capture_session *s, struct error *e)
 static void go_ahead(struct capture_session *s)
 {
 	s->nice = getpriority(PRIO_PROCESS, 0);
-	setpriority(PRIO_PROCESS, 0, s->nice - NICER);
+	if (!setpriority(PRIO_PROCESS, 0, s->nice - NICER))
+		capture_writer_set_nice(s->stage.w, s->nice - NICER);
 }
 
 int capture_session_run(struct capture_session *s, struct capture_writer *w, struct error *e)
@@ -202,8 +203,8 @@ int capture_session_run(struct capture_session *s, struct capture_writer *w, str
 	uint64_t since;
 	int err;
 
-	go_ahead(s);
 	s->stage.w = w;
+	go_ahead(s);
 	s->stage.e = e;
 	s->stage.until_ns = UINT64_MAX;
 	since = now_ns();
@@ -226,5 +227,6 @@ int capture_session_run(struct capture_session *s, struct capture_writer *w, str
 	s->result.lost = s->stage.lost;
 	progress_clear(&s->progress);
 	setpriority(PRIO_PROCESS, 0, s->nice);
+	capture_writer_set_nice(w, s->nice);
 	return err;
 }

@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <string.h>
 
+#include "gscope.skel.h"
 #include "user/base/clock.h"
 #include "user/capture/sample.h"
 #include "user/capture/targets.h"
@@ -81,6 +82,8 @@ int session_attach(struct capture_session *s, struct error *e)
 				"process %u ended, or started another program, while gscope "
 				"attached to it",
 				s->traced[i].tgid);
+	if (!err)
+		session_choose_inline(s, s->programs->skel->data->stack_limit, true);
 	return err;
 }
 
@@ -170,6 +173,8 @@ int session_record_beginning(struct capture_session *s, uint64_t since, struct e
 						e); /* the others are still there */
 		if (!err)
 			err = drain_pass(s->drain, e);
+		if (!err)
+			err = session_pass_inline(s, false, e);
 	}
 	if (!err && s->opt.system_wide)
 		err = record_ready(s, 0, 0, e);

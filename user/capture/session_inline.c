@@ -68,6 +68,8 @@ int session_plant(struct capture_session *s, size_t i, struct error *e)
 		.first_site = s->traced[i].first_site,
 		.m = s->merge,
 		.stack_limit = s->programs->skel->data->stack_limit,
+		/* until all probes are there, which takes longer than a ring has room for */
+		.off = true,
 	};
 	struct error why;
 	int err;

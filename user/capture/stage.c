@@ -268,10 +268,28 @@ static int write_annotation(struct stage *st, const struct ev_user *raw)
 	return stage_write(st, &note.ev.h);
 }
 
+/*
+ * Most records by far, where there are many: a goroutine of the target that had the last one changes
+ * state, on a P that is known.
+ */
+static bool is_plain(const struct stage *st, const struct event_head *ev)
+{
+	const struct ev_go *go = (const void *)ev;
+	const struct traced *t = st->last;
+
+	return ev->type == EV_GO && t && t->tgid == go->tgid && target_has_goroutines(t->t) &&
+	       ev->time_ns < st->until_ns && (!go->p || pcset_find(&t->procs, go->p));
+}
+
 int stage_record(void *ctx, struct event_head *ev)
 {
 	struct stage *st = ctx;
 	int err;
+
+	if (is_plain(st, ev)) {
+		st->events++;
+		return stage_write(st, ev);
+	}
 
 	if (ev->type < EV_USER_FIRST && (ev->time_ns >= st->until_ns || is_stray(st, ev)))
 		return 0;

@@ -24,6 +24,7 @@ struct inline_engine {
 	struct planter planter;
 	struct inline_reader *reader;
 	uint64_t patience;
+	bool goes_on; /* the next pass is for what this one has left */
 	uint64_t hit_ns;
 };
 
@@ -74,6 +75,7 @@ int inline_plant(struct inline_engine *x, const struct inline_start *start, stru
 	int err;
 
 	x->plan.stack_limit = start->stack_limit;
+	x->plan.off = start->off;
 	callback_find(&o.callback, x->t->pcln);
 	x->hit_ns = inline_cost(&x->plan, &o);
 	err = planter_start(&x->planter, x->t->process, &x->plan, &o, e);
@@ -128,6 +130,7 @@ uint64_t inline_hit_ns(const struct inline_engine *x)
 
 int inline_pass(struct inline_engine *x, bool last)
 {
+	bool goes_on = x->goes_on;
 	unsigned int fill;
 	int err;
 
@@ -135,7 +138,9 @@ int inline_pass(struct inline_engine *x, bool last)
 		return 0;
 	err = reader_pass(x->reader, last);
 	fill = reader_fill(x->reader);
-
+	x->goes_on = reader_has_more(x->reader);
+	if (goes_on)
+		return err; /* how full they are is no matter of patience */
 	if (fill > 25 && x->patience > PATIENCE_MIN)
 		x->patience /= 2;
 	else if (fill < 10 && x->patience < PATIENCE_MAX)
@@ -145,7 +150,9 @@ int inline_pass(struct inline_engine *x, bool last)
 
 uint64_t inline_patience(const struct inline_engine *x)
 {
-	return x->reader ? x->patience : UINT64_MAX;
+	if (!x->reader)
+		return UINT64_MAX;
+	return x->goes_on ? 0 : x->patience;
 }
 
 uint64_t inline_lost(struct inline_engine *x)

@@ -43,6 +43,7 @@ struct inline_start {
 	struct merge *m;
 	size_t first_source;
 	uint64_t stack_limit; /* bpf/control.h, stack_choice() */
+	bool off; /* stubs do nothing before inline_enable() */
 };
 
 /* Plant. EXIT_TARGET errors: it was not possible, and the target is as it was. */
@@ -65,7 +66,7 @@ uint64_t inline_hit_ns(const struct inline_engine *x);
 /* Records -> merge; `last`: after inline_end(). 0 or -ENOMEM; nothing if it was not planted. */
 int inline_pass(struct inline_engine *x, bool last);
 
-/* How soon the next pass has to be, ns: so that no ring is filled. */
+/* How soon the next pass has to be, ns: so that no ring is filled. 0: there is more to take. */
 uint64_t inline_patience(const struct inline_engine *x);
 
 /* What was lost since the last call; hits of a site. */

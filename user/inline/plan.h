@@ -18,6 +18,7 @@ struct inline_plan {
 	uint64_t syscall_insn; /* address of an instruction `syscall` in the target */
 	struct inline_geometry geometry;
 	uint64_t stack_limit; /* at the beginning: bpf/control.h */
+	bool off; /* at the beginning: stubs do nothing */
 };
 
 /*

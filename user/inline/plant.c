@@ -245,7 +245,7 @@ static void write_header(struct planted *d, const struct inline_plan *plan, uint
 		.stubs_size = stubs_size,
 		.base = base,
 		.size = inline_size(&plan->geometry),
-		.enabled = 1,
+		.enabled = !plan->off,
 		.nsites = (uint32_t)plan->n,
 		.stack_limit = plan->stack_limit,
 	};

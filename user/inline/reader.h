@@ -28,10 +28,14 @@ int reader_new(struct inline_reader **out, const struct reader_options *o);
 void reader_free(struct inline_reader *r);
 
 /*
- * Move into the merge what is in the rings, and promise for each that has no record under way.
- * `last`: nobody writes any more, and what is not complete is never going to be. 0 or -ENOMEM.
+ * Move into the merge what is in the rings, of each not more than suits the CPU's cache, and promise as
+ * much as can be. `last`: nobody writes any more, what is not complete is never going to be, and all
+ * is taken. 0 or -ENOMEM.
  */
 int reader_pass(struct inline_reader *r, bool last);
+
+/* Whether there is more to be taken at once, now that there was something. */
+bool reader_has_more(const struct inline_reader *r);
 
 /* Fullest ring of the last pass, in percent. */
 unsigned int reader_fill(const struct inline_reader *r);

@@ -411,6 +411,8 @@ static void test_fill(void)
 		put(&b, 2, 1, 100);
 	pass(&b, false);
 	CU_ASSERT(reader_fill(b.r) == 50);
+	for (unsigned int i = 0; i < 10 && reader_has_more(b.r); i++)
+		pass(&b, false);
 	pass(&b, false);
 	CU_ASSERT_EQUAL(reader_fill(b.r), 0);
 	end(&b);
@@ -519,6 +521,28 @@ static void test_garbage(void)
 	}
 }
 
+/* More than a pass takes: the rest comes with the next ones, and what is taken is passed on. */
+static void test_portions(void)
+{
+	const unsigned int n = 3000;
+	size_t all = 0, first;
+	struct bench b;
+
+	if (!make(&b))
+		return;
+	for (unsigned int i = 0; i < n; i++)
+		put(&b, 1, 0, 0);
+	first = all = pass(&b, false);
+	CU_ASSERT_TRUE(first > 0 && first < n);
+	CU_ASSERT_TRUE(reader_has_more(b.r));
+	for (unsigned int i = 0; i < 10 && reader_has_more(b.r); i++)
+		all += pass(&b, false);
+	CU_ASSERT_FALSE(reader_has_more(b.r));
+	CU_ASSERT_EQUAL(all, n);
+	CU_ASSERT_EQUAL(ring(&b, 1)->tail, ring(&b, 1)->head);
+	end(&b);
+}
+
 static CU_TestInfo tests[] = {
 	{"a record, field by field", test_fields},
 	{"every kind", test_kinds},
@@ -528,6 +552,7 @@ static CU_TestInfo tests[] = {
 	{"a record is under way", test_busy},
 	{"a slot is not complete", test_incomplete},
 	{"the end", test_last},
+	{"more than a portion", test_portions},
 	{"losses", test_lost},
 	{"how full a ring is", test_fill},
 	{"records that are none", test_spoiled},
