@@ -25,7 +25,7 @@ struct inline_engine {
 	struct inline_reader *reader;
 	uint64_t patience;
 	bool goes_on; /* the next pass is for what this one has left */
-	uint64_t hit_ns;
+	struct inline_cost cost;
 };
 
 int inline_open(struct inline_engine **out, const struct target *t, uint64_t bytes, struct error *e)
@@ -77,7 +77,7 @@ int inline_plant(struct inline_engine *x, const struct inline_start *start, stru
 	x->plan.stack_limit = start->stack_limit;
 	x->plan.off = start->off;
 	callback_find(&o.callback, x->t->pcln);
-	x->hit_ns = inline_cost(&x->plan, &o);
+	inline_cost(&x->cost, &x->plan, &o);
 	err = planter_start(&x->planter, x->t->process, &x->plan, &o, e);
 	if (err)
 		return err;
@@ -125,7 +125,9 @@ uint64_t inline_all_hits(const struct inline_engine *x)
 
 uint64_t inline_hit_ns(const struct inline_engine *x)
 {
-	return x->hit_ns;
+	uint64_t hits = inline_all_hits(x);
+
+	return x->cost.hit_ns + (hits ? reader_waits(x->reader) * x->cost.wait_ns / hits : 0);
 }
 
 int inline_pass(struct inline_engine *x, bool last)
@@ -180,7 +182,7 @@ struct ev_inline inline_summary(const struct inline_engine *x, uint64_t time_ns)
 		.tgid = (uint32_t)x->t->process->pid,
 		.sites = (uint32_t)x->plan.n,
 		.hits = inline_all_hits(x),
-		.hit_ns = x->hit_ns,
+		.hit_ns = inline_hit_ns(x),
 		.pause_ns = x->planter.pause_ns,
 		.threads = x->planter.threads,
 		.clock_ns = reader_clock_bound(x->reader),

@@ -59,7 +59,7 @@ bool inline_has(const struct inline_engine *x, size_t site);
 void inline_choose_stacks(struct inline_engine *x, uint64_t limit);
 void inline_enable(struct inline_engine *x, bool on);
 
-/* Records so far, of all sites, and what one takes, ns. */
+/* Records so far, of all sites, and what one has taken on average, ns. */
 uint64_t inline_all_hits(const struct inline_engine *x);
 uint64_t inline_hit_ns(const struct inline_engine *x);
 

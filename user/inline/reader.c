@@ -423,6 +423,15 @@ uint64_t reader_lost(struct inline_reader *r)
 	return sum;
 }
 
+uint64_t reader_waits(const struct inline_reader *r)
+{
+	uint64_t sum = 0;
+
+	for (uint32_t i = 0; i < r->o.geometry.rings; i++)
+		sum += __atomic_load_n(&r->rings[i].ring->waits, __ATOMIC_RELAXED);
+	return sum;
+}
+
 uint64_t reader_hits(const struct inline_reader *r, size_t site)
 {
 	return r->hits[site];

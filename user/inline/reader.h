@@ -46,6 +46,9 @@ uint64_t reader_lost(struct inline_reader *r);
 /* Records of a site so far, by its number among the target's. */
 uint64_t reader_hits(const struct inline_reader *r, size_t site);
 
+/* How often a stub waited for us so far. */
+uint64_t reader_waits(const struct inline_reader *r);
+
 /* What a record's time may be off, ns. */
 uint64_t reader_clock_bound(const struct inline_reader *r);
 

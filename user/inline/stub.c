@@ -424,6 +424,31 @@ static void write_stack(struct body *b)
 		x86_land(b->c, none[--n]);
 }
 
+/* INLINE_PAUSES, unless the ring, RSI, has room, or none at all. */
+static void wait_for_reader(struct body *b)
+{
+	const struct inline_geometry *g = &b->o->geometry;
+	struct x86_jump room, none;
+	uint64_t loop;
+
+	x86_load(b->c, R9, RSI, RING(head));
+	x86_sub_mem(b->c, R9, RSI, RING(tail));
+	x86_cmp_imm(b->c, R9, (int32_t)(g->room / 2));
+	room = x86_jump_if(b->c, CC_BE);
+	x86_cmp_imm(b->c, R9, (int32_t)(g->room - INLINE_RECORD_MAX));
+	none = x86_jump_if(b->c, CC_A);
+	x86_load(b->c, R9, RSI, RING(waits));
+	x86_add_imm(b->c, R9, 1);
+	x86_store(b->c, RSI, RING(waits), R9);
+	x86_move_imm(b->c, R9, INLINE_PAUSES);
+	loop = x86_here(b->c);
+	x86_pause(b->c);
+	x86_add_imm(b->c, R9, -1);
+	x86_jump_back_if(b->c, CC_NE, loop);
+	x86_land(b->c, room);
+	x86_land(b->c, none);
+}
+
 /* Into the ring of the thread's own P: nobody else writes there. */
 static void write_owned(struct body *b)
 {
@@ -433,6 +458,7 @@ static void write_owned(struct body *b)
 	x86_multiply(b->c, RSI, (int32_t)g->stride);
 	x86_move_imm(b->c, R11, b->o->base + inline_ring_offset(g, 1));
 	x86_add(b->c, RSI, R11);
+	wait_for_reader(b);
 	/* before the time is taken: the reader relies on it */
 	x86_store32_imm(b->c, RSI, RING(busy), 1);
 	x86_load(b->c, R8, RSI, RING(head));

@@ -262,6 +262,12 @@ void x86_rdtsc(struct x86_code *c)
 	byte(c, 0x31);
 }
 
+void x86_pause(struct x86_code *c)
+{
+	byte(c, 0xf3);
+	byte(c, 0x90);
+}
+
 void x86_lock_xadd(struct x86_code *c, enum x86_gpr base, int32_t disp, enum x86_gpr reg)
 {
 	byte(c, 0xf0);

@@ -72,6 +72,7 @@ void x86_cmp_imm(struct x86_code *c, enum x86_gpr a, int32_t value);
 void x86_test(struct x86_code *c, enum x86_gpr a);
 void x86_test8_imm(struct x86_code *c, enum x86_gpr a, uint8_t value);
 void x86_rdtsc(struct x86_code *c); /* EDX:EAX */
+void x86_pause(struct x86_code *c);
 void x86_lock_xadd(struct x86_code *c, enum x86_gpr base, int32_t disp, enum x86_gpr reg);
 void x86_lock_increment(struct x86_code *c, enum x86_gpr base, int32_t disp);
 

@@ -524,6 +524,42 @@ static uint64_t sum_of(const struct inline_ring *ring, uint32_t stride)
 	return sum;
 }
 
+/* Between half full and full, and there only. */
+static void test_waits(void)
+{
+	const struct inline_geometry *g;
+	struct inline_ring *s;
+	uint64_t head;
+	struct rig r;
+
+	if (!rig_make(&r, newest(), true, NULL))
+		return;
+	g = mock_geometry(r.m);
+	s = mock_ring(r.m, 1);
+	fill(&r);
+	run(&r, STUB_PARK);
+	CU_ASSERT_EQUAL(s->waits, 0);
+	s->tail = s->head - g->room / 2;
+	run(&r, STUB_PARK);
+	CU_ASSERT_EQUAL(s->waits, 0);
+	s->tail = s->head - g->room / 2 - 8;
+	head = s->head;
+	run(&r, STUB_PARK);
+	CU_ASSERT_EQUAL(s->waits, 1);
+	CU_ASSERT(s->head > head);
+	s->tail = s->head - g->room + INLINE_RECORD_MAX;
+	run(&r, STUB_PARK);
+	CU_ASSERT_EQUAL(s->waits, 2);
+	CU_ASSERT_EQUAL(s->lost, 0);
+	/* nobody reads: it is lost at once */
+	s->tail = s->head - g->room + INLINE_RECORD_MAX - 8;
+	run(&r, STUB_PARK);
+	CU_ASSERT_EQUAL(s->waits, 2);
+	CU_ASSERT_EQUAL(s->lost, 1);
+	CU_ASSERT_EQUAL(r.called, 5);
+	rig_free(&r);
+}
+
 static void test_full(void)
 {
 	for (uint32_t ring = 0; ring < 2; ring++) {
@@ -700,6 +736,7 @@ static CU_TestInfo tests[] = {
 	{"no waker", test_no_curg},
 	{"across a call of C", test_callback},
 	{"no P, and a P without a ring", test_no_p},
+	{"a ring that is half full", test_waits},
 	{"a ring that is full", test_full},
 	{"round and round", test_wraps},
 	{"frames come once", test_known},
