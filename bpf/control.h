@@ -94,19 +94,15 @@ struct pending_call {
 #define CALL_BEGINS 1
 
 /*
- * The last thread of a target that made a system call on a CPU, and its P, which it keeps as long as
- * it is not switched out and its calls are short: only the scheduler's sysmon takes a P away from a
- * thread in a system call, after 20 us (runtime/proc.go, retake, Go 1.19 to 1.27); and the end of the
- * world, which is why it is looked at again now and then.
+ * The last thread of a bare target that made a system call on a CPU, and its P, which it keeps as
+ * long as it is not switched out and its calls are short: only the scheduler's sysmon takes a P away
+ * from a thread in a system call, after 20 us (runtime/proc.go, retake, Go 1.19 to 1.27); and the end
+ * of the world, which is why it is looked at again now and then.
  */
 struct cpu_thread {
 	__u64 id; /* pid_tgid; 0: none */
-	__u64 words; /* where its m.curg is */
 	__u64 p;
 	__u64 until; /* time up to which it is believed */
-	/* of the call that is looked at: programs have little room of their own */
-	__u64 now;
-	__u64 said; /* 1: the goroutine in its context is only said to be there */
 };
 #define CALL_IS_SHORT 10000 /* ns */
 #define PROC_IS_SURE 100000 /* ns */

@@ -55,7 +55,7 @@ static __always_inline void on_switch(const bool typed, bool preempt, struct tas
 	struct ev_gctx ctx;
 	struct ev_switch *ev;
 
-	if (s)
+	if (any_bare && s)
 		s->thread.id = 0;
 	if (system_wide || cfg)
 		flags |= SWITCH_PREV_TRACED;

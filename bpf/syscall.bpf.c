@@ -55,100 +55,54 @@ static __always_inline __u32 abi_bit(const bool typed, struct task_struct *p)
 /* runtime.settls: with it a new thread gets the storage that has its g. */
 #define NR_ARCH_PRCTL 158
 
-/* What is to be known at the end of a call that may lose the thread's P. */
-static __always_inline void note_words(const struct target_cfg *cfg, struct pending_call *c,
-				       __u64 words)
+/* Which goroutine calls on which P. */
+static __always_inline void look_at_thread(const bool typed, struct task_struct *p,
+					   struct target_cfg *cfg, struct pending_call *c)
 {
-	c->words = words;
+	struct thread_words w;
+	struct ev_gctx ctx;
+
+	c->words = read_gctx(cfg, FIELD(typed, p, thread.fsbase), &ctx, &w);
+	c->ctx = ctx;
 	c->p_off = cfg->m_p;
 	c->oldp_off = uses_oldp(cfg) ? cfg->m_oldp : NO_OFFSET;
 	c->status_off = cfg->p_status;
 }
 
-/* Go code calls. Then R14 has a g (ABIInternal, since Go 1.17), and the thread is known. */
-static __always_inline bool is_known_go(const bool typed, const struct target_cfg *cfg,
-					const struct pending_call *c, const struct pt_regs *regs,
-					const struct cpu_thread *t)
-{
-	return t->id == c->id && t->now <= t->until &&
-	       FIELD(typed, regs, ip) - cfg->text_lo < cfg->text_hi - cfg->text_lo;
-}
-
-/* The thread, as its storage leads to it. */
-static __always_inline void look_at_thread(const bool typed, struct task_struct *p,
-					   struct target_cfg *cfg, struct pending_call *c,
-					   struct cpu_thread *t)
-{
-	struct thread_words w;
-	struct ev_gctx ctx;
-
-	t->words = read_gctx(cfg, FIELD(typed, p, thread.fsbase), &ctx, &w);
-	t->id = t->words && ctx.p ? c->id : 0;
-	t->p = ctx.p;
-	t->until = t->now + PROC_IS_SURE;
-	c->ctx = ctx;
-}
-
-/* The goroutine's status, and where it is. False: it is only said to be one that thread runs. */
-static __always_inline bool look_at_goroutine(const bool typed, const struct target_cfg *cfg,
+/* Its status, and where it is. */
+static __always_inline void look_at_goroutine(const bool typed, const struct target_cfg *cfg,
 					      struct pending_call *c, const struct pt_regs *regs,
-					      const struct cpu_thread *t)
+					      __u64 time)
 {
 	const struct ev_gctx *ctx = &c->ctx;
 	struct g_head gp;
 
-	if (bpf_probe_read_user(&gp, sizeof(gp), (void *)ctx->curg))
-		return false;
-	if (t->said &&
-	    (!g_word(&gp, cfg->g_goid) || g_word(&gp, cfg->g_m) + cfg->m_curg != t->words))
-		return false;
+	if (!ctx->curg || bpf_probe_read_user(&gp, sizeof(gp), (void *)ctx->curg))
+		return;
 	c->gstatus = g_status(&gp, cfg);
 	if (c->gstatus == GO_SYSCALL)
 		c->stack = goroutine_stack(typed, cfg, &gp, ctx->g != ctx->curg ? ctx->g : 0, regs,
-					   c->id, t->now);
-	return true;
-}
-
-/*
- * Which goroutine calls on which P. On a thread that is known, its g is all that has to be read: it is
- * a goroutine's that runs there, as it is bound to that thread's m and, unlike a g0, has an id.
- */
-static __always_inline void look_at_probed(const bool typed, struct task_struct *p,
-					   struct target_cfg *cfg, struct pending_call *c,
-					   const struct pt_regs *regs, struct cpu_thread *t)
-{
-	__u64 r14 = FIELD(typed, regs, r14);
-
-	c->ctx = (struct ev_gctx){r14, r14, t->p};
-	t->said = !uses_oldp(cfg) && is_known_go(typed, cfg, c, regs, t);
-	for (int i = 0; i < 2; i++) {
-		if (!t->said)
-			look_at_thread(typed, p, cfg, c, t);
-		note_words(cfg, c, t->words);
-		if (!t->said && !c->ctx.curg)
-			return;
-		if (look_at_goroutine(typed, cfg, c, regs, t) || !t->said)
-			return;
-		t->said = 0;
-	}
+					   c->id, time);
 }
 
 /* runtime.futex: what a thread calls that gives its P away, or waits for one. */
 #define NR_FUTEX 202
 
 /*
- * A goroutine makes a system call on its own stack: only its id is to be read, which is one that is
- * known. False: it is something else, or the thread's P is not known for sure.
+ * A goroutine makes a system call on its own stack: then R14 has its g, as everywhere in Go code
+ * (ABIInternal, since Go 1.17), and only its id is to be read, which is one that is known. False: it
+ * is something else, or the thread's P is not known for sure.
  */
 static __always_inline bool look_at_caller(const bool typed, const struct target_cfg *cfg,
 					   struct pending_call *c, const struct pt_regs *regs,
-					   const struct cpu_thread *t)
+					   const struct cpu_thread *t, __u64 time)
 {
 	__u64 gp = FIELD(typed, regs, r14);
 	struct g_ident g;
 
-	if (!is_known_go(typed, cfg, c, regs, t) || !read_ident(cfg, gp, &g) ||
-	    !goroutine_known(gp, g.goid, c->id >> 32))
+	if (t->id != c->id || time > t->until ||
+	    FIELD(typed, regs, ip) - cfg->text_lo >= cfg->text_hi - cfg->text_lo ||
+	    !read_ident(cfg, gp, &g) || !goroutine_known(gp, g.goid, c->id >> 32))
 		return false;
 	c->gstatus = (__u32)g.status & ~GO_SCAN;
 	c->ctx = (struct ev_gctx){gp, gp, t->p};
@@ -161,20 +115,24 @@ static __always_inline bool look_at_caller(const bool typed, const struct target
  */
 static __always_inline void look_at_bare(const bool typed, struct task_struct *p,
 					 struct target_cfg *cfg, struct pending_call *c,
-					 const struct pt_regs *regs, struct cpu_thread *t)
+					 const struct pt_regs *regs, struct cpu_thread *t,
+					 __u64 time)
 {
-	__u64 curg;
+	struct thread_words w;
+	struct ev_gctx ctx;
 	struct g_ident g;
 
-	if (look_at_caller(typed, cfg, c, regs, t))
+	if (look_at_caller(typed, cfg, c, regs, t, time))
 		return;
 	c->gstatus = 0;
-	look_at_thread(typed, p, cfg, c, t);
-	curg = c->ctx.curg;
-	if (!curg || !read_ident(cfg, curg, &g))
+	t->id = read_gctx(cfg, FIELD(typed, p, thread.fsbase), &ctx, &w) && ctx.p ? c->id : 0;
+	t->p = ctx.p;
+	t->until = time + PROC_IS_SURE;
+	c->ctx = ctx;
+	if (!ctx.curg || !read_ident(cfg, ctx.curg, &g))
 		return;
 	c->gstatus = (__u32)g.status & ~GO_SCAN;
-	goroutine_seen(curg, g.goid, c->id >> 32, t->now);
+	goroutine_seen(ctx.curg, g.goid, c->id >> 32, time);
 }
 
 /*
@@ -200,7 +158,6 @@ static __always_inline void on_enter(const bool typed, const struct pt_regs *reg
 		call_interrupt(c);
 	call_mark(c, CALL_BEGINS);
 	time = bpf_ktime_get_ns();
-	s->thread.now = time;
 	c->id = id;
 	c->nr = nr | abi_bit(typed, p);
 	c->gstatus = 0;
@@ -208,14 +165,15 @@ static __always_inline void on_enter(const bool typed, const struct pt_regs *reg
 	c->words = 0;
 	/* a new thread has its creator's storage until then */
 	if (cfg && cfg->flags & TARGET_GO && nr != NR_ARCH_PRCTL) {
-		if (any_bare && cfg->flags & TARGET_BARE)
-			look_at_bare(typed, p, cfg, c, regs, &s->thread);
-		else if (any_probed)
-			look_at_probed(typed, p, cfg, c, regs, &s->thread);
-		else
-			c->ctx = (struct ev_gctx){};
-		if (nr == NR_FUTEX)
-			s->thread.id = 0;
+		if (any_bare && cfg->flags & TARGET_BARE) {
+			look_at_bare(typed, p, cfg, c, regs, &s->thread, time);
+			if (nr == NR_FUTEX)
+				s->thread.id = 0;
+		} else {
+			look_at_thread(typed, p, cfg, c);
+			if (any_probed)
+				look_at_goroutine(typed, cfg, c, regs, time);
+		}
 	} else {
 		c->ctx = (struct ev_gctx){};
 	}
@@ -252,7 +210,6 @@ static __always_inline void call_complete(struct cpu_state *s, __u32 nr, __s64 r
 	__u32 oldp_status = 0;
 	struct ev_syscall *ev;
 	struct m_words m;
-	__u64 time = 0;
 
 	if (call_may_lose_proc(c) && !bpf_probe_read_user(&m, sizeof(m), (void *)c->words)) {
 		exit_p = m_word(&m, c->p_off);
@@ -275,10 +232,9 @@ static __always_inline void call_complete(struct cpu_state *s, __u32 nr, __s64 r
 		ev->oldp_status = oldp_status;
 		ev->gstatus = c->gstatus;
 		ev->ret = ret;
-		time = ev->h.time_ns;
+		if (any_bare && ev->h.time_ns - c->since > CALL_IS_SHORT)
+			s->thread.id = 0;
 	}
-	if (exit_p != c->ctx.p || time - c->since > CALL_IS_SHORT)
-		s->thread.id = 0;
 	/* only now that it has its place in the ring: see user/capture/call.c */
 	call_mark(c, 0);
 	if (ev)
