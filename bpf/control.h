@@ -94,20 +94,6 @@ struct pending_call {
 #define CALL_BEGINS 1
 
 /*
- * The last thread of a bare target that made a system call on a CPU, and its P, which it keeps as
- * long as it is not switched out and its calls are short: only the scheduler's sysmon takes a P away
- * from a thread in a system call, after 20 us (runtime/proc.go, retake, Go 1.19 to 1.27); and the end
- * of the world, which is why it is looked at again now and then.
- */
-struct cpu_thread {
-	__u64 id; /* pid_tgid; 0: none */
-	__u64 p;
-	__u64 until; /* time up to which it is believed */
-};
-#define CALL_IS_SHORT 10000 /* ns */
-#define PROC_IS_SURE 100000 /* ns */
-
-/*
  * A CPU's ring of records. Positions in it only grow. It lies in chunks, in which records begin; the
  * last one of a chunk may end behind the others' end, and the next one begins in the next chunk, so
  * all are in one piece.
@@ -155,7 +141,6 @@ struct cpu_state {
 	__u64 begun; /* position behind the last record that has its place in the ring */
 	__u64 taken; /* up to there, at least, the collector has read it */
 	__u64 unannounced; /* bytes since the last wake-up of the collector */
-	struct cpu_thread thread;
 	__u64 lost[LOSS_CLASSES]; /* records that found no room */
 };
 

@@ -50,13 +50,10 @@ static __always_inline void on_switch(const bool typed, bool preempt, struct tas
 	__u32 tgid = FIELD(typed, prev, tgid), next_tgid = FIELD(typed, next, tgid);
 	struct target_cfg *cfg = target_of(tgid);
 	__u32 flags = preempt ? SWITCH_PREEMPT : 0;
-	struct cpu_state *s = this_cpu();
-	struct pending_call *c = s ? &s->call : NULL;
+	struct pending_call *c = call_place();
 	struct ev_gctx ctx;
 	struct ev_switch *ev;
 
-	if (any_bare && s)
-		s->thread.id = 0;
 	if (system_wide || cfg)
 		flags |= SWITCH_PREV_TRACED;
 	barrier_var(flags);

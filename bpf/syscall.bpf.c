@@ -85,54 +85,21 @@ static __always_inline void look_at_goroutine(const bool typed, const struct tar
 					   c->id, time);
 }
 
-/* runtime.futex: what a thread calls that gives its P away, or waits for one. */
-#define NR_FUTEX 202
-
 /*
- * A goroutine makes a system call on its own stack: then R14 has its g, as everywhere in Go code
- * (ABIInternal, since Go 1.17), and only its id is to be read, which is one that is known. False: it
- * is something else, or the thread's P is not known for sure.
+ * The same of a bare target: its status, and which it is. Its stack is of interest only if the call is
+ * interrupted, which is soon enough, and its P at the end is not. Its P is read each time: a thread may
+ * get another one without any system call (runtime/proc.go, checkRunqsNoP).
  */
-static __always_inline bool look_at_caller(const bool typed, const struct target_cfg *cfg,
-					   struct pending_call *c, const struct pt_regs *regs,
-					   const struct cpu_thread *t, __u64 time)
-{
-	__u64 gp = FIELD(typed, regs, r14);
-	struct g_ident g;
-
-	if (t->id != c->id || time > t->until ||
-	    FIELD(typed, regs, ip) - cfg->text_lo >= cfg->text_hi - cfg->text_lo ||
-	    !read_ident(cfg, gp, &g) || !goroutine_known(gp, g.goid, c->id >> 32))
-		return false;
-	c->gstatus = (__u32)g.status & ~GO_SCAN;
-	c->ctx = (struct ev_gctx){gp, gp, t->p};
-	return c->gstatus == GO_SYSCALL || c->gstatus == GO_RUNNING;
-}
-
-/*
- * Who calls in a bare target: the goroutine, its status, and which it is. Its stack is of interest
- * only if the call is interrupted, which is soon enough, and its P at the end is not.
- */
-static __always_inline void look_at_bare(const bool typed, struct task_struct *p,
-					 struct target_cfg *cfg, struct pending_call *c,
-					 const struct pt_regs *regs, struct cpu_thread *t,
+static __always_inline void look_at_bare(const struct target_cfg *cfg, struct pending_call *c,
 					 __u64 time)
 {
-	struct thread_words w;
-	struct ev_gctx ctx;
 	struct g_ident g;
 
-	if (look_at_caller(typed, cfg, c, regs, t, time))
-		return;
-	c->gstatus = 0;
-	t->id = read_gctx(cfg, FIELD(typed, p, thread.fsbase), &ctx, &w) && ctx.p ? c->id : 0;
-	t->p = ctx.p;
-	t->until = time + PROC_IS_SURE;
-	c->ctx = ctx;
-	if (!ctx.curg || !read_ident(cfg, ctx.curg, &g))
+	c->words = 0;
+	if (!c->ctx.curg || !read_ident(cfg, c->ctx.curg, &g))
 		return;
 	c->gstatus = (__u32)g.status & ~GO_SCAN;
-	goroutine_seen(ctx.curg, g.goid, c->id >> 32, time);
+	goroutine_seen(c->ctx.curg, g.goid, c->id >> 32, time);
 }
 
 /*
@@ -145,14 +112,12 @@ static __always_inline void on_enter(const bool typed, const struct pt_regs *reg
 	__u64 time, id = task_id(typed, p);
 	struct target_cfg *cfg = target_of(id >> 32);
 	struct pending_call *c;
-	struct cpu_state *s;
 
 	if (!cfg && !system_wide)
 		return;
-	s = this_cpu();
-	if (!s)
+	c = call_place();
+	if (!c)
 		return;
-	c = &s->call;
 	/* one whose end was not seen: the kernel did not run the program */
 	if (call_pending(c))
 		call_interrupt(c);
@@ -165,15 +130,11 @@ static __always_inline void on_enter(const bool typed, const struct pt_regs *reg
 	c->words = 0;
 	/* a new thread has its creator's storage until then */
 	if (cfg && cfg->flags & TARGET_GO && nr != NR_ARCH_PRCTL) {
-		if (any_bare && cfg->flags & TARGET_BARE) {
-			look_at_bare(typed, p, cfg, c, regs, &s->thread, time);
-			if (nr == NR_FUTEX)
-				s->thread.id = 0;
-		} else {
-			look_at_thread(typed, p, cfg, c);
-			if (any_probed)
-				look_at_goroutine(typed, cfg, c, regs, time);
-		}
+		look_at_thread(typed, p, cfg, c);
+		if (any_bare && cfg->flags & TARGET_BARE)
+			look_at_bare(cfg, c, time);
+		else if (any_probed)
+			look_at_goroutine(typed, cfg, c, regs, time);
 	} else {
 		c->ctx = (struct ev_gctx){};
 	}
@@ -203,9 +164,8 @@ int sys_enter_steady(__u64 *ctx)
 }
 
 /* Both ends at once. */
-static __always_inline void call_complete(struct cpu_state *s, __u32 nr, __s64 ret)
+static __always_inline void call_complete(struct pending_call *c, __u32 nr, __s64 ret)
 {
-	struct pending_call *c = &s->call;
 	__u64 exit_p = c->ctx.p, oldp = 0;
 	__u32 oldp_status = 0;
 	struct ev_syscall *ev;
@@ -232,8 +192,6 @@ static __always_inline void call_complete(struct cpu_state *s, __u32 nr, __s64 r
 		ev->oldp_status = oldp_status;
 		ev->gstatus = c->gstatus;
 		ev->ret = ret;
-		if (any_bare && ev->h.time_ns - c->since > CALL_IS_SHORT)
-			s->thread.id = 0;
 	}
 	/* only now that it has its place in the ring: see user/capture/call.c */
 	call_mark(c, 0);
@@ -283,13 +241,13 @@ static __always_inline void tell_exit(const bool typed, struct task_struct *p,
 static __always_inline void on_leave(const bool typed, const struct pt_regs *regs, __s64 ret)
 {
 	struct task_struct *p = current_task(typed);
-	struct cpu_state *s = this_cpu();
+	struct pending_call *c = call_place();
 	__u64 id = task_id(typed, p);
 	struct target_cfg *cfg;
 
 	/* only those of targets are pending */
-	if (s && call_pending(&s->call) && s->call.id == id) {
-		call_complete(s, (__u32)FIELD(typed, regs, orig_ax) | abi_bit(typed, p), ret);
+	if (call_pending(c) && c->id == id) {
+		call_complete(c, (__u32)FIELD(typed, regs, orig_ax) | abi_bit(typed, p), ret);
 		return;
 	}
 	cfg = target_of(id >> 32);

@@ -40,7 +40,6 @@ struct ev_cost session_cost(const struct capture_session *s, uint64_t time_ns, u
 		.trap_ns = s->trap_ns,
 		.probe_run_ns = m->all_hits ? m->probe_runs_ns / m->all_hits : 0,
 		.trace_hits = s->stage.traces + s->stage.lost_traces,
-		.trace_run_ns =
-			m->all_events ? m->trace_runs_ns / m->all_events : m->trace_run_ns,
+		.trace_run_ns = m->all_events ? m->trace_runs_ns / m->all_events : m->trace_run_ns,
 	};
 }

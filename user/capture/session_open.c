@@ -15,7 +15,6 @@
 #include "user/capture/targets.h"
 #include "user/target/callback.h"
 
-
 static int out_of_memory(struct error *e)
 {
 	return error_set(e, EXIT_FAILED, -ENOMEM, "out of memory");
