@@ -21,6 +21,7 @@ struct inline_engine {
 	const struct target *t;
 	struct inline_plan plan;
 	bool *has; /* by site */
+	uint32_t sites; /* so many */
 	struct planter planter;
 	struct inline_reader *reader;
 	uint64_t patience;
@@ -87,8 +88,10 @@ int inline_plant(struct inline_engine *x, const struct inline_start *start, stru
 		planter_close(&x->planter);
 		return error_set(e, EXIT_FAILED, err, "out of memory");
 	}
-	for (size_t i = 0; i < x->plan.n; i++)
-		x->has[x->plan.stub[i].number] = true;
+	for (size_t i = 0; i < x->plan.n; i++) {
+		x->has[x->plan.stub[i].number] = inline_is_redirected(&x->planter.h->site[i]);
+		x->sites += x->has[x->plan.stub[i].number];
+	}
 	return 0;
 }
 
@@ -180,7 +183,7 @@ struct ev_inline inline_summary(const struct inline_engine *x, uint64_t time_ns)
 		      .type = EV_INLINE,
 		      .size = sizeof(ev)},
 		.tgid = (uint32_t)x->t->process->pid,
-		.sites = (uint32_t)x->plan.n,
+		.sites = x->sites,
 		.hits = inline_all_hits(x),
 		.hit_ns = inline_hit_ns(x),
 		.pause_ns = x->planter.pause_ns,

@@ -276,17 +276,24 @@ static int change(const struct planted *d, uint64_t pc, int32_t from, int32_t to
 	return err;
 }
 
+/* Calls that are not as they were planned are left alone, unless all are so. */
 static int plant_operands(struct planted *d)
 {
+	uint32_t planted = 0;
 	int err = 0;
 
 	__atomic_store_n(&d->h->state, INLINE_PLANTED, __ATOMIC_SEQ_CST);
 	for (uint32_t i = 0; i < d->h->nsites && !err; i++) {
-		const struct inline_operand *s = &d->h->site[i];
+		struct inline_operand *s = &d->h->site[i];
 
 		err = change(d, s->pc, s->original, s->planted, false);
+		planted += !err;
+		if (err == -ESTALE) {
+			s->planted = s->original;
+			err = 0;
+		}
 	}
-	return err;
+	return !err && !planted ? -ESTALE : err;
 }
 
 /* All that can be; the first error that was not the process's end. */
@@ -296,7 +303,9 @@ static int restore_operands(struct planted *d, uint64_t *where)
 
 	for (uint32_t i = 0; i < d->h->nsites && i < INLINE_MAX_SITES; i++) {
 		const struct inline_operand *s = &d->h->site[i];
-		int err = change(d, s->pc, s->planted, s->original, true);
+		int err = inline_is_redirected(s) ?
+				  change(d, s->pc, s->planted, s->original, true) :
+				  0;
 
 		if (err && !first) {
 			first = err;

@@ -31,8 +31,13 @@ enum inline_state {
 struct inline_operand {
 	uint64_t pc; /* of the call; the operand is behind its one byte */
 	int32_t original;
-	int32_t planted;
+	int32_t planted; /* the same: it was left alone */
 };
+
+static inline int inline_is_redirected(const struct inline_operand *o)
+{
+	return o->planted != o->original;
+}
 
 struct inline_header {
 	uint64_t magic;

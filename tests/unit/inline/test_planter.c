@@ -289,6 +289,46 @@ static void test_changed(void)
 	finish(&s);
 }
 
+/* A call that is not as it was when gscope planned: it is left alone, and that is all. */
+static void test_changed_before(void)
+{
+	struct plant_owner owner = plant_owner();
+	struct inline_plan plan;
+	struct stub_options o = {0};
+	struct planted d;
+	struct error e = {0};
+	struct scene s = {0};
+	const char *path = prog_path("1.26", "plain");
+
+	if (!path || !prog_start(&s.prog, path, "churn", NULL, true))
+		return;
+	CU_ASSERT_EQUAL_FATAL(target_open(s.prog.pid, &s.t, &e), 0);
+	CU_ASSERT_EQUAL_FATAL(inline_plan(&plan, s.t, 0, &e), 0);
+	o.layout = &s.t->layout;
+	o.seed = stack_id_begin((uint32_t)s.prog.pid);
+	plan.operand[3].original += 0x100;
+	CU_ASSERT_EQUAL_FATAL(plant(&d, s.t->process, &plan, &o, &owner, &e), 0);
+	CU_ASSERT_FALSE(inline_is_redirected(&d.h->site[3]));
+	CU_ASSERT_TRUE(inline_is_redirected(&d.h->site[4]));
+	CU_ASSERT_EQUAL(redirected(s.t), plan.n - 1);
+	rest_ms(20);
+	CU_ASSERT_EQUAL(plant_restore(&d, &e), 0);
+	CU_ASSERT_EQUAL(redirected(s.t), 0);
+	CU_ASSERT_EQUAL(plant_unmap(&d, &e), 0);
+	plant_close(&d);
+	/* if none is, there is nothing to plant */
+	for (size_t i = 0; i < plan.n; i++)
+		plan.operand[i].original += i == 3 ? 0 : 0x100;
+	CU_ASSERT_EQUAL(plant(&d, s.t->process, &plan, &o, &owner, &e), -ESTALE);
+	CU_ASSERT_EQUAL(e.status, EXIT_TARGET);
+	CU_ASSERT_EQUAL(redirected(s.t), 0);
+	CU_ASSERT_FALSE(is_mapped(s.t));
+	CU_ASSERT_TRUE(target_process_alive(s.t->process));
+	inline_plan_free(&plan);
+	target_close(s.t);
+	prog_stop(&s.prog);
+}
+
 /* The program ends first. */
 static void test_program_ends(void)
 {
@@ -304,9 +344,13 @@ static void test_program_ends(void)
 }
 
 static CU_TestInfo tests[] = {
-	{"told to put it back", test_told},      {"gscope is killed", test_killed},
-	{"both are killed", test_both_killed},   {"a call that is another one now", test_changed},
-	{"the program ends", test_program_ends}, CU_TEST_INFO_NULL,
+	{"told to put it back", test_told},
+	{"gscope is killed", test_killed},
+	{"both are killed", test_both_killed},
+	{"a call that is another one now", test_changed},
+	{"a call that was another one by then", test_changed_before},
+	{"the program ends", test_program_ends},
+	CU_TEST_INFO_NULL,
 };
 
 UNIT_SUITE("inline/planter", tests);

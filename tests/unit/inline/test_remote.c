@@ -517,6 +517,8 @@ static void test_vfork(void)
 			rest_ms(700);
 			_exit(0);
 		}
+		/* it is tried again, with a thread that has gone on meanwhile: not to its end */
+		rest_ms(2000);
 		st->over = 1;
 		pthread_join(t, NULL);
 		_exit(st->done == 1 ? 0 : 1);
