@@ -133,7 +133,7 @@ log "${digits}0123" "${digits}0123" cut
 region-begin "${digits}0123" cut
 region-end "${digits}0123" cut
 EOF
-	case $1 in # a map in order of creation, or a sorted list
+	case $1 in # a map in order of creation, or a sorted list; see any_order
 	1.19 | 1.2[0-3])
 		echo 'labels "user" "42" "path" "/?"'
 		echo 'labels "user" "42" "path" "/?" "worker" ""'
@@ -156,6 +156,15 @@ labels
 EOF
 }
 
+# any_order RELEASE: labels are a map up to Go 1.23, and those of a context are copied from the outer
+# one by `range`, which begins anywhere
+any_order() {
+	case $1 in
+	1.19 | 1.2[0-3]) sed 's/"path" "[^"]*" "user" "42" "worker"/"user" "42" "path" "\/?" "worker"/' ;;
+	*) cat ;;
+	esac
+}
+
 # notes RELEASE VARIANT
 notes() {
 	local busy kind annotator
@@ -164,7 +173,8 @@ notes() {
 	annotator=$(sed -En 's/.* user log (G[0-9]+) .*"no task".*/\1/p' dump.out)
 	grep " user [a-z-]* $annotator " dump.out | sed -E '
 		s/^.* user //; s/ cpu=.*//; s/ G[0-9]+ P[0-9]+//; s/0123456789/@/g
-		s/^labels .*"[b-j]" "[B-J]" cut$/labels of more than there is room for cut/' >noted
+		s/^labels .*"[b-j]" "[B-J]" cut$/labels of more than there is room for cut/' |
+		any_order "$1" >noted
 	expected_notes "$1" | diff - noted >wrong || fail "$(head -c 1000 wrong)"
 
 	busy=$(number busy)
