@@ -254,7 +254,8 @@ static int report_refused(const struct target *t, const int *errors, FILE *messa
 			return error_set(e, EXIT_TARGET, errors[i],
 					 "pid %d: the kernel refuses a probe in %s: %s",
 					 (int)t->process->pid, site->func, strerror(-errors[i]));
-		if (messages)
+		/* it has ended meanwhile, which is noticed elsewhere */
+		if (messages && errors[i] != -ESRCH)
 			fprintf(messages,
 				"gscope: no probe in %s at 0x%llx (%s): some or all %s will not be seen\n",
 				site->func, (unsigned long long)site->pc, strerror(-errors[i]),
