@@ -53,7 +53,8 @@ bare_counts() {
 		fail 'no stack of a read that blocked'
 	grep -q '^[0-9]* goroutines seen on threads; ' whole.out || fail 'no line about goroutines'
 	grep -q '^Level kernel leaves out ' whole.out || fail 'not a word of what is left out'
-	grep -Eq '^ +4 +100 .* main\.pipeReader$' whole.out || fail 'no row of the readers'
+	# beside their reads the runtime may wake a thread while one of them is still in its call
+	grep -Eq '^ +4 +1[0-2][0-9] .* main\.pipeReader$' whole.out || fail 'no row of the readers'
 	grep -q '^Where goroutines were when their thread left its CPU$' whole.out || fail 'no stacks'
 }
 

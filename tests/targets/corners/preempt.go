@@ -11,7 +11,7 @@ import (
 	"targets/internal/harness"
 )
 
-const collections = 60
+const collections = 150
 
 var (
 	looping, loopsEnd atomic.Bool
