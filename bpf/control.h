@@ -28,7 +28,7 @@
 
 /*
  * Whether a task is of interest is asked for every task there is, several times per switch: an index
- * computed from its tgid leads to the only target it can be, in a fifth of the time a hash map takes.
+ * computed from its tgid leads to the only target it can be, which takes a fraction of what a hash map does.
  * The collector chooses the factor so that no two targets meet.
  */
 #define TARGET_SLOTS (1U << 12)

@@ -59,6 +59,11 @@ static __always_inline bool read_ident(const struct target_cfg *cfg, __u64 gp, s
 	return !bpf_probe_read_user(g, sizeof(*g), (void *)(gp + cfg->g_status));
 }
 
+static __always_inline __u32 ident_status(const struct g_ident *g)
+{
+	return (__u32)g->status & ~GO_SCAN;
+}
+
 static __always_inline __u32 g_status(const struct g_head *g, const struct target_cfg *cfg)
 {
 	return (__u32)g_word(g, cfg->g_status) & ~GO_SCAN;

@@ -57,7 +57,7 @@ static __always_inline __u8 new_status(const struct hit *h, const struct pt_regs
 	if (cookie_place(h->cookie) == PLACE_CALL)
 		return ctx->cx;
 	/* it has it already */
-	return status == COOKIE_NO_STATUS ? (__u32)h->who.status & ~GO_SCAN : status;
+	return status == COOKIE_NO_STATUS ? ident_status(&h->who) : status;
 }
 
 static __always_inline struct ev_go *go_reserve(const struct hit *h, __u32 room)
@@ -179,7 +179,7 @@ static __noinline int go_sysexit_newp(struct pt_regs *ctx, __u64 cookie)
 	if (!ev)
 		return 0;
 	ev->p = ctx->ax;
-	ev->old_status = (__u32)h.who.status & ~GO_SCAN;
+	ev->old_status = ident_status(&h.who);
 	ev->new_status = GO_RUNNING;
 	event_submit(ev, sizeof(*ev));
 	return 0;

@@ -39,18 +39,13 @@ static __always_inline struct seen_goroutine *seen_place(__u64 gp, __u32 tgid)
 	return bpf_map_lookup_elem(&seen_goroutines, &key);
 }
 
-/* It was told of. */
-static __always_inline bool goroutine_known(__u64 gp, __u64 goid, __u32 tgid)
+static __always_inline void goroutine_seen(__u64 gp, __u64 goid, __u32 tgid, __u64 before)
 {
 	const struct seen_goroutine *s = seen_place(gp, tgid);
 
-	return s && s->gp == gp && s->goid == goid && s->tgid == tgid;
-}
-
-static __always_inline void goroutine_seen(__u64 gp, __u64 goid, __u32 tgid, __u64 before)
-{
-	if (goid && !goroutine_known(gp, goid, tgid))
-		goroutine_tell(gp, goid, before);
+	if (!goid || !s || (s->gp == gp && s->goid == goid && s->tgid == tgid))
+		return;
+	goroutine_tell(gp, goid, before);
 }
 
 #endif

@@ -98,7 +98,7 @@ static __always_inline void look_at_bare(const struct target_cfg *cfg, struct pe
 	c->words = 0;
 	if (!c->ctx.curg || !read_ident(cfg, c->ctx.curg, &g))
 		return;
-	c->gstatus = (__u32)g.status & ~GO_SCAN;
+	c->gstatus = ident_status(&g);
 	goroutine_seen(c->ctx.curg, g.goid, c->id >> 32, time);
 }
 

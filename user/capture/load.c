@@ -22,7 +22,7 @@
 /* since Linux 6.6; older headers have not got it */
 #define UPROBE_MULTI 48
 
-#define RING_MIN (64UL << 10)
+#define RING_MIN ((uint64_t)RING_CHUNK)
 #define RING_MAX (1UL << 30)
 #define DEFAULT_RECORDS 500000UL /* per second */
 #define RECORD_BYTES 88UL /* of the most frequent ones, with the ring's own header */

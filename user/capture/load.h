@@ -30,7 +30,7 @@ struct programs {
 	bool multi; /* many uprobes per link */
 	size_t ncpus; /* possible ones */
 	int *ring_fds; /* by CPU; -1: the CPU is offline and has none */
-	uint64_t ring_bytes; /* of one ring */
+	uint64_t ring_bytes; /* of one ring; it takes an eighth more: struct ring_chunk */
 	struct ring_taken *ring_taken; /* by CPU, as the programs see it */
 };
 

@@ -66,6 +66,7 @@ static void count_end(struct meter *m, uint64_t events)
 		m->probe_run_ns = (after.probes.ns - m->before.probes.ns) / probes;
 	ns = cost_of_traced(&m->before.trace, &after.trace, events - m->before_events,
 			    m->filter_ns);
+	/* with the whole system nobody knows whose runs they are: all are alike then */
 	if (events == m->before_events && after.trace.runs > m->before.trace.runs)
 		ns = (after.trace.ns - m->before.trace.ns) /
 		     (after.trace.runs - m->before.trace.runs);

@@ -40,9 +40,9 @@ struct meter {
 };
 
 /*
- * Begin; counts at once. `trap_ns`: cost_of_trap(). `filter_ns`: what a tracepoint program takes for a task of
- * others. `events`: runs for targets so far, here and below. 0 or -ENOMEM; free with meter_close()
- * in both cases.
+ * Begin; counts at once. `trap_ns`: cost_of_trap(). `filter_ns`: what a tracepoint program takes for a
+ * task of others. `events`: runs for targets so far, here and below. 0 or -ENOMEM; free with
+ * meter_close() in both cases.
  */
 int meter_open(struct meter *m, const struct programs *p, uint32_t sites, const pid_t *pids,
 	       size_t n, uint64_t events);

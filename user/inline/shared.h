@@ -86,7 +86,7 @@ _Static_assert(offsetof(struct inline_ring, known) == 128, "inline_ring");
 
 /*
  * A writer whose ring is more than half full executes so many PAUSE instructions before each record, a
- * quarter of a microsecond or so, and no more, whatever the reader does: enough for it to keep up. Where
+ * fifth of a microsecond or so, and no more, whatever the reader does: enough for it to keep up. Where
  * nobody reads the ring is soon full, and then nothing waits.
  */
 #define INLINE_PAUSES 8
