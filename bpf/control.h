@@ -43,7 +43,7 @@ struct target_cfg {
 	__u32 tgid;
 	__u32 flags; /* TARGET_* */
 	__s32 tls_g; /* g is at FS base + tls_g */
-	__u32 pad;
+	__u32 index; /* from 0 on, below MAX_TARGETS */
 	__u64 goidgen; /* address of runtime.sched.goidgen; Go 1.23 only */
 	__u64 callback_lo, callback_hi, callback_up; /* struct callback: user/target/callback.h */
 	__u64 cgocall_frame; /* of it, too */

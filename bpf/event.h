@@ -130,12 +130,19 @@ _Static_assert(sizeof(struct ev_task) == 56, "ev_task");
 /* In the nr of a system call by 32-bit code, which has another table of numbers. */
 #define SYS_NR_32BIT 0x10000U
 
+/*
+ * In place of a status: stubs tell when goroutines of this process begin and end system calls, so
+ * nothing of its memory was read. ctx.curg is what Go's code has in R14, where its g is, a
+ * goroutine's or a g0; 0: other code calls. The rest of ctx, and the stack, is 0.
+ */
+#define GSTATUS_TOLD 0x100U
+
 struct ev_sys_enter {
 	struct event_head h;
 	__u32 tgid;
 	__u32 cpu;
 	__u32 nr;
-	__u32 gstatus; /* curg.atomicstatus; 3 (_Gsyscall): Go itself calls it a syscall */
+	__u32 gstatus; /* curg.atomicstatus; 3 (_Gsyscall): Go itself calls it a syscall; or GSTATUS_TOLD */
 	struct ev_gctx ctx;
 	__u64 stack; /* goroutine's when gstatus is _Gsyscall, from g.syscallpc; 0: none */
 };
@@ -170,7 +177,7 @@ struct ev_syscall {
 	struct ev_gctx ctx; /* at its begin */
 	__u64 exit_p; /* ctx.p at its end */
 	__u64 stack;
-	__u64 oldp;
+	__u64 oldp; /* GSTATUS_TOLD: ctx.curg at its end */
 	__u32 oldp_status;
 	__u32 gstatus;
 	__s64 ret;
@@ -224,6 +231,9 @@ enum go_kind {
 	GO_DROPM = 16, /* dropm: a C thread leaves Go: syscall -> dead */
 	GO_CGO_ENTER = 17, /* Go code ends for C's: running -> syscall, no kernel entry needed */
 	GO_CGO_EXIT = 18, /* and begins again: syscall -> running; p: the P it still has, or 0 */
+	GO_SYSCALL_ENTER = 19, /* entersyscall, told by a stub: running -> syscall */
+	GO_SYSCALL_EXIT = 20, /* `call exitsyscall`, the same: as GO_CGO_EXIT */
+	GO_KINDS
 };
 
 struct ev_go {

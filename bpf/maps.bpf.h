@@ -43,6 +43,12 @@ struct {
 volatile __u8 target_slots[TARGET_SLOTS] __weak;
 volatile __u32 target_factor __weak;
 
+/*
+ * By target_cfg.index: stubs tell when its goroutines begin and end system calls. The collector sets it
+ * after they begin to and before they end to.
+ */
+volatile __u8 told_by_stubs[MAX_TARGETS] __weak;
+
 /* NULL: it is not traced. */
 static __always_inline struct target_cfg *target_of(__u32 tgid)
 {

@@ -37,6 +37,8 @@ static __always_inline void current_gctx(const bool typed, struct target_cfg *cf
 	if (call_pending(c) && (__u32)c->id == FIELD(typed, p, pid)) {
 		*ctx = c->ctx;
 		ctx->p = call_proc(c);
+		if (c->gstatus == GSTATUS_TOLD)
+			ctx->curg = 0; /* that is no more than a register */
 	} else {
 		task_gctx(typed, cfg, p, ctx);
 	}

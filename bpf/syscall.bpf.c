@@ -55,6 +55,36 @@ static __always_inline __u32 abi_bit(const bool typed, struct task_struct *p)
 /* runtime.settls: with it a new thread gets the storage that has its g. */
 #define NR_ARCH_PRCTL 158
 
+/* A thread that has nothing to do gives up its P before it sleeps: these are looked at all the same. */
+#define NR_NANOSLEEP 35
+#define NR_FUTEX 202
+#define NR_EPOLL_WAIT 232
+#define NR_EPOLL_PWAIT 281
+#define NR_EPOLL_PWAIT2 441
+
+#define NR_RT_SIGRETURN 15
+
+static __always_inline bool may_idle(__u32 nr)
+{
+	return nr == NR_FUTEX || nr == NR_EPOLL_PWAIT || nr == NR_NANOSLEEP ||
+	       nr == NR_EPOLL_WAIT || nr == NR_EPOLL_PWAIT2;
+}
+
+/* Whether nothing needs to be read: GSTATUS_TOLD. */
+static __always_inline bool told(const struct target_cfg *cfg, __u32 nr)
+{
+	return any_probed && told_by_stubs[cfg->index & (MAX_TARGETS - 1)] && !may_idle(nr);
+}
+
+/* The g of Go's code, 0: it is other code. */
+static __always_inline __u64 register_g(const bool typed, const struct target_cfg *cfg,
+					const struct pt_regs *regs)
+{
+	return FIELD(typed, regs, ip) - cfg->text_lo < cfg->text_hi - cfg->text_lo ?
+		       FIELD(typed, regs, r14) :
+		       0;
+}
+
 /* Which goroutine calls on which P. */
 static __always_inline void look_at_thread(const bool typed, struct task_struct *p,
 					   struct target_cfg *cfg, struct pending_call *c)
@@ -129,7 +159,10 @@ static __always_inline void on_enter(const bool typed, const struct pt_regs *reg
 	c->stack = 0;
 	c->words = 0;
 	/* a new thread has its creator's storage until then */
-	if (cfg && cfg->flags & TARGET_GO && nr != NR_ARCH_PRCTL) {
+	if (cfg && cfg->flags & TARGET_GO && told(cfg, nr)) {
+		c->gstatus = GSTATUS_TOLD;
+		c->ctx = (struct ev_gctx){.curg = register_g(typed, cfg, regs)};
+	} else if (cfg && cfg->flags & TARGET_GO && nr != NR_ARCH_PRCTL) {
 		look_at_thread(typed, p, cfg, c);
 		if (any_bare && cfg->flags & TARGET_BARE)
 			look_at_bare(cfg, c, time);
@@ -163,15 +196,31 @@ int sys_enter_steady(__u64 *ctx)
 	return END_ON_KERNEL_STACK(ctx, no_enter_program);
 }
 
+/* What GSTATUS_TOLD has at the end of a call: the same as at its begin, unless that gives registers back. */
+static __always_inline __u64 told_at_end(const bool typed, const struct pending_call *c,
+					 const struct pt_regs *regs)
+{
+	__u32 tgid = c->id >> 32;
+	const struct target_cfg *cfg;
+
+	if (c->nr != NR_RT_SIGRETURN)
+		return c->ctx.curg;
+	cfg = target_of(tgid);
+	return cfg ? register_g(typed, cfg, regs) : 0;
+}
+
 /* Both ends at once. */
-static __always_inline void call_complete(struct pending_call *c, __u32 nr, __s64 ret)
+static __always_inline void call_complete(const bool typed, struct pending_call *c,
+					  const struct pt_regs *regs, __u32 nr, __s64 ret)
 {
 	__u64 exit_p = c->ctx.p, oldp = 0;
 	__u32 oldp_status = 0;
 	struct ev_syscall *ev;
 	struct m_words m;
 
-	if (call_may_lose_proc(c) && !bpf_probe_read_user(&m, sizeof(m), (void *)c->words)) {
+	if (c->gstatus == GSTATUS_TOLD)
+		oldp = told_at_end(typed, c, regs);
+	else if (call_may_lose_proc(c) && !bpf_probe_read_user(&m, sizeof(m), (void *)c->words)) {
 		exit_p = m_word(&m, c->p_off);
 		oldp = m_word(&m, c->oldp_off); /* 0 for NO_OFFSET */
 		if (oldp)
@@ -201,7 +250,8 @@ static __always_inline void call_complete(struct pending_call *c, __u32 nr, __s6
 
 /* The end of a call that was interrupted by a switch, or began before anybody looked. */
 static __always_inline void tell_exit(const bool typed, struct task_struct *p,
-				      struct target_cfg *cfg, __u32 nr, __s64 ret)
+				      struct target_cfg *cfg, const struct pt_regs *regs, __u32 nr,
+				      __s64 ret)
 {
 	__u32 gstatus = 0, oldp_status = 0;
 	struct thread_words w;
@@ -209,7 +259,10 @@ static __always_inline void tell_exit(const bool typed, struct task_struct *p,
 	struct ev_sys_exit *ev;
 	__u64 oldp = 0;
 
-	if (cfg && cfg->flags & TARGET_GO) {
+	if (cfg && cfg->flags & TARGET_GO && told(cfg, nr)) {
+		gstatus = GSTATUS_TOLD;
+		ctx.curg = register_g(typed, cfg, regs);
+	} else if (cfg && cfg->flags & TARGET_GO) {
 		read_gctx(cfg, FIELD(typed, p, thread.fsbase), &ctx, &w);
 		if (ctx.curg) {
 			bpf_probe_read_user(&gstatus, 4, (void *)(ctx.curg + cfg->g_status));
@@ -244,16 +297,19 @@ static __always_inline void on_leave(const bool typed, const struct pt_regs *reg
 	struct pending_call *c = call_place();
 	__u64 id = task_id(typed, p);
 	struct target_cfg *cfg;
+	__u32 nr;
 
 	/* only those of targets are pending */
 	if (call_pending(c) && c->id == id) {
-		call_complete(c, (__u32)FIELD(typed, regs, orig_ax) | abi_bit(typed, p), ret);
+		nr = (__u32)FIELD(typed, regs, orig_ax) | abi_bit(typed, p);
+		call_complete(typed, c, regs, nr, ret);
 		return;
 	}
 	cfg = target_of(id >> 32);
-	if (cfg || system_wide)
-		tell_exit(typed, p, cfg, (__u32)FIELD(typed, regs, orig_ax) | abi_bit(typed, p),
-			  ret);
+	if (!cfg && !system_wide)
+		return;
+	nr = (__u32)FIELD(typed, regs, orig_ax) | abi_bit(typed, p);
+	tell_exit(typed, p, cfg, regs, nr, ret);
 }
 
 SEC("tp_btf/sys_exit")

@@ -96,6 +96,8 @@ static const struct site_use uses[SITE_KINDS] = {
 	[SITE_READY_WORKER] = {GO_READY, READ_WORKER, "wake-ups of GC workers"},
 	[SITE_CGO_ENTER] = {GO_CGO_ENTER, READ_CGO_ENTER, "calls of C"},
 	[SITE_CGO_EXIT] = {GO_CGO_EXIT, READ_CGO_EXIT, "returns from C"},
+	[SITE_SYSCALL_ENTER] = {.kind = GO_SYSCALL_ENTER},
+	[SITE_SYSCALL_EXIT] = {.kind = GO_SYSCALL_EXIT},
 	[SITE_STW_BEGIN] = {RT_STW_BEGIN, READ_RUNTIME, "stops of the world"},
 	[SITE_STW_END] = {RT_STW_END, READ_RUNTIME, "ends of stops of the world"},
 	[SITE_GC_BEGIN] = {RT_GC_BEGIN, READ_RUNTIME, "GC cycles"},
@@ -271,10 +273,15 @@ static int report_refused(const struct target *t, const int *errors, FILE *messa
 #error "BREAKPOINT: not known for this architecture"
 #endif
 
-/* Another engine has it. */
-static bool is_left(const struct inline_engine *but, size_t site)
+/* Another engine has it, or has what makes it unnecessary. */
+static bool is_left(const struct target *t, const struct inline_engine *but, size_t i)
 {
-	return but && inline_has(but, site);
+	const struct site *site = &t->sites.v[i];
+
+	if (site_is_for_stubs(site->kind) || (but && inline_has(but, i)))
+		return true;
+	return but && site->kind == SITE_CGO_ENTER && reading_of(site) == READ_CGO_ENTER &&
+	       inline_tells_syscalls(but);
 }
 
 /*
@@ -291,7 +298,7 @@ static int prove(const struct target *t, const struct inline_engine *but, const 
 	for (size_t i = 0; i < s->n; i++) {
 		uint8_t byte;
 
-		if (errors[i] || is_left(but, i))
+		if (errors[i] || is_left(t, but, i))
 			continue;
 		any = true;
 		/* it has ended, which is noticed elsewhere */
@@ -342,7 +349,7 @@ static int attach_chosen(struct links *l, const struct programs *p, const struct
 	if (b.offsets && b.cookies && numbers && refused) {
 		for (size_t i = 0; i < s->n; i++) {
 			if (s->v[i].module != c->module || program_of(&s->v[i]) != c->program ||
-			    is_left(c->but, i))
+			    is_left(t, c->but, i))
 				continue;
 			b.offsets[b.n] = s->v[i].file_off;
 			b.cookies[b.n] = full_cookie(t, i, c);

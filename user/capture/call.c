@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only
 #include "user/capture/call.h"
 
+#include <stdbool.h>
+
 struct ev_sys_enter call_begin(const struct ev_syscall *ev)
 {
 	return (struct ev_sys_enter){
@@ -19,6 +21,8 @@ struct ev_sys_enter call_begin(const struct ev_syscall *ev)
 
 struct ev_sys_exit call_end(const struct ev_syscall *ev)
 {
+	bool told = ev->gstatus == GSTATUS_TOLD;
+
 	return (struct ev_sys_exit){
 		.h = {.time_ns = ev->h.time_ns,
 		      .tid = ev->h.tid,
@@ -28,8 +32,10 @@ struct ev_sys_exit call_end(const struct ev_syscall *ev)
 		.cpu = ev->cpu,
 		.nr = ev->exit_nr,
 		.gstatus = ev->gstatus,
-		.ctx = {.g = ev->ctx.g, .curg = ev->ctx.curg, .p = ev->exit_p},
-		.oldp = ev->oldp,
+		.ctx = {.g = ev->ctx.g,
+			.curg = told ? ev->oldp : ev->ctx.curg,
+			.p = ev->exit_p},
+		.oldp = told ? 0 : ev->oldp,
 		.oldp_status = ev->oldp_status,
 		.ret = ev->ret,
 	};

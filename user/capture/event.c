@@ -48,7 +48,7 @@ static bool go_valid(const struct event_head *h)
 {
 	const struct ev_go *ev = (const void *)h;
 
-	return ev->kind >= GO_START && ev->kind <= GO_CGO_EXIT;
+	return ev->kind >= GO_START && ev->kind < GO_KINDS;
 }
 
 static bool runtime_valid(const struct event_head *h)
@@ -155,7 +155,7 @@ static bool site_valid(const struct event_head *h)
 {
 	const struct ev_site *ev = (const void *)h;
 
-	return ((ev->kind >= GO_START && ev->kind <= GO_CGO_EXIT) ||
+	return ((ev->kind >= GO_START && ev->kind < GO_KINDS) ||
 		(ev->kind >= RT_STW_BEGIN && ev->kind <= RT_PROCS) ||
 		(ev->kind >= USER_TASK_BEGIN && ev->kind < USER_KINDS)) &&
 	       IS_STRING(ev->func);

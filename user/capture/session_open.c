@@ -117,6 +117,11 @@ static int take_targets(struct capture_session *s, struct error *e)
 
 		if (!opt->full)
 			sites_leave_full(&t->sites);
+		if (!opt->inlined)
+			sites_leave(&t->sites, SITE_SYSCALL_ENTER);
+		/* where tracepoints tell, and cost nothing more */
+		if (!opt->inlined || !opt->no_kernel)
+			sites_leave(&t->sites, SITE_SYSCALL_EXIT);
 		s->has_heaps |= t->heap.at != NULL;
 		if (err)
 			err = session_fall_back(s, i, err, &why, e);

@@ -49,6 +49,7 @@ int targets_enter(const struct programs *p, size_t i, uint32_t tgid, const struc
 	if (key > MAX_TARGETS)
 		return -E2BIG;
 	value.tgid = tgid;
+	value.index = (uint32_t)i;
 	if (bpf_map_update_elem(bpf_map__fd(p->skel->maps.targets), &key, &value, BPF_ANY))
 		return -errno;
 	p->skel->bss->target_slots[target_slot(tgid, p->skel->bss->target_factor)] = (uint8_t)key;
@@ -58,4 +59,9 @@ int targets_enter(const struct programs *p, size_t i, uint32_t tgid, const struc
 void targets_leave(const struct programs *p, uint32_t tgid)
 {
 	p->skel->bss->target_slots[target_slot(tgid, p->skel->bss->target_factor)] = 0;
+}
+
+void targets_told(const struct programs *p, size_t i, bool told)
+{
+	__atomic_store_n(&p->skel->bss->told_by_stubs[i], told, __ATOMIC_SEQ_CST);
 }

@@ -4,6 +4,7 @@
 #define GSCOPE_CAPTURE_TARGETS_H
 
 #include <stddef.h>
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "bpf/control.h"
@@ -27,5 +28,8 @@ int targets_enter(const struct programs *p, size_t i, uint32_t tgid, const struc
 
 /* And from here on it is not. */
 void targets_leave(const struct programs *p, uint32_t tgid);
+
+/* Whether stubs tell of its system calls: to be set while they do. */
+void targets_told(const struct programs *p, size_t i, bool told);
 
 #endif

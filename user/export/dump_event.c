@@ -17,6 +17,8 @@ static const char *status_name(unsigned int status)
 		"dead", "7",        "copy",    "preempted", "leaked",  "dead-extra",
 	};
 
+	if (status == GSTATUS_TOLD)
+		return "told";
 	return status < ARRAY_SIZE(names) ? names[status] : "?";
 }
 
@@ -48,6 +50,8 @@ const char *dump_kind(unsigned int kind)
 		[GO_DROPM] = "dropm",
 		[GO_CGO_ENTER] = "cgo-enter",
 		[GO_CGO_EXIT] = "cgo-exit",
+		[GO_SYSCALL_ENTER] = "syscall-enter",
+		[GO_SYSCALL_EXIT] = "syscall-exit",
 		[RT_STW_BEGIN] = "stw-begin",
 		[RT_STW_END] = "stw-end",
 		[RT_GC_BEGIN] = "gc-begin",

@@ -105,6 +105,14 @@ bool inline_has(const struct inline_engine *x, size_t site)
 	return x->has[site];
 }
 
+bool inline_tells_syscalls(const struct inline_engine *x)
+{
+	for (size_t i = 0; i < x->t->sites.n; i++)
+		if (x->has[i] && x->t->sites.v[i].kind == SITE_SYSCALL_ENTER)
+			return true;
+	return false;
+}
+
 void inline_choose_stacks(struct inline_engine *x, uint64_t limit)
 {
 	if (x->reader)

@@ -55,6 +55,9 @@ bool inline_is_planted(const struct inline_engine *x);
 /* Whether a site of the target (by its number among them) was taken. */
 bool inline_has(const struct inline_engine *x, size_t site);
 
+/* Whether that tells when goroutines begin system calls, and calls of C. */
+bool inline_tells_syscalls(const struct inline_engine *x);
+
 /* Of which goroutines stacks are walked from now on; whether stubs do anything. */
 void inline_choose_stacks(struct inline_engine *x, uint64_t limit);
 void inline_enable(struct inline_engine *x, bool on);

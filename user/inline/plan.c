@@ -41,6 +41,11 @@ static enum stub_kind stub_kind_of(const struct site *site)
 	case SITE_YIELD:
 	case SITE_YIELD_PREEMPTED:
 		return STUB_YIELD;
+	case SITE_SYSCALL_ENTER:
+		return STUB_SYSENTER;
+	case SITE_SYSCALL_EXIT:
+	case SITE_CGO_EXIT:
+		return STUB_SYSEXIT;
 	case SITE_CREATE_CAS:
 		return STUB_CREATE;
 	case SITE_CREATE_RUNQPUT:

@@ -164,6 +164,17 @@ static void fill_reasons(struct ev_go *ev, const struct inline_record *rec)
 		ev->other = rec->curg;
 }
 
+/* p.status up to Go 1.25: it still belongs to the thread that is in a system call. */
+#define P_SYSCALL 2U
+
+static void fill_syscall(struct ev_go *ev, const struct inline_record *rec, bool ends)
+{
+	ev->old_status = ends ? GO_SYSCALL : GO_RUNNING;
+	ev->new_status = ends ? GO_RUNNING : GO_SYSCALL;
+	if (ends && !ev->p && rec->arg[1] == P_SYSCALL)
+		ev->p = rec->arg[0];
+}
+
 static void fill_create(struct ev_go_create *ev, const struct inline_record *rec,
 			enum site_kind kind)
 {
@@ -214,6 +225,11 @@ static int add_record(struct inline_reader *r, uint32_t ring, const struct inlin
 		ev.go.h.type = EV_GO_CREATE;
 		ev.go.h.size = sizeof(ev);
 		fill_create(&ev, rec, kind);
+		break;
+	case SITE_SYSCALL_ENTER:
+	case SITE_SYSCALL_EXIT:
+	case SITE_CGO_EXIT:
+		fill_syscall(&ev.go, rec, kind != SITE_SYSCALL_ENTER);
 		break;
 	default:
 		break;

@@ -60,6 +60,8 @@ bool stub_possible(const struct layout *l, enum stub_kind kind)
 
 	if (kind == STUB_WORKER && l->p.worker_mode < 0)
 		return false;
+	if (kind == STUB_SYSEXIT && (l->m.oldp < 0 || l->p.status < 0))
+		return false;
 	return kind != STUB_NONE && known(all, sizeof(all) / sizeof(all[0]));
 }
 
@@ -68,9 +70,14 @@ static bool has_stack(enum stub_kind kind)
 	return kind >= STUB_PARK;
 }
 
+static bool is_syscall(enum stub_kind kind)
+{
+	return kind == STUB_SYSENTER || kind == STUB_SYSEXIT;
+}
+
 static bool has_status(enum stub_kind kind)
 {
-	return kind != STUB_CREATE_RUNQPUT;
+	return kind != STUB_CREATE_RUNQPUT && !is_syscall(kind);
 }
 
 static bool is_create(enum stub_kind kind)
@@ -127,6 +134,21 @@ static void write_skip(struct body *b)
 		x86_store_imm(b->c, R11, REC(arg[0]), -1);
 }
 
+/* The P from before the system call, which may still be the thread's: up to Go 1.25 only its status tells. */
+static void write_old_proc(struct body *b)
+{
+	struct x86_jump none;
+
+	x86_store_imm(b->c, R11, REC(arg[1]), 0);
+	x86_load(b->c, RDX, R12, b->l->m.oldp);
+	x86_store(b->c, R11, REC(arg[0]), RDX);
+	x86_test(b->c, RDX);
+	none = x86_jump_if(b->c, CC_E);
+	x86_load32(b->c, RDX, RDX, b->l->p.status);
+	x86_store(b->c, R11, REC(arg[1]), RDX);
+	x86_land(b->c, none);
+}
+
 static void write_fields(struct body *b, bool owned)
 {
 	const struct layout *l = b->l;
@@ -148,6 +170,8 @@ static void write_fields(struct body *b, bool owned)
 		write_skip(b);
 	if (b->kind == STUB_WORKER && owned)
 		copy_byte(b, REC(block_reason), RDI, l->p.worker_mode);
+	if (b->kind == STUB_SYSEXIT)
+		write_old_proc(b);
 	if (is_create(b->kind)) {
 		copy(b, REC(arg[0]), b->gp, l->g.startpc);
 		copy(b, REC(arg[1]), b->gp, l->g.gopc);
@@ -170,6 +194,13 @@ static void load_sched(struct body *b, enum x86_gpr g)
 {
 	x86_load(b->c, R13, g, b->l->g.sched_pc);
 	x86_load(b->c, R9, g, b->l->g.sched_bp);
+}
+
+/* The same of who called the function that calls here. */
+static void load_caller(struct body *b)
+{
+	x86_move(b->c, R13, RAX);
+	x86_load(b->c, R9, RBP, 0);
 }
 
 /* Returns the jump of goroutines whose stacks are not wanted: stack_choice() of bpf/control.h. */
@@ -389,7 +420,7 @@ static struct x86_jump write_leaf(struct body *b, struct x86_jump unwanted)
 
 static void write_stack(struct body *b)
 {
-	bool own = b->kind == STUB_PARK || b->kind == STUB_YIELD;
+	bool own = b->kind == STUB_PARK || b->kind == STUB_YIELD || b->kind == STUB_SYSENTER;
 	struct x86_jump none[3], leaf = {0};
 	size_t n = 0;
 
@@ -406,7 +437,10 @@ static void write_stack(struct body *b)
 		else
 			none[n++] = unwanted;
 		load_bounds(b, b->gp);
-		load_sched(b, b->gp);
+		if (b->kind == STUB_SYSENTER)
+			load_caller(b);
+		else
+			load_sched(b, b->gp);
 	} else {
 		load_actor(b, none, &n);
 	}
@@ -524,7 +558,7 @@ static void write_body(struct body *b)
 	off = x86_jump_if(b->c, CC_E);
 	x86_load(b->c, R12, R14, b->l->g.m);
 	x86_load(b->c, RDI, R12, b->l->m.p);
-	if (b->kind != STUB_NO_P) {
+	if (b->kind != STUB_NO_P && b->kind != STUB_SYSEXIT) {
 		x86_test(b->c, RDI);
 		none = x86_jump_if(b->c, CC_E);
 		x86_load32(b->c, RSI, RDI, b->l->p.id);
@@ -538,6 +572,14 @@ static void write_body(struct body *b)
 	write_shared(b);
 	x86_land(b->c, off);
 	x86_jump_to(b->c, b->callee);
+}
+
+/* The one that has gp. */
+static enum x86_gpr register_of(enum stub_kind kind)
+{
+	if (is_syscall(kind))
+		return R14;
+	return kind == STUB_CREATE_RUNQPUT ? RBX : RAX;
 }
 
 /* The site before `i` that has the same body, or i. */
@@ -565,7 +607,7 @@ int stubs_write(struct x86_code *c, const struct stub_options *o, struct stub_si
 			.kind = sites[i].kind,
 			.skip_slot = sites[i].skip_slot,
 			.callee = sites[i].callee,
-			.gp = sites[i].kind == STUB_CREATE_RUNQPUT ? RBX : RAX,
+			.gp = register_of(sites[i].kind),
 		};
 		size_t k = twin(sites, i);
 

@@ -24,10 +24,12 @@ enum stub_kind {
 	STUB_NONE, /* the site takes no stub */
 	STUB_PLAIN, /* AX = gp, BX = old status, CX = new one, as most of the others */
 	STUB_NO_P, /* the same where the thread may not own the P in m.p */
+	STUB_SYSEXIT, /* R14 = gp, which may not own it either: arg = m.oldp, and its status; no status */
 	STUB_PARK,
 	STUB_READY,
 	STUB_WORKER, /* STUB_READY of a GC worker */
 	STUB_YIELD,
+	STUB_SYSENTER, /* R14 = gp, AX = PC of its leaf, whose frame BP leads to; no status */
 	STUB_CREATE,
 	STUB_CREATE_RUNQPUT, /* BX = gp; no status */
 };

@@ -113,7 +113,7 @@ static void go_sysblock(struct replay *r, struct go_event *e)
 		p_apply(r, e->t->p, P_STOP, e->t, CHANGE_INFERRED);
 }
 
-/* cgocall, whose frame the runtime's tracer hides, or a callback returns to C. */
+/* cgocall or Syscall, whose frames the runtime's tracer hides, or a callback returns to C. */
 static void go_cgo_enter(struct replay *r, struct go_event *e)
 {
 	e->why.skip = e->why.skip < 0 ? 1 : e->why.skip;
@@ -125,7 +125,7 @@ static void go_cgo_enter(struct replay *r, struct go_event *e)
 	syscall_begun(r, e->t, e->ev->p);
 }
 
-/* C returns, or calls back. Without a P the goroutine is not back yet: that has probes of its own. */
+/* C or the kernel returns, or C calls back. Without a P the goroutine is not back yet: that has probes of its own. */
 static void go_cgo_exit(struct replay *r, struct go_event *e)
 {
 	if (e->p)
@@ -280,6 +280,8 @@ void on_go(struct replay *r, const struct ev_go *ev)
 		[GO_DROPM] = {go_dropm, false, false},
 		[GO_CGO_ENTER] = {go_cgo_enter, true, false},
 		[GO_CGO_EXIT] = {go_cgo_exit, false, false},
+		[GO_SYSCALL_ENTER] = {go_cgo_enter, true, false},
+		[GO_SYSCALL_EXIT] = {go_cgo_exit, false, false},
 	};
 	struct go_event e = {.ev = ev};
 	uint64_t switched_off;

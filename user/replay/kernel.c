@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
 /* What tracepoints prove: threads on and off CPUs, syscalls. */
+#include <errno.h>
 #include <string.h>
 
 #include "user/replay/internal.h"
@@ -141,6 +142,8 @@ void on_sys_enter(struct replay *r, const struct ev_sys_enter *ev)
 		bare_context(r, t, &ev->ctx);
 		return;
 	}
+	if (ev->gstatus == GSTATUS_TOLD)
+		return;
 	if (ev->gstatus != GST_SYSCALL) {
 		note_runtime_call(r, t, &ev->ctx);
 		return;
@@ -197,6 +200,45 @@ static struct proc *proc_regained(const struct thread *t, const struct ev_sys_ex
 	return proc_find(t->process, ev->oldp);
 }
 
+/* Of the kernel alone (include/linux/errno.h): the thread is going to call anew, or return EINTR. */
+#define ERESTARTSYS 512
+#define ERESTART_LAST 516
+
+#define NR_RT_SIGRETURN 15
+
+/*
+ * Whether a goroutine returns from what it called. If not a signal has come in between, and rt_sigreturn
+ * tells whether the call goes on or has failed.
+ */
+static bool call_returns(const struct thread *t, const struct ev_sys_exit *ev)
+{
+	if (t->sys_nr == NR_RT_SIGRETURN)
+		return ev->ret == -EINTR;
+	return ev->ret > -ERESTARTSYS || ev->ret < -ERESTART_LAST;
+}
+
+/*
+ * Stubs have told when it began its call, and tell when it has got another P, or none; nobody else
+ * does when it still has its own.
+ */
+static void told_return(struct replay *r, struct thread *t, const struct ev_sys_exit *ev)
+{
+	struct goroutine *g = ev->ctx.curg ? goroutine_find(t->process, ev->ctx.curg) : NULL;
+	struct why w = {.skip = -1};
+
+	if (g && g->state == G_SYSCALL && g->m == t && t->p && t->p->state == P_SYSCALL &&
+	    call_returns(t, ev))
+		g_apply(r, g, G_SYSCALL_RETURN, t, &w);
+}
+
+/* Whose call it was: Go's code has its g at hand; C is called by a goroutine which the runtime has in a syscall. */
+static struct goroutine *told_caller(const struct thread *t, const struct ev_sys_exit *ev)
+{
+	if (ev->ctx.curg)
+		return goroutine_find(t->process, ev->ctx.curg);
+	return t->g && t->g->state == G_SYSCALL ? t->g : NULL;
+}
+
 void on_sys_exit(struct replay *r, const struct ev_sys_exit *ev)
 {
 	struct proc *regained;
@@ -212,6 +254,9 @@ void on_sys_exit(struct replay *r, const struct ev_sys_exit *ev)
 		caller = ev->gstatus == GST_SYSCALL || ev->ctx.g == ev->ctx.curg ? g : NULL;
 		if (is_bare(t)) {
 			bare_context(r, t, &ev->ctx);
+			g = NULL;
+		} else if (ev->gstatus == GSTATUS_TOLD) {
+			caller = told_caller(t, ev);
 			g = NULL;
 		} else if (ev->gstatus != GST_SYSCALL) {
 			note_runtime_call(r, t, &ev->ctx);
@@ -230,6 +275,8 @@ void on_sys_exit(struct replay *r, const struct ev_sys_exit *ev)
 
 		tell_syscall(r, &s);
 	}
+	if (ev->gstatus == GSTATUS_TOLD && t->process && !t->process->gone && !is_bare(t))
+		told_return(r, t, ev);
 	t->sys_nr = -1;
 	t->sys_begin = 0;
 	if (!g || g->state != G_SYSCALL || g->m != t)

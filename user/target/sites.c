@@ -211,7 +211,9 @@ static int check_rules(struct plan *p, struct error *e)
 	const struct site_rule *r;
 
 	for (size_t i = 0; (r = site_rule(i)); i++) {
-		if (p->hits[i] || !site_rule_applies(r, p->b->go_minor, p->has))
+		/* without stubs' own sites there are tracepoints */
+		if (p->hits[i] || site_is_for_stubs(r->kind) ||
+		    !site_rule_applies(r, p->b->go_minor, p->has))
 			continue;
 		if (r->callee == RUNQPUT) {
 			plan_created(p);
@@ -305,14 +307,24 @@ void sites_free(struct sites *s)
 	memset(s, 0, sizeof(*s));
 }
 
-void sites_leave_full(struct sites *s)
+static void leave(struct sites *s, enum site_kind first, enum site_kind last)
 {
 	size_t n = 0;
 
 	for (size_t i = 0; i < s->n; i++)
-		if (s->v[i].kind < SITE_SWEEP_BEGIN || s->v[i].kind > SITE_SWEEP_END)
+		if (s->v[i].kind < first || s->v[i].kind > last)
 			s->v[n++] = s->v[i];
 	s->n = n;
+}
+
+void sites_leave_full(struct sites *s)
+{
+	leave(s, SITE_SWEEP_BEGIN, SITE_SWEEP_END);
+}
+
+void sites_leave(struct sites *s, enum site_kind kind)
+{
+	leave(s, kind, kind);
 }
 
 const char *site_kind_name(enum site_kind kind)
@@ -338,6 +350,8 @@ const char *site_kind_name(enum site_kind kind)
 		[SITE_READY_WORKER] = "ready-worker",
 		[SITE_CGO_ENTER] = "cgo-enter",
 		[SITE_CGO_EXIT] = "cgo-exit",
+		[SITE_SYSCALL_ENTER] = "syscall-enter",
+		[SITE_SYSCALL_EXIT] = "syscall-exit",
 		[SITE_STW_BEGIN] = "stw-begin",
 		[SITE_STW_END] = "stw-end",
 		[SITE_GC_BEGIN] = "gc-begin",

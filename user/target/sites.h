@@ -51,6 +51,12 @@ enum site_kind {
 	SITE_CGO_ENTER,
 	SITE_CGO_EXIT, /* the same, `call exitsyscall` */
 	/*
+	 * For stubs only, and then instead of SITE_CGO_ENTER in cgocall: entersyscall's `call
+	 * reentersyscall`. AX PC of who called that; R14 gp, on its own stack, BP entersyscall's frame.
+	 */
+	SITE_SYSCALL_ENTER,
+	SITE_SYSCALL_EXIT, /* for stubs only: as SITE_CGO_EXIT, in package syscall */
+	/*
 	 * What the runtime does besides: R14 is gp or a g0. At SITE_REGISTER `reg` has the argument
 	 * struct ev_runtime asks for; at SITE_AT_CALL there is none, or it is m.p.
 	 */
@@ -138,8 +144,15 @@ int sites_plan(struct sites *out, struct elf_file *f, const struct buildinfo *b,
 	       const struct pclntab *pcln, uint64_t bias, struct error *e);
 void sites_free(struct sites *s);
 
-/* Take out the sites that only level "full" asks for. */
+/* Take out the sites that only level "full" asks for, or a kind. */
 void sites_leave_full(struct sites *s);
+void sites_leave(struct sites *s, enum site_kind kind);
+
+/* Whether only a stub can take sites of this kind: as probes they would cost more than they tell. */
+static inline bool site_is_for_stubs(enum site_kind kind)
+{
+	return kind == SITE_SYSCALL_ENTER || kind == SITE_SYSCALL_EXIT;
+}
 
 /* "start", "park", ... */
 const char *site_kind_name(enum site_kind kind);

@@ -4,7 +4,7 @@
  * 1.27.
  *
  * Not probed, because cheaper sources tell: entering and leaving a syscall with the P kept
- * (tracepoints), and stack growth, during which a goroutine keeps running. Not seen: in Go <= 1.25
+ * (tracepoints, or stubs), and stack growth, during which a goroutine keeps running. Not seen: in Go <= 1.25
  * a thread that comes back from a syscall to find its old P in the *next* syscall of somebody
  * else and takes it back (exitsyscallfast_reacquired, the path on which syscalltick differs): it
  * shares its only branch with the fast path. The P in m.oldp at the syscall's exit tells.
@@ -37,6 +37,7 @@ const char *const site_callee_names[CALLEES] = {
 #define ALWAYS 0, NEWEST
 
 static const char no_cgo[] = "calls between Go and C will be seen late";
+static const char no_syscalls[] = "system calls will be seen by tracepoints only";
 
 /* The status numbers are those of runtime/runtime2.go; 11 is _Gdeadextra, since 1.26. */
 static const struct site_rule rules[] = {
@@ -87,6 +88,9 @@ static const struct site_rule rules[] = {
 	{"runtime.cgocall", EXITSYSCALL, ANY, ANY, SITE_CGO_EXIT, ALWAYS, CGO, no_cgo},
 	{"runtime.cgocallbackg", EXITSYSCALL, ANY, ANY, SITE_CGO_EXIT, ALWAYS, CGO, no_cgo},
 	{"runtime.cgocallbackg", REENTERSYSCALL, ANY, ANY, SITE_CGO_ENTER, ALWAYS, CGO, no_cgo},
+	{"runtime.entersyscall", REENTERSYSCALL, ANY, ANY, SITE_SYSCALL_ENTER, ALWAYS, 0, no_syscalls},
+	{"syscall.Syscall", EXITSYSCALL, ANY, ANY, SITE_SYSCALL_EXIT, ALWAYS, 0, no_syscalls},
+	{"syscall.Syscall6", EXITSYSCALL, ANY, ANY, SITE_SYSCALL_EXIT, ALWAYS, 0, no_syscalls},
 };
 
 #define NRULES (sizeof(rules) / sizeof(rules[0]))

@@ -50,6 +50,22 @@ static void has_two_ends(void)
 	CU_ASSERT_EQUAL(end.ret, -11);
 }
 
+/* What the register had at its end is no P. */
+static void is_told(void)
+{
+	struct ev_syscall call = read_call;
+	struct ev_sys_exit end;
+
+	call.gstatus = GSTATUS_TOLD;
+	call.ctx = (struct ev_gctx){.curg = 0xa1};
+	call.oldp = 0xa2;
+	end = call_end(&call);
+	CU_ASSERT_EQUAL(call_begin(&call).ctx.curg, 0xa1);
+	CU_ASSERT_EQUAL(end.ctx.curg, 0xa2);
+	CU_ASSERT_EQUAL(end.oldp, 0);
+	CU_ASSERT_EQUAL(end.gstatus, GSTATUS_TOLD);
+}
+
 static void is_left_pending(void)
 {
 	const struct pending_call c = {
@@ -113,6 +129,7 @@ static void keeps_its_place(void)
 
 static CU_TestInfo tests[] = {
 	{"a call has two ends", has_two_ends},
+	{"a call that stubs tell of has its register at both ends", is_told},
 	{"one is left pending", is_left_pending},
 	{"a pending one bounds the promise", bounds_the_promise},
 	{"and keeps its place", keeps_its_place},

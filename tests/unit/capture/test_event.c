@@ -150,10 +150,10 @@ static void strings_and_indices_are_checked(void)
 	h = make(EV_GO, 0);
 	((struct ev_go *)h)->kind = 0;
 	CU_ASSERT_FALSE(valid_copy(h));
-	((struct ev_go *)h)->kind = GO_CGO_EXIT + 1;
+	((struct ev_go *)h)->kind = GO_KINDS;
 	CU_ASSERT_FALSE(valid_copy(h));
 	h = make(EV_SITE, 0);
-	((struct ev_site *)h)->kind = GO_CGO_EXIT + 1;
+	((struct ev_site *)h)->kind = GO_KINDS;
 	CU_ASSERT_FALSE(valid_copy(h));
 	h = make(EV_END, 0);
 	((struct ev_end *)h)->why = END_DISK_FULL + 1;

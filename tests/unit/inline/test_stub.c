@@ -21,11 +21,27 @@ static bool is_create(int kind)
 	return kind == STUB_CREATE || kind == STUB_CREATE_RUNQPUT;
 }
 
+static bool is_syscall(int kind)
+{
+	return kind == STUB_SYSENTER || kind == STUB_SYSEXIT;
+}
+
 /* The goroutine that is told of is mock_g(); the one on whose behalf the runtime acts, too. */
 static struct rig_registers registers(struct rig *r, int kind)
 {
 	uint64_t gp = rig_at(mock_g(r->m));
 
+	if (is_syscall(kind))
+		return (struct rig_registers){
+			.ax = 0x400999,
+			.bx = 0x1234567,
+			.cx = 0x7654321,
+			.bp = rig_at(r->stack + 1), /* entersyscall's frame */
+			.r14 = gp,
+			.r15 = 0x6666,
+			.x15 = {0x1515151515151515, 0x5151515151515151},
+			.x0 = {0x77, 0x88},
+		};
 	return (struct rig_registers){
 		.ax = kind == STUB_CREATE_RUNQPUT ? 0x1234567 : gp,
 		.bx = kind == STUB_CREATE_RUNQPUT ? gp : 0xfedcba9800000002,
@@ -54,6 +70,8 @@ static void fill(struct rig *r)
 	rig_put(m, l->m.wait_skip, 5);
 	rig_put8(m, l->m.wait_block_reason, 9);
 	rig_put(p, l->p.worker_mode, 2);
+	rig_put(p, l->p.status, 2);
+	rig_put(m, l->m.oldp, rig_at(p));
 }
 
 static void run(struct rig *r, int kind)
@@ -94,6 +112,10 @@ static void check_args(const struct rig *r, int kind, const struct inline_record
 		CU_ASSERT_EQUAL(rec->arg[0], 0x401111);
 		CU_ASSERT_EQUAL(rec->arg[1], 0x402222);
 	}
+	if (kind == STUB_SYSEXIT) {
+		CU_ASSERT_EQUAL(rec->arg[0], rig_at(mock_p(r->m)));
+		CU_ASSERT_EQUAL((uint32_t)rec->arg[1], 2);
+	}
 	if (kind != STUB_PARK)
 		CU_ASSERT_EQUAL(rec->wait_reason, 0);
 	if (kind != STUB_PARK && kind != STUB_WORKER)
@@ -106,7 +128,7 @@ static void check_kind(struct rig *r, int kind, uint32_t ring, bool stacks)
 	struct rig_registers before = registers(r, kind), after = before;
 	uint64_t called = r->called, from, to;
 	const struct inline_record *rec;
-	bool status = kind != STUB_CREATE_RUNQPUT;
+	bool status = kind != STUB_CREATE_RUNQPUT && !is_syscall(kind);
 
 	from = __rdtsc();
 	rig_call(r, kind, &after);
@@ -154,7 +176,8 @@ static void with(const struct layout *l, int kind, bool stacks)
 	rig_stack(&r, mock_g(r.m), 0x400999, 12);
 	rig_put(mock_g(r.m), l->g.sched_sp, rig_at(r.stack));
 	r.stack[0] = 0x400777;
-	check_kind(&r, kind, kind != STUB_NO_P, stacks);
+	r.stack[1] = rig_frame(&r, 12, 0);
+	check_kind(&r, kind, kind != STUB_NO_P && kind != STUB_SYSEXIT, stacks);
 	rig_free(&r);
 }
 
@@ -178,6 +201,10 @@ static void test_possible(void)
 	l.p.worker_mode = -1;
 	CU_ASSERT_FALSE(stub_possible(&l, STUB_WORKER));
 	CU_ASSERT_TRUE(stub_possible(&l, STUB_READY));
+	CU_ASSERT_TRUE(stub_possible(&l, STUB_SYSEXIT));
+	l.m.oldp = -1;
+	CU_ASSERT_FALSE(stub_possible(&l, STUB_SYSEXIT));
+	CU_ASSERT_TRUE(stub_possible(&l, STUB_SYSENTER));
 	l.g.sched_bp = -1;
 	CU_ASSERT_FALSE(stub_possible(&l, STUB_PLAIN));
 }

@@ -33,6 +33,8 @@ static size_t expected(enum site_kind kind, unsigned int minor, bool cgo)
 	case SITE_CGO_ENTER: /* cgocall, cgocallbackg */
 	case SITE_CGO_EXIT:
 		return cgo ? 2 : 0;
+	case SITE_SYSCALL_EXIT: /* Syscall, Syscall6 */
+		return 2;
 	case SITE_ASSIST_END: /* 3 x gcAssistAlloc */
 		return 3;
 	case SITE_PROC_STOP: /* releasep, procresize, entersyscallHandleGCWait */
@@ -333,6 +335,10 @@ static void leaves_out_those_of_level_full(void)
 	}
 	sites_leave_full(&s);
 	CU_ASSERT_EQUAL(s.n, SITE_KINDS - 3);
+	sites_leave(&s, SITE_SYSCALL_EXIT);
+	CU_ASSERT_EQUAL(s.n, SITE_KINDS - 4);
+	for (size_t i = 0; i < s.n; i++)
+		CU_ASSERT_NOT_EQUAL(v[i].kind, SITE_SYSCALL_EXIT);
 }
 
 static CU_TestInfo tests[] = {
