@@ -192,11 +192,11 @@ static __always_inline __s8 small_skip(__u64 skip)
 
 static __noinline int go_park(struct pt_regs *ctx, __u64 cookie)
 {
-	__u64 wait[2] = {0, -1ULL};
-	struct ev_go *ev;
-	__u64 stack;
-	struct hit h;
 	__u32 reason, skip, first;
+	struct ev_go *ev;
+	struct hit h;
+	__u64 stack, *wait = h.g.w; /* room is scarce */
+	__u8 wait_reason;
 
 	if (!hit_change(&h, ctx, cookie))
 		return 0;
@@ -205,15 +205,18 @@ static __noinline int go_park(struct pt_regs *ctx, __u64 cookie)
 	reason = h.cfg->m_block_reason;
 	skip = h.cfg->m_skip;
 	first = reason < skip ? reason : skip;
+	wait_reason = g_byte(&h.g, h.cfg->g_waitreason);
+	wait[0] = 0;
+	wait[1] = -1ULL;
 	if (first != NO_OFFSET)
-		bpf_probe_read_user(wait, sizeof(wait), (void *)(h.mp + first));
+		bpf_probe_read_user(wait, 2 * sizeof(*wait), (void *)(h.mp + first));
 	ev = go_reserve(&h, sizeof(*ev));
 	if (!ev)
 		return 0;
 	ev->stack = stack;
 	ev->old_status = old_status(&h, ctx);
 	ev->new_status = new_status(&h, ctx);
-	ev->wait_reason = g_byte(&h.g, h.cfg->g_waitreason);
+	ev->wait_reason = wait_reason;
 	ev->block_reason = first == reason ? wait[0] : wait[1];
 	ev->skip = small_skip(first == reason ? wait[1] : wait[0]);
 	event_submit(ev, sizeof(*ev));

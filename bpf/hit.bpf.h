@@ -98,6 +98,14 @@ static __always_inline bool hit_thread(struct hit *h, __u64 mp, struct m_words *
 	return true;
 }
 
+/* The same, for who wants nothing else of it. */
+static __always_inline bool hit_any_thread(struct hit *h, struct pt_regs *ctx)
+{
+	struct m_words m;
+
+	return hit_thread(h, hit_m(h, ctx, 0), &m);
+}
+
 /* All there is to know of goroutine `gp` and the thread; false as the two above. */
 static __always_inline bool hit_goroutine(struct hit *h, struct pt_regs *ctx, __u64 cookie,
 					  __u64 gp, struct m_words *m)

@@ -156,7 +156,7 @@ static __noinline int on_sweep_span(struct pt_regs *ctx, __u64 cookie)
 	*bytes += read_word(named_register(ctx, cookie) + MSPAN_NPAGES) * PAGE_BYTES;
 	if (before)
 		return 0;
-	if (!hit_thread(&h, hit_m(&h, ctx, 0), &(struct m_words){}))
+	if (!hit_any_thread(&h, ctx))
 		return 0;
 	stack = actor_stack(&h, ctx);
 	return emit(&h, h.curg ? g_word(&h.g, h.cfg->g_goid) : 0, stack, 0, 0);
@@ -175,7 +175,7 @@ static __noinline int on_sweep_end(struct pt_regs *ctx, __u64 cookie)
 		return 0;
 	swept = *bytes;
 	*bytes = NO_SWEEP;
-	if (!swept || !hit_thread(&h, hit_m(&h, ctx, 0), &(struct m_words){}))
+	if (!swept || !hit_any_thread(&h, ctx))
 		return 0;
 	return emit(&h, h.curg ? read_word(h.curg + h.cfg->g_goid) : 0, 0, swept, 0);
 }

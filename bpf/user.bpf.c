@@ -133,37 +133,47 @@ static __always_inline __u64 caller_stack(const struct hit *h, const struct pt_r
 	return stack_send(&w);
 }
 
+_Static_assert(sizeof(struct note) <= sizeof(struct g_head), "note");
+
 /* Arguments: user/target/sites.h. */
+static __always_inline int tell_note(struct hit *h, const struct pt_regs *ctx, __u64 stack)
+{
+	struct note *t = (void *)&h->g; /* nobody needs that any more, and room is scarce */
+	__u32 bytes;
+
+	*t = (struct note){.kind = cookie_kind(h->cookie), .stack = stack};
+	if (t->kind != USER_START_REGION)
+		t->task = ctx->ax;
+	if (t->kind == USER_LOG) {
+		t->text[0] = (struct user_string){ctx->bx, ctx->cx};
+		t->text[1] = (struct user_string){ctx->di, ctx->si};
+		t->texts = 2;
+	} else if (t->kind != USER_TASK_END) {
+		t->text[0] = (struct user_string){ctx->cx, ctx->di};
+		t->texts = 1;
+	}
+	if (t->kind == USER_TASK_BEGIN)
+		t->parent = ctx->bx;
+	else if (t->kind == USER_REGION_BEGIN && ctx->bx)
+		t->kind = USER_REGION_END;
+	bytes = piece_bytes(t->text[0].len) + piece_bytes(t->text[1].len);
+	if (bytes <= SMALL)
+		return send_note(h, t, SMALL);
+	if (bytes <= MEDIUM)
+		return send_note(h, t, MEDIUM);
+	return send_note(h, t, LARGE);
+}
+
 static __noinline int on_note(struct pt_regs *ctx, __u64 cookie)
 {
-	struct note t = {.kind = cookie_kind(cookie)};
+	__u64 stack = 0;
 	struct hit h;
-	__u32 bytes;
 
 	if (!hit_begin(&h, ctx, cookie, ctx->r14) || comes_again(&h, ctx))
 		return 0;
 	if (cookie_is_frameless(cookie))
-		t.stack = caller_stack(&h, ctx);
-	if (t.kind != USER_START_REGION)
-		t.task = ctx->ax;
-	if (t.kind == USER_LOG) {
-		t.text[0] = (struct user_string){ctx->bx, ctx->cx};
-		t.text[1] = (struct user_string){ctx->di, ctx->si};
-		t.texts = 2;
-	} else if (t.kind != USER_TASK_END) {
-		t.text[0] = (struct user_string){ctx->cx, ctx->di};
-		t.texts = 1;
-	}
-	if (t.kind == USER_TASK_BEGIN)
-		t.parent = ctx->bx;
-	else if (t.kind == USER_REGION_BEGIN && ctx->bx)
-		t.kind = USER_REGION_END;
-	bytes = piece_bytes(t.text[0].len) + piece_bytes(t.text[1].len);
-	if (bytes <= SMALL)
-		return send_note(&h, &t, SMALL);
-	if (bytes <= MEDIUM)
-		return send_note(&h, &t, MEDIUM);
-	return send_note(&h, &t, LARGE);
+		stack = caller_stack(&h, ctx);
+	return tell_note(&h, ctx, stack);
 }
 
 /* --- labels ------------------------------------------------------------------------------- */
