@@ -112,27 +112,41 @@ judge_recorded() {
 	same_counts record record/capture.gscope
 }
 
-# the numbers of system calls are those the program counted
-judge_traced() {
+# same_calls DIR REPORT: the numbers of system calls are those the program counted
+same_calls() {
 	local call count
 
+	for call in pread64 getppid nanosleep; do
+		count=$(grep -o "\"$call\":[0-9]*" "$1/target.json" | cut -d : -f 2)
+		awk -v name="$call" '$NF == name { print $1 }' "$2" | grep -qx "$count" ||
+			fail "$1: not $count system calls $call: $(grep "$call" "$2")"
+	done
+}
+
+judge_traced() {
 	expect trace/status 0 "trace: wrong exit status, $(tail -n 1 trace/err)"
 	left_nothing trace
 	nothing_lost trace trace/report
 	grep -q 'the capture ended when the traced program ended' trace/report ||
 		fail "trace: $(grep 'the capture ended' trace/report)"
 	accept trace/trace.out
-	for call in pread64 getppid nanosleep; do
-		count=$(grep -o "\"$call\":[0-9]*" trace/target.json | cut -d : -f 2)
-		awk -v name="$call" '$NF == name { print $1 }' trace/report | grep -qx "$count" ||
-			fail "trace: not $count system calls $call: $(grep "$call" trace/report)"
-	done
+	same_calls trace trace/report
+}
+
+# level kernel: they are those of goroutines
+judge_kernel() {
+	expect kernel/status 130 "kernel: wrong exit status, $(tail -n 1 kernel/err)"
+	left_nothing kernel
+	expect kernel/text.during 0 'kernel: the code of the target is not as in its file'
+	run_gscope kernel 0 report kernel/capture.gscope
+	nothing_lost kernel kernel.out
+	same_calls kernel kernel.out
 }
 
 judge_refused() {
 	local what
 
-	for what in record trace; do
+	for what in record trace kernel; do
 		expect $what/status 1 "$what: wrong exit status"
 		[ "$(wc -l <$what/err)" = 1 ] || fail "$what: not one line: $(head -c 300 $what/err)"
 		grep -q "Linux $needs_release" $what/err ||
@@ -153,7 +167,7 @@ sum() {
 # judge NAME WAY: sets title, sort, told, tracepoints, probes, result; fails if it is not right.
 # Not to be called in a condition.
 judge() {
-	local name=$1 way=$2 out=$top/build/vm/run/$1 release version dir verdict status
+	local name=$1 way=$2 out=$top/build/vm/run/$1 release version dir verdict status what
 	release=$(cat "$out/release")
 	version=$(grep -o 'Debian [0-9.]*' "$out/version" | sed 's/Debian //') || version=${release%%-*}
 
@@ -165,8 +179,10 @@ judge() {
 	dir=$out/$way
 	rm -rf "$dir"
 	mkdir -p "$dir"
-	mv "$out/$way-record" "$dir/record" && mv "$out/$way-trace" "$dir/trace" || return 1
-	touch "$dir"/{record,trace}/{fdinfo,left}
+	for what in record trace kernel; do
+		mv "$out/$way-$what" "$dir/$what" || return 1
+		touch "$dir/$what"/{fdinfo,left}
+	done
 	describe "$dir/record"
 	verdict=judge_both
 	result='works'
@@ -195,6 +211,7 @@ judge() {
 judge_both() {
 	judge_recorded
 	judge_traced
+	judge_kernel
 }
 
 # write_table: docs/kernels.md, from ROWS: sort|title|told|tracepoints|probes|result
@@ -206,8 +223,8 @@ write_table() {
 			# Kernels
 
 			Written by \`tests/vm/run --write\`, from what happened in its last run with it. Each kernel
-			traced two Go programs (Go $go) on two CPUs, one by \`gscope record\`, ended by a signal,
-			one by \`gscope trace\`, ended by the end of the program. *Works* means: the numbers of
+			traced Go programs (Go $go) on two CPUs, one by \`gscope record\`, ended by a signal, one by
+			\`gscope trace\`, ended by the end of the program, and one by \`gscope record --level kernel\`. *Works* means: the numbers of
 			goroutines, blocks, wake-ups and system calls are those the programs counted themselves;
 			the Go traces are read by \`go tool trace\` of all releases at hand; nothing had to be
 			repaired and no event was lost but what is named here; code of the programs and BPF programs
