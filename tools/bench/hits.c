@@ -219,6 +219,7 @@ struct bench_case {
 	bool empty; /* the empty program */
 	bool other; /* this process is no target */
 	bool kernel; /* level kernel */
+	bool told; /* by stubs: nothing is read */
 	int reading; /* enum probe_reading, 0: kernel side only */
 	unsigned int kind; /* of the record; 0: GO_PARK, as good as any */
 	unsigned int text; /* bytes of an annotation's */
@@ -258,6 +259,7 @@ static struct bench_case cases[] = {
 	{.name = "syscall of another process", .syscall = true, .other = true},
 	{.name = "syscall of the runtime", .syscall = true, .status = 2},
 	{.name = "syscall of a goroutine, 8 frames", .syscall = true, .status = 3, .frames = 8},
+	{.name = "syscall that a stub tells of", .syscall = true, .status = 3, .told = true},
 	{.name = "syscall of the runtime, kernel", .syscall = true, .status = 2, .kernel = true},
 	{.name = "syscall of a goroutine, kernel",
 	 .syscall = true,
@@ -304,6 +306,7 @@ static void run_case(struct bench_case *c, struct target_cfg *cfg, uint64_t file
 		targets_leave(programs, tgid);
 	else if (targets_enter(programs, 0, tgid, cfg))
 		fail("targets", -EINVAL);
+	targets_told(programs, 0, c->told);
 	opts.offsets = &offset;
 	opts.cookies = &cookie;
 	if (c->syscall && !c->bare && attach_tracepoints(&traces, programs, &e))

@@ -3,8 +3,8 @@
 #ifndef GSCOPE_CAPTURE_TARGETS_H
 #define GSCOPE_CAPTURE_TARGETS_H
 
-#include <stddef.h>
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 #include "bpf/control.h"

@@ -88,7 +88,8 @@ static const struct site_rule rules[] = {
 	{"runtime.cgocall", EXITSYSCALL, ANY, ANY, SITE_CGO_EXIT, ALWAYS, CGO, no_cgo},
 	{"runtime.cgocallbackg", EXITSYSCALL, ANY, ANY, SITE_CGO_EXIT, ALWAYS, CGO, no_cgo},
 	{"runtime.cgocallbackg", REENTERSYSCALL, ANY, ANY, SITE_CGO_ENTER, ALWAYS, CGO, no_cgo},
-	{"runtime.entersyscall", REENTERSYSCALL, ANY, ANY, SITE_SYSCALL_ENTER, ALWAYS, 0, no_syscalls},
+	{"runtime.entersyscall", REENTERSYSCALL, ANY, ANY, SITE_SYSCALL_ENTER, ALWAYS, 0,
+	 no_syscalls},
 	{"syscall.Syscall", EXITSYSCALL, ANY, ANY, SITE_SYSCALL_EXIT, ALWAYS, 0, no_syscalls},
 	{"syscall.Syscall6", EXITSYSCALL, ANY, ANY, SITE_SYSCALL_EXIT, ALWAYS, 0, no_syscalls},
 };

@@ -19,10 +19,14 @@
 #define MOST 4096 /* records that are kept */
 
 static struct site sites[] = {
-	{.kind = SITE_START},          {.kind = SITE_PARK},  {.kind = SITE_READY},
-	{.kind = SITE_READY_WORKER},   {.kind = SITE_YIELD}, {.kind = SITE_CREATE_CAS},
-	{.kind = SITE_CREATE_RUNQPUT}, {.kind = SITE_EXIT},  {.kind = SITE_SYSEXIT_NOP},
+	{.kind = SITE_START},          {.kind = SITE_PARK},         {.kind = SITE_READY},
+	{.kind = SITE_READY_WORKER},   {.kind = SITE_YIELD},        {.kind = SITE_CREATE_CAS},
+	{.kind = SITE_CREATE_RUNQPUT}, {.kind = SITE_EXIT},         {.kind = SITE_SYSEXIT_NOP},
+	{.kind = SITE_SYSCALL_ENTER},  {.kind = SITE_SYSCALL_EXIT},
 };
+
+#define SYSCALL_ENTER 9
+#define SYSCALL_EXIT 10
 
 #define NSITES (sizeof(sites) / sizeof(sites[0]))
 
@@ -224,6 +228,37 @@ static void test_kinds(void)
 	CU_ASSERT_EQUAL(go(&b, 5)->h.type, EV_GO_CREATE);
 	CU_ASSERT_EQUAL(go(&b, 6)->h.type, EV_GO_CREATE);
 	CU_ASSERT_EQUAL(go(&b, 6)->new_status, 1);
+	end(&b);
+}
+
+/* Up to Go 1.25 m.p is 0 in a system call, and the P is still the thread's if its status says so. */
+static void test_syscalls(void)
+{
+	static const uint64_t statuses[] = {2, 1, 0};
+	const struct ev_go *ev;
+	struct bench b;
+
+	make(&b);
+	put(&b, 1, SYSCALL_ENTER, 0);
+	CU_ASSERT_EQUAL_FATAL(pass(&b, false), 1);
+	ev = (const void *)b.ev[0];
+	CU_ASSERT_EQUAL(ev->kind, GO_SYSCALL_ENTER);
+	CU_ASSERT_EQUAL(ev->old_status, 2);
+	CU_ASSERT_EQUAL(ev->new_status, 3);
+	for (unsigned int i = 0; i < sizeof(statuses) / sizeof(statuses[0]); i++) {
+		struct inline_record *rec = place(&b, 0, SYSCALL_EXIT, 0);
+
+		rec->p = 0;
+		rec->arg[0] = 0xc000090000;
+		rec->arg[1] = statuses[i];
+		publish(&b, 0, rec);
+		CU_ASSERT_EQUAL_FATAL(pass(&b, false), 1);
+		ev = (const void *)b.ev[0];
+		CU_ASSERT_EQUAL(ev->kind, GO_SYSCALL_EXIT);
+		CU_ASSERT_EQUAL(ev->old_status, 3);
+		CU_ASSERT_EQUAL(ev->new_status, 2);
+		CU_ASSERT_EQUAL(ev->p, statuses[i] == 2 ? 0xc000090000 : 0);
+	}
 	end(&b);
 }
 
@@ -546,6 +581,7 @@ static void test_portions(void)
 static CU_TestInfo tests[] = {
 	{"a record, field by field", test_fields},
 	{"every kind", test_kinds},
+	{"both ends of a system call", test_syscalls},
 	{"stacks that were cut", test_flags},
 	{"order, and round and round", test_order},
 	{"a stack comes first", test_first_use},

@@ -70,7 +70,7 @@ var variants = []variant{
 	},
 	{
 		name:  alone,
-		about: "`gscope record --probes inline --no-kernel`: without what level kernel has",
+		about: "`gscope record --probes inline --no-kernel`: goroutines alone, of which that is what runtime/trace tells, system calls included",
 		args:  []string{"--probes", "inline", "--no-kernel"},
 		trace: byGscope("go", "inline"),
 	},
