@@ -257,25 +257,34 @@ static int emit_oldest(struct merge *m, struct source *s, merge_emit_fn emit, vo
 	return emit(ctx, ev);
 }
 
-int merge_emit(struct merge *m, merge_emit_fn emit, void *ctx)
+int merge_emit_some(struct merge *m, size_t most, bool *more, merge_emit_fn emit, void *ctx)
 {
+	size_t enough = m->pending > most ? m->pending - most : 0;
 	__uint128_t safe = (__uint128_t)lowest_promise(m) << 64;
 	__uint128_t winner = play_all(m, 1);
 	int err = 0;
 
-	while (!err && winner < safe) {
+	while (!err && winner < safe && m->pending > enough) {
 		size_t source = (size_t)(uint64_t)winner;
 		__uint128_t limit = runner_up(m, source);
 
 		limit = limit < safe ? limit : safe;
 		do
 			err = emit_oldest(m, &m->src[source], emit, ctx);
-		while (!err && oldest(m, source) < limit);
+		while (!err && m->pending > enough && oldest(m, source) < limit);
 		winner = play(m, source);
 	}
 	for (size_t i = 0; i < m->nsrc; i++)
 		reclaim(m, &m->src[i]);
+	*more = !err && winner < safe;
 	return err;
+}
+
+int merge_emit(struct merge *m, merge_emit_fn emit, void *ctx)
+{
+	bool more;
+
+	return merge_emit_some(m, SIZE_MAX, &more, emit, ctx);
 }
 
 size_t merge_bytes(const struct merge *m)

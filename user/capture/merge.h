@@ -38,6 +38,9 @@ typedef int (*merge_emit_fn)(void *ctx, struct event_head *ev);
  */
 int merge_emit(struct merge *m, merge_emit_fn emit, void *ctx);
 
+/* The same for `most` records, of which there may be more then. */
+int merge_emit_some(struct merge *m, size_t most, bool *more, merge_emit_fn emit, void *ctx);
+
 /* Records that wait, and those of one source. */
 size_t merge_pending(const struct merge *m);
 size_t merge_waiting(const struct merge *m, size_t source);

@@ -222,12 +222,15 @@ static int record_gc(const struct record_sink *to, uint32_t tgid, const struct s
 	return gc->time_ns ? record_add(to, &ev.h, e) : 0;
 }
 
-int record_snapshot(const struct record_sink *to, struct target *t, struct error *e)
+#define AT_ONCE 1024 /* goroutines */
+
+int record_snapshot(const struct record_sink *to, struct target *t, const struct meanwhile *w,
+		    struct error *e)
 {
 	uint32_t tgid = (uint32_t)t->process->pid;
 	struct pcset known = {0};
 	struct snapshot s;
-	int err = snapshot_take(&s, t, e);
+	int err = snapshot_take(&s, t, w, e);
 
 	if (err)
 		return err;
@@ -260,8 +263,11 @@ int record_snapshot(const struct record_sink *to, struct target *t, struct error
 
 		err = record_add(to, &ev.h, e);
 	}
-	for (size_t i = 0; i < s.ng && !err; i++)
+	for (size_t i = 0; i < s.ng && !err; i++) {
 		err = record_goroutine(to, tgid, &s.g[i], &known, e);
+		if (i % AT_ONCE == AT_ONCE - 1)
+			meanwhile(w);
+	}
 	pcset_free(&known);
 	snapshot_free(&s);
 	return err;

@@ -7,6 +7,7 @@
 
 #include "user/base/error.h"
 #include "user/capture/merge.h"
+#include "user/target/snapshot.h"
 #include "user/target/target.h"
 
 /* Where they go: one source of a merge. */
@@ -27,7 +28,11 @@ int record_threads(const struct record_sink *to, const struct target *t, struct 
 /* EV_TASK for all threads of the machine. */
 int record_all_threads(const struct record_sink *to, struct error *e);
 
-/* Take the snapshot: EV_SNAP_P, EV_SNAP_M, EV_STACK and EV_SNAP_G. -ESRCH: the target is gone. */
-int record_snapshot(const struct record_sink *to, struct target *t, struct error *e);
+/*
+ * Take the snapshot: EV_SNAP_P, EV_SNAP_M, EV_STACK and EV_SNAP_G. `w` may be NULL, and must not add
+ * records to the same sink. -ESRCH: the target is gone.
+ */
+int record_snapshot(const struct record_sink *to, struct target *t, const struct meanwhile *w,
+		    struct error *e);
 
 #endif

@@ -49,11 +49,19 @@ static int look_at_losses(struct capture_session *s, struct error *e)
 		       err;
 }
 
+/*
+ * Records that go from the merge to the file before rings are looked at again. There are more after
+ * something that took long: a snapshot of many goroutines.
+ */
+#define AT_ONCE (1U << 16)
+
 /* Rings -> merge -> file, and what was lost meanwhile. */
 static int move(struct capture_session *s, struct error *e)
 {
 	int err = drain_pass(s->drain, e);
 
+	if (!err && s->more)
+		err = session_take_inline(s, e);
 	if (!err)
 		err = session_pass_inline(s, false, e);
 	/* which takes some twenty system calls, and not many records may come between two passes */
@@ -62,7 +70,7 @@ static int move(struct capture_session *s, struct error *e)
 	if (err)
 		return err;
 	merge_promise(s->merge, s->own.source, now_ns());
-	return merge_emit(s->merge, stage_record, &s->stage);
+	return merge_emit_some(s->merge, AT_ONCE, &s->more, stage_record, &s->stage);
 }
 
 static void show(struct capture_session *s)
@@ -83,6 +91,8 @@ static int wait_ms(const struct capture_session *s, uint64_t now, uint64_t deadl
 {
 	uint64_t until = s->moved_ns + session_inline_patience(s, WAIT_NS);
 
+	if (s->more)
+		return 0;
 	if (s->has_heaps && until > now + HEAP_MAX_NS)
 		until = now + HEAP_MAX_NS;
 	if (until > deadline)
@@ -122,7 +132,7 @@ static int loop(struct capture_session *s, struct error *e)
 		n = epoll_wait(s->epoll_fd, events, 16, wait_ms(s, now, deadline));
 		if (n < 0 && errno != EINTR)
 			return error_set(e, EXIT_FAILED, -errno, "epoll_wait: %s", strerror(errno));
-		if (!n && now_ns() - s->moved_ns < session_inline_patience(s, WAIT_NS))
+		if (!n && !s->more && now_ns() - s->moved_ns < session_inline_patience(s, WAIT_NS))
 			continue;
 		s->moved_ns = now_ns();
 		err = move(s, e);

@@ -131,16 +131,39 @@ static int record_identity(struct capture_session *s, size_t i, uint64_t since, 
 	return err ? err : session_record_sites(s, t, since, e);
 }
 
+/* What programs and stubs have written: reading many goroutines takes longer than rings have room for. */
+struct keep_up {
+	struct capture_session *s;
+	struct error e;
+	int err;
+};
+
+static void keep_up(void *ctx)
+{
+	struct keep_up *k = ctx;
+
+	if (!k->err)
+		k->err = drain_pass(k->s->drain, &k->e);
+	if (!k->err)
+		k->err = session_take_inline(k->s, &k->e);
+}
+
 /* Its goroutines, as they are now. */
 static int record_goroutines(struct capture_session *s, size_t i, struct error *e)
 {
 	const struct traced *t = &s->traced[i];
+	struct keep_up k = {.s = s};
+	const struct meanwhile w = {keep_up, &k};
 	struct error why;
 	int err;
 
 	if (!target_has_goroutines(t->t))
 		return 0;
-	err = record_snapshot(&s->own, t->t, &why);
+	err = record_snapshot(&s->own, t->t, &w, &why);
+	if (k.err) {
+		*e = k.e;
+		return k.err;
+	}
 	if (!err)
 		return 0;
 	err = session_fall_back(s, i, err, &why, e);

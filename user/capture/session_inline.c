@@ -99,6 +99,23 @@ static int report_lost(struct capture_session *s, size_t i, uint64_t since, stru
 	return ev.count ? record_add(&s->own, &ev.h, e) : 0;
 }
 
+#define PORTIONS 32 /* of all that is there, if it keeps coming */
+
+int session_take_inline(struct capture_session *s, struct error *e)
+{
+	int err = 0;
+
+	for (size_t i = 0; i < s->opt.ntargets && !err; i++) {
+		struct inline_engine *x = s->inlined[i];
+		int portions = 0;
+
+		do
+			err = x ? inline_pass(x, false) : 0;
+		while (x && !err && !inline_patience(x) && ++portions < PORTIONS);
+	}
+	return err ? error_set(e, EXIT_FAILED, err, "out of memory") : 0;
+}
+
 int session_pass_inline(struct capture_session *s, bool last, struct error *e)
 {
 	uint64_t since = s->inline_ns ? s->inline_ns : now_ns();

@@ -43,6 +43,7 @@ struct capture_session {
 	uint64_t inline_ns; /* when their rings were emptied */
 	uint64_t heaps_ns; /* when they were looked at */
 	uint64_t moved_ns; /* when the rings were emptied */
+	bool more; /* the merge has records left that are due */
 	uint64_t losses_ns; /* when their losses were looked at */
 	int nice; /* the caller's nice value */
 	struct progress progress;
@@ -88,6 +89,8 @@ int session_record_beginning(struct capture_session *s, uint64_t since, struct e
 int session_open_inline(struct capture_session *s, size_t i, struct error *e);
 size_t session_inline_rings(const struct capture_session *s);
 int session_plant(struct capture_session *s, size_t i, struct error *e);
+/* Take what the rings have, and tell of nothing else; the same with losses, and ends. */
+int session_take_inline(struct capture_session *s, struct error *e);
 int session_pass_inline(struct capture_session *s, bool last, struct error *e);
 uint64_t session_inline_patience(const struct capture_session *s, uint64_t most);
 /* Of which goroutines the stubs walk stacks, and whether they do anything. */

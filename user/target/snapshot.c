@@ -48,7 +48,7 @@ static void read_gc(struct snapshot *s, const struct target *t)
 	s->gc = (struct snapshot_gc){time_ns, blacken != 0};
 }
 
-int snapshot_take(struct snapshot *s, struct target *t, struct error *e)
+int snapshot_take(struct snapshot *s, struct target *t, const struct meanwhile *w, struct error *e)
 {
 	int err;
 
@@ -65,7 +65,7 @@ int snapshot_take(struct snapshot *s, struct target *t, struct error *e)
 	if (!err)
 		err = target_settle(t->process, e);
 	if (!err)
-		err = snapshot_goroutines(s, t, e);
+		err = snapshot_goroutines(s, t, w, e);
 	if (!err && !target_process_alive(t->process))
 		err = snapshot_unreadable(t, "its memory", -ESRCH, e);
 	s->end_ns = now_ns();

@@ -74,8 +74,20 @@ struct snapshot {
 	uint64_t begin_ns, end_ns; /* when it was taken */
 };
 
-/* Take it: 0, -ESRCH if the target has ended, -EPROTO if its lists make no sense. */
-int snapshot_take(struct snapshot *s, struct target *t, struct error *e);
+/* To be done again and again while something takes long: every few milliseconds or so. */
+struct meanwhile {
+	void (*fn)(void *ctx);
+	void *ctx;
+};
+
+static inline void meanwhile(const struct meanwhile *w)
+{
+	if (w)
+		w->fn(w->ctx);
+}
+
+/* Take it: 0, -ESRCH if the target has ended, -EPROTO if its lists make no sense. `w` may be NULL. */
+int snapshot_take(struct snapshot *s, struct target *t, const struct meanwhile *w, struct error *e);
 void snapshot_free(struct snapshot *s);
 
 /* Read one P, one that appeared after the snapshot (GOMAXPROCS raised): 0 or a negative errno. */

@@ -242,7 +242,8 @@ static int read_batch(struct reader *r, const uint64_t *addrs, size_t n)
 	return 0;
 }
 
-static int read_all(struct reader *r, const uint64_t *addrs, size_t n, struct error *e)
+static int read_all(struct reader *r, const uint64_t *addrs, size_t n, const struct meanwhile *w,
+		    struct error *e)
 {
 	r->v = calloc(BATCH, sizeof(*r->v));
 	r->g_bytes = malloc(BATCH * r->g_size);
@@ -255,11 +256,13 @@ static int read_all(struct reader *r, const uint64_t *addrs, size_t n, struct er
 	for (size_t i = 0; i < n; i += BATCH) {
 		if (read_batch(r, addrs + i, n - i < BATCH ? n - i : BATCH))
 			return snapshot_no_memory(e);
+		meanwhile(w);
 	}
 	return 0;
 }
 
-int snapshot_goroutines(struct snapshot *s, struct target *t, struct error *e)
+int snapshot_goroutines(struct snapshot *s, struct target *t, const struct meanwhile *w,
+			struct error *e)
 {
 	struct reader r = {.t = t, .s = s, .g_size = g_head(&t->layout)};
 	uint64_t n, array, *addrs;
@@ -282,7 +285,7 @@ int snapshot_goroutines(struct snapshot *s, struct target *t, struct error *e)
 	if (err)
 		err = snapshot_unreadable(t, "runtime.allgptr", err, e);
 	else
-		err = read_all(&r, addrs, n, e);
+		err = read_all(&r, addrs, n, w, e);
 	for (size_t i = 0; i < s->ng; i++)
 		s->g[i].pcs = s->pool + (uintptr_t)s->g[i].pcs;
 	free(r.v);

@@ -53,7 +53,8 @@ int snapshot_variable(const struct target *t, uint64_t addr, const char *name, v
 
 int snapshot_threads(struct snapshot *s, const struct target *t, struct error *e);
 int snapshot_processors(struct snapshot *s, const struct target *t, struct error *e);
-int snapshot_goroutines(struct snapshot *s, struct target *t, struct error *e);
+int snapshot_goroutines(struct snapshot *s, struct target *t, const struct meanwhile *w,
+			struct error *e);
 
 /* One goroutine on its way: what was read of it and its stack. */
 struct pending {

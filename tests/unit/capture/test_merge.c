@@ -237,6 +237,36 @@ static void stops_where_the_callback_fails_and_goes_on(void)
 }
 
 /* Many passes with records left over, as under load: buffers are reused and nothing is mixed up. */
+/* In portions it is the same, and each says whether there is another. */
+static void hands_over_in_portions(void)
+{
+	struct merge *m = merge_new(2);
+	struct seen s = {0};
+	bool more = true;
+
+	for (uint64_t i = 0; i < 100; i++)
+		add(m, i % 2, 1000 + i, i);
+	promise_all(m, 2, 1090);
+	for (size_t n = 30; n <= 90; n += 30) {
+		CU_ASSERT_TRUE(more);
+		CU_ASSERT_EQUAL(merge_emit_some(m, 30, &more, collect, &s), 0);
+		CU_ASSERT_EQUAL(s.n, n);
+	}
+	CU_ASSERT_FALSE(more);
+	CU_ASSERT_EQUAL(merge_emit_some(m, 30, &more, collect, &s), 0);
+	CU_ASSERT_FALSE(more);
+	CU_ASSERT_EQUAL(merge_pending(m), 10);
+	promise_all(m, 2, UINT64_MAX);
+	CU_ASSERT_EQUAL(merge_emit_some(m, 0, &more, collect, &s), 0);
+	CU_ASSERT_TRUE(more);
+	CU_ASSERT_EQUAL(merge_emit(m, collect, &s), 0);
+	CU_ASSERT_EQUAL(s.n, 100);
+	for (uint64_t i = 0; i < 100; i++)
+		CU_ASSERT_EQUAL(s.tags[i], i);
+	CU_ASSERT_FALSE(s.disorder || s.damage);
+	merge_free(m);
+}
+
 static void survives_many_passes(void)
 {
 	struct merge *m = merge_new(4);
@@ -408,6 +438,7 @@ static CU_TestInfo tests[] = {
 	{"takes a huge skew", takes_a_huge_skew},
 	{"the last moment passes, too", the_last_moment_passes_too},
 	{"stops where the callback fails", stops_where_the_callback_fails_and_goes_on},
+	{"hands over in portions", hands_over_in_portions},
 	{"survives many passes", survives_many_passes},
 	{"the order is that of sorting", the_order_is_that_of_sorting},
 	{"tells what it holds, whom it waits for", tells_what_it_holds_and_whom_it_waits_for},

@@ -226,7 +226,7 @@ static void snapshot_parked(const char *path)
 	if (!err)
 		err = target_settle(t->process, &e);
 	if (!err)
-		err = snapshot_take(&s, t, &e);
+		err = snapshot_take(&s, t, NULL, &e);
 	CU_ASSERT_EQUAL(err, 0);
 	if (err) {
 		printf("\n    %s", e.text);
@@ -291,7 +291,7 @@ static void stands_churn(void)
 		CU_ASSERT_EQUAL(target_open(p.pid, &t, &e), 0);
 		for (int i = 0; t && i < 100; i++) {
 			struct snapshot s;
-			int err = snapshot_take(&s, t, &e);
+			int err = snapshot_take(&s, t, NULL, &e);
 
 			CU_ASSERT_EQUAL(err, 0);
 			if (err)
@@ -325,7 +325,7 @@ static void is_fast(void)
 	if (!path || !prog_start(&p, path, "park", "1000", true))
 		return;
 	CU_ASSERT_EQUAL(target_open(p.pid, &t, &e), 0);
-	if (t && !snapshot_take(&s, t, &e)) {
+	if (t && !snapshot_take(&s, t, NULL, &e)) {
 		CU_ASSERT(s.ng > 10000);
 		printf("\n    %zu goroutines in %.1f ms ", s.ng, (s.end_ns - s.begin_ns) / 1e6);
 		CU_ASSERT(s.end_ns - s.begin_ns < 500000000);
@@ -350,7 +350,7 @@ static void notices_the_end(void)
 	CU_ASSERT_EQUAL(target_open(p.pid, &t, &e), 0);
 	prog_stop(&p);
 	if (t) {
-		CU_ASSERT_EQUAL(snapshot_take(&s, t, &e), -ESRCH);
+		CU_ASSERT_EQUAL(snapshot_take(&s, t, NULL, &e), -ESRCH);
 		CU_ASSERT_EQUAL(e.status, EXIT_TARGET);
 		CU_ASSERT_PTR_NOT_NULL(strstr(e.text, "has ended"));
 	}
