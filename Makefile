@@ -160,6 +160,7 @@ compat: services
 accuracy: toolchains
 	@$(MAKE) --no-print-directory $(JOBS) all
 	@tests/accuracy/run --write
+	@tests/accuracy/run -i --write
 
 minutes: toolchains
 	@$(MAKE) --no-print-directory $(JOBS) all
@@ -192,7 +193,7 @@ help:
 	@echo '               SOAK_CYCLES=1000 times, of every release and build (root)'
 	@echo 'make bench     measure the overhead: docs/overhead.md; BENCH=http: only some of it (root)'
 	@echo 'make compat    every Go release in every build, Debian'\''s services: docs/compatibility.md (root)'
-	@echo 'make accuracy  compare with what programs trace of themselves: docs/accuracy.md (root)'
+	@echo 'make accuracy  compare with what programs trace of themselves: docs/accuracy*.md (root)'
 	@echo 'make minutes   trace for ten minutes, in bounded memory; MINUTES=10 (root)'
 	@echo 'make vm        test on other kernels, in QEMU (root)'
 	@echo 'make install   to PREFIX=$(PREFIX), below DESTDIR'

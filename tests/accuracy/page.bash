@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only
 # shellcheck shell=bash disable=SC2154
 #
-# Figures against their bars, and docs/accuracy.md.
+# Figures against their bars, and the pages: docs/accuracy.md, docs/accuracy-inline.md.
 
 # judge WORKLOAD RELEASE FIGURES: a line for each bar: NAME, value, ok or short or none, reason
 judge() {
@@ -95,9 +95,12 @@ volumes_of() {
 
 # write_page: from all that is in build/accuracy, of this run or earlier ones
 write_page() {
-	local workload release columns=() reasons=() i file
+	local workload release columns=() reasons=() i file page=accuracy.md suffix='' seen='uprobes'
 
-	for release in "${releases[@]}" "${releases[@]/%/+inline}"; do
+	if [ "$engine" = inline ]; then
+		page=accuracy-inline.md suffix=+inline seen="redirected calls (\`--probes inline\`)"
+	fi
+	for release in "${releases[@]/%/$suffix}"; do
 		for workload in "${workloads[@]}"; do
 			file=build/accuracy/$workload-$release/figures
 			[ -e "$file" ] || continue
@@ -107,9 +110,9 @@ write_page() {
 	done
 	{
 		cat <<-END
-			# Accuracy
+			# Accuracy: goroutines seen by $seen
 
-			Written by \`make accuracy\` (\`tests/accuracy/run --write\`, which needs root and the
+			Written by \`make accuracy\` (\`tests/accuracy/run --write\`, with \`-i\` for redirected calls, which needs root and the
 			toolchains of \`tools/go-toolchains\`) from what it measured: Linux $(uname -r),
 			$(uname -m), $(nproc) CPUs of$(sed -n 's/^model name.*:/ /p' /proc/cpuinfo | head -n 1 | tr -s ' ').
 
@@ -118,8 +121,7 @@ write_page() {
 			and the transitions of each goroutine are aligned with those of the truth, step by step
 			(\`tests/accuracy/compare\`). A step without a partner within 20 ms is missing, or extra;
 			of the partners reason, thread, P and every frame of the stack are compared. No event
-			was lost in the runs that count. Goroutines are seen by uprobes, in columns that say so by
-			redirected calls (\`--probes inline\`).
+			was lost in the runs that count.
 
 			All figures but skew are per cent of what the truth has. A figure below its bar is bold;
 			the number behind it is that of the reason at the end. Rows and cells of what the truth has
@@ -127,7 +129,7 @@ write_page() {
 
 		END
 		for workload in "${workloads[@]}"; do
-			compgen -G "build/accuracy/$workload-*/judged" >/dev/null || continue
+			compgen -G "build/accuracy/$workload-*$suffix/judged" >/dev/null || continue
 			echo "## $workload"
 			echo
 			table_of "$workload"
@@ -142,5 +144,5 @@ write_page() {
 			echo "$((i + 1)). ${reasons[i]}"
 		done
 	} >build/accuracy/page.md
-	mv build/accuracy/page.md docs/accuracy.md
+	mv build/accuracy/page.md docs/$page
 }

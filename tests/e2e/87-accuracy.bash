@@ -8,11 +8,13 @@
 # shellcheck source=tests/accuracy/page.bash
 . "$top/tests/accuracy/page.bash"
 
-# accurate RELEASE WORKLOAD: every figure reaches its bar, but those of which the reason is known.
+# accurate ENGINE RELEASE WORKLOAD: every figure reaches its bar, but those of which the reason is known.
 # Figures of time are short where other programs got the CPU between the two stamps of a step: they
 # have three tries, all others one.
 accurate() {
-	local short='' other
+	local engine=$1 short='' other
+
+	shift
 
 	"$top/tests/accuracy/build" >/dev/null
 	for _ in 1 2 3; do
@@ -40,7 +42,13 @@ for release in "${releases[@]}"; do
 	*) continue ;;
 	esac
 	for workload in "${workloads[@]}"; do
-		add -a "accuracy-$release-$workload" accurate "$release" "$workload"
+		add -a "accuracy-$release-$workload" accurate uprobe "$release" "$workload"
+		need "$release" selftrace plain
+	done
+done
+for release in 1.25 "$newest"; do
+	for workload in sync http syscall; do
+		add -a "accuracy-inline-$release-$workload" accurate inline "$release" "$workload"
 		need "$release" selftrace plain
 	done
 done
