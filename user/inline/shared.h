@@ -70,7 +70,7 @@ struct inline_ring {
 	uint32_t busy;
 	uint32_t pad0;
 	uint64_t lost; /* records that found no room */
-	uint64_t waits; /* how often the writer waited for the reader, in INLINE_PAUSES */
+	uint64_t waits; /* how often the writer waited for the reader: INLINE_PAUSES */
 	uint64_t pad1[4];
 	uint64_t tail; /* bytes read: written by the reader, on a cache line of its own */
 	uint64_t pad2[7];
@@ -86,12 +86,10 @@ _Static_assert(offsetof(struct inline_ring, known) == 128, "inline_ring");
 
 /*
  * A writer whose ring is more than half full executes so many PAUSE instructions before each record, a
- * fifth of a microsecond or so; if an eighth is left, INLINE_WAITS times as many, which is less than what
- * a uprobe takes; and no more, whatever the reader does: enough for it to keep up. Where nobody reads
- * the ring is soon full, and then nothing waits.
+ * fifth of a microsecond or so, and no more, whatever the reader does: enough for it to keep up. Where
+ * nobody reads the ring is soon full, and then nothing waits.
  */
 #define INLINE_PAUSES 8
-#define INLINE_WAITS 4
 
 #define INLINE_MAYBE_CALLER 1U /* pc[1] is the word at SP: STACK_MAYBE_CALLER */
 #define INLINE_LEFT_OUT 2U /* pc[0] is all that was asked for: STACK_LEFT_OUT */

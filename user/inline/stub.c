@@ -458,11 +458,11 @@ static void write_stack(struct body *b)
 		x86_land(b->c, none[--n]);
 }
 
-/* Unless the ring, RSI, has room, or none at all. */
+/* INLINE_PAUSES, unless the ring, RSI, has room, or none at all. */
 static void wait_for_reader(struct body *b)
 {
 	const struct inline_geometry *g = &b->o->geometry;
-	struct x86_jump room, none, once;
+	struct x86_jump room, none;
 	uint64_t loop;
 
 	x86_load(b->c, R9, RSI, RING(head));
@@ -471,16 +471,10 @@ static void wait_for_reader(struct body *b)
 	room = x86_jump_if(b->c, CC_BE);
 	x86_cmp_imm(b->c, R9, (int32_t)(g->room - INLINE_RECORD_MAX));
 	none = x86_jump_if(b->c, CC_A);
-	x86_move_imm(b->c, RDX, 1);
-	x86_cmp_imm(b->c, R9, (int32_t)(g->room / 8 * 7));
-	once = x86_jump_if(b->c, CC_BE);
-	x86_move_imm(b->c, RDX, INLINE_WAITS);
-	x86_land(b->c, once);
 	x86_load(b->c, R9, RSI, RING(waits));
-	x86_add(b->c, R9, RDX);
+	x86_add_imm(b->c, R9, 1);
 	x86_store(b->c, RSI, RING(waits), R9);
-	x86_move(b->c, R9, RDX);
-	x86_multiply(b->c, R9, INLINE_PAUSES);
+	x86_move_imm(b->c, R9, INLINE_PAUSES);
 	loop = x86_here(b->c);
 	x86_pause(b->c);
 	x86_add_imm(b->c, R9, -1);
