@@ -152,17 +152,15 @@ uint64_t session_inline_patience(const struct capture_session *s, uint64_t most)
 void session_choose_inline(struct capture_session *s, uint64_t stack_limit, bool on)
 {
 	for (size_t i = 0; i < s->opt.ntargets; i++) {
-		bool told = on && s->inlined[i] && inline_tells_syscalls(s->inlined[i]);
-
 		if (!s->inlined[i])
 			continue;
 		/* a system call may be told twice, but not by nobody */
-		if (!told)
+		if (!on)
 			targets_told(s->programs, i, false);
 		inline_choose_stacks(s->inlined[i], stack_limit);
 		inline_enable(s->inlined[i], on);
-		if (told)
-			targets_told(s->programs, i, true);
+		if (on)
+			targets_told(s->programs, i, inline_tells_syscalls(s->inlined[i]));
 	}
 }
 

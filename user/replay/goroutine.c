@@ -125,7 +125,10 @@ static void go_cgo_enter(struct replay *r, struct go_event *e)
 	syscall_begun(r, e->t, e->ev->p);
 }
 
-/* C or the kernel returns, or C calls back. Without a P the goroutine is not back yet: that has probes of its own. */
+/*
+ * C or the kernel returns, or C calls back. Without a P the goroutine is not back yet: that has probes of
+ * its own.
+ */
 static void go_cgo_exit(struct replay *r, struct go_event *e)
 {
 	if (e->p)

@@ -221,17 +221,21 @@ static bool call_returns(const struct thread *t, const struct ev_sys_exit *ev)
  * Stubs have told when it began its call, and tell when it has got another P, or none; nobody else
  * does when it still has its own.
  */
-static void told_return(struct replay *r, struct thread *t, const struct ev_sys_exit *ev)
+static void told_return(struct replay *r, struct thread *t, struct goroutine *g,
+			const struct ev_sys_exit *ev)
 {
-	struct goroutine *g = ev->ctx.curg ? goroutine_find(t->process, ev->ctx.curg) : NULL;
 	struct why w = {.skip = -1};
 
-	if (g && g->state == G_SYSCALL && g->m == t && t->p && t->p->state == P_SYSCALL &&
-	    call_returns(t, ev))
+	/* no register: it is C that called, and has not returned */
+	if (g && ev->ctx.curg && g->state == G_SYSCALL && g->m == t && t->p &&
+	    t->p->state == P_SYSCALL && call_returns(t, ev))
 		g_apply(r, g, G_SYSCALL_RETURN, t, &w);
 }
 
-/* Whose call it was: Go's code has its g at hand; C is called by a goroutine which the runtime has in a syscall. */
+/*
+ * Whose call it was: Go's code has its g at hand; C is called by a goroutine which the runtime has in
+ * a syscall.
+ */
 static struct goroutine *told_caller(const struct thread *t, const struct ev_sys_exit *ev)
 {
 	if (ev->ctx.curg)
@@ -245,6 +249,7 @@ void on_sys_exit(struct replay *r, const struct ev_sys_exit *ev)
 	struct thread *t = thread_get(r, ev->h.tid, ev->tgid);
 	struct goroutine *g = NULL, *caller = NULL;
 	struct why w = {.skip = -1};
+	bool told = false;
 
 	if (!t)
 		return;
@@ -257,6 +262,7 @@ void on_sys_exit(struct replay *r, const struct ev_sys_exit *ev)
 			g = NULL;
 		} else if (ev->gstatus == GSTATUS_TOLD) {
 			caller = told_caller(t, ev);
+			told = true;
 			g = NULL;
 		} else if (ev->gstatus != GST_SYSCALL) {
 			note_runtime_call(r, t, &ev->ctx);
@@ -275,8 +281,8 @@ void on_sys_exit(struct replay *r, const struct ev_sys_exit *ev)
 
 		tell_syscall(r, &s);
 	}
-	if (ev->gstatus == GSTATUS_TOLD && t->process && !t->process->gone && !is_bare(t))
-		told_return(r, t, ev);
+	if (told)
+		told_return(r, t, caller, ev);
 	t->sys_nr = -1;
 	t->sys_begin = 0;
 	if (!g || g->state != G_SYSCALL || g->m != t)
