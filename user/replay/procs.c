@@ -21,6 +21,16 @@ void proc_expect(struct thread *t, const struct proc *p)
 	t->expect_p = p ? p->addr : 0;
 }
 
+/*
+ * Whether a P that a running goroutine's thread has all of a sudden is not meant: probes tell of every
+ * change. To write its own trace about a P the runtime of Go <= 1.21 puts it into m.p for a moment
+ * (trace.go, traceGoSysBlock and traceProcStop), and so does p.destroy of race builds (proc.go).
+ */
+static bool is_borrowed(const struct replay *r, const struct goroutine *g)
+{
+	return g->process->probes_procs && is_sure(r, g);
+}
+
 void note_context(struct replay *r, struct thread *t, const struct ev_gctx *ctx)
 {
 	struct process *ps = t->process;
@@ -54,7 +64,7 @@ void note_context(struct replay *r, struct thread *t, const struct ev_gctx *ctx)
 		/* In a syscall allocm borrows a P, but on the system stack. */
 		bool back = ctx->g == ctx->curg && (p != t->p || !proc_stays_wired(ps));
 
-		if (t->g->state == G_SYSCALL ? back : p != t->p)
+		if (t->g->state == G_SYSCALL ? back : p != t->p && !is_borrowed(r, t->g))
 			ensure_running(r, t->g, t, p);
 	}
 }

@@ -88,9 +88,12 @@ void on_task_state(struct replay *r, const struct ev_task_state *ev)
 void on_snap_p(struct replay *r, const struct ev_snap_p *ev)
 {
 	struct process *ps = process_find(r, ev->tgid);
-	struct proc *p;
+	struct proc *p = ps ? proc_find(ps, ev->p) : NULL;
 
-	if (!ps || proc_find(ps, ev->p))
+	/* its first record told of it before its process was looked at */
+	if (p && !ps->ready)
+		p->snap_status = ev->status;
+	if (!ps || p)
 		return;
 	p = proc_get(ps, ev->p, ev->id);
 	if (!p) {
@@ -185,24 +188,38 @@ static void unbind(struct goroutine *g)
 	g->state = G_RUNNABLE;
 }
 
+/*
+ * Before Go 1.26 a thread that was in a syscall when it was read has no P, but had one, which is still
+ * its own unless someone holds it by now. Its goroutine is read later, and may be back by then:
+ * nothing probes the way out that keeps a P. Others in older syscalls may have had the same P.
+ */
+static void give_old_proc(struct replay *r, enum g_state state, struct thread *t)
+{
+	struct proc *p = proc_find(t->process, t->m_oldp);
+	bool back = state == G_RUNNING;
+
+	if (!p || t->p)
+		return;
+	if (back && p->state == P_SYSCALL && p->m->g && !p->m->g->seen)
+		p_apply(r, p, P_STEAL, t, 0);
+	if (p->m)
+		return;
+	/* running: the P was read before the call */
+	if (p->snap_status == PST_SYSCALL || (back && p->snap_status == PST_RUNNING))
+		p_apply(r, p, P_START, t, 0);
+}
+
 /* Bind a running goroutine, or one in a syscall, to its thread; false if the rules forbid it. */
 static bool bind(struct replay *r, struct goroutine *g, enum g_state state, struct thread *t)
 {
-	struct process *ps = g->process;
-	struct proc *oldp;
-
 	if (!t || (t->g && t->g->seen))
 		return false;
 	if (t->g)
 		unbind(t->g);
+	if (g->process->info.go_minor <= 25)
+		give_old_proc(r, state, t);
 	if (state == G_RUNNING && !t->p)
 		return false;
-	if (state == G_SYSCALL && ps->info.go_minor <= 25) {
-		/* Still this thread's P unless someone holds it by now. */
-		oldp = proc_find(ps, t->m_oldp);
-		if (oldp && !oldp->m && !t->p && oldp->snap_status == PST_SYSCALL)
-			p_apply(r, oldp, P_START, t, 0);
-	}
 	g->m = t;
 	t->g = g;
 	if (state == G_SYSCALL && t->p)

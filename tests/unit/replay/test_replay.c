@@ -80,6 +80,65 @@ static void spare_proc_is_used(void)
 	stream_close(&s);
 }
 
+/* A thread is read in its syscall, its goroutine after it: `status` is its P's, read before. */
+static void back_from_syscall_at_attach(int status, int minor)
+{
+	struct ev_snap_p told = {.tgid = STREAM_TGID, .id = 0, .p = P_ADDR(0), .status = 1};
+	struct ev_snap_p p = told;
+	struct ev_snap_m m = {.tgid = STREAM_TGID, .m = M_ADDR(1), .curg = G_ADDR(1)};
+	struct ev_snap_m older = {.tgid = STREAM_TGID, .m = M_ADDR(2), .curg = G_ADDR(2)};
+	struct stream s;
+
+	stream_open(&s, minor, 0);
+	stream_add(&s, &told.h, EV_SNAP_P, sizeof(told), 0);
+	p.status = (__u32)status;
+	stream_add(&s, &p.h, EV_SNAP_P, sizeof(p), 0);
+	m.oldp = P_ADDR(0);
+	stream_add(&s, &m.h, EV_SNAP_M, sizeof(m), 1);
+	/* another one had it in a syscall before, and is still there */
+	older.oldp = P_ADDR(0);
+	stream_add(&s, &older.h, EV_SNAP_M, sizeof(older), 2);
+	stream_snap_g(&s, 2, 3, 2);
+	stream_snap_g(&s, 1, 2, 1);
+	stream_ready(&s);
+	stream_go(&s, GO_YIELD, 1, 0, 1, -1);
+	CU_ASSERT(stream_expect(&s, "P0 init M1\n"
+				    "G2 init syscall M2\n"
+				    "G1 init running M1\n"
+				    "G1 stop M1 (preempted)\n"));
+	CU_ASSERT_EQUAL(replay_totals(s.replay)->repairs, 0);
+	stream_close(&s);
+}
+
+static void back_from_syscall_at_attach_both_ways(void)
+{
+	back_from_syscall_at_attach(1, 19);
+	back_from_syscall_at_attach(2, 25);
+}
+
+/* The same, but somebody else has its P; its own start is to come. */
+static void back_without_p_at_attach(void)
+{
+	struct ev_snap_m m = {.tgid = STREAM_TGID, .m = M_ADDR(1), .curg = G_ADDR(1)};
+	struct stream s;
+
+	stream_open(&s, 19, 2);
+	m.oldp = P_ADDR(0);
+	stream_add(&s, &m.h, EV_SNAP_M, sizeof(m), 1);
+	stream_snap_m(&s, 2, 2, 0);
+	stream_snap_g(&s, 1, 2, 1);
+	stream_snap_g(&s, 2, 2, 2);
+	stream_ready(&s);
+	stream_go(&s, GO_START, 1, 1, 1, -1);
+	CU_ASSERT(stream_expect(&s, "P0 init M2\n"
+				    "G1 init runnable\n"
+				    "G2 init running M2\n"
+				    "~P1 start M1\n"
+				    "G1 start M1\n"));
+	CU_ASSERT_EQUAL(replay_totals(s.replay)->repairs, 0);
+	stream_close(&s);
+}
+
 static void syscall_keeps_p(int minor)
 {
 	struct stream s;
@@ -814,6 +873,8 @@ static CU_TestInfo tests[] = {
 	{"a syscall keeps its P", syscall_keeps_p_both_ways},
 	{"a syscall loses its P", syscall_loses_p},
 	{"a syscall gets its P back", syscall_regains_p_both_ways},
+	{"back from a syscall at attach", back_from_syscall_at_attach_both_ways},
+	{"back without its P at attach", back_without_p_at_attach},
 	{"a syscall finds another P", syscall_finds_another_p},
 	{"the runtime's own syscalls are not the goroutine's", runtime_syscall},
 	{"raw syscalls are the goroutine's", raw_syscall},

@@ -361,6 +361,31 @@ static void gomaxprocs_shrinks_seen(void)
 	no_repairs(&s, 2);
 }
 
+/* Who stops the world writes the runtime's own trace about a P which is not its own. */
+static void borrowed_proc(void)
+{
+	struct stream s;
+
+	open_usual(&s, 19);
+	stream_go(&s, GO_PARK, 1, 0, 1, -1);
+	stream_runtime_proc(&s, RT_PROC_STOP, 1, 0, -1, 0);
+	stream_runtime(&s, RT_STW_BEGIN, 2, 1, 2, 1);
+	stream_switch(&s, 2, 2, 0, 0, 9);
+	stream_switch(&s, 9, 0, -1, 1, 2);
+	stream_sys_runtime(&s, 2, 2, 0);
+	stream_sys_runtime(&s, 2, 2, 1);
+	stream_runtime(&s, RT_STW_END, 2, 1, 2, 0);
+	CU_ASSERT(stream_expect(&s, "G1 block M1 'chan receive' (chan receive)\n"
+				    "P0 stop M1\n"
+				    "stw begin G2 (GC mark termination)\n"
+				    "M9 sleeping\n"
+				    "M2 running\n"
+				    "S1 M2 G0\n"
+				    "S1 M2 G0\n"
+				    "stw end G2 (GC mark termination)\n"));
+	no_repairs(&s, 0);
+}
+
 /* A system call that C makes for g. */
 static void c_call(struct stream *s, uint32_t tid, int g, int p, int oldp, int oldp_status)
 {
@@ -471,6 +496,7 @@ static CU_TestInfo tests[] = {
 	{"the world stops, syscalls lose their Ps", world_stops_syscalls},
 	{"GOMAXPROCS shrinks", gomaxprocs_shrinks},
 	{"GOMAXPROCS shrinks, and its P is seen to go", gomaxprocs_shrinks_seen},
+	{"a P is borrowed to tell of it", borrowed_proc},
 	{"calls of C, callbacks", cgo_both_ways},
 	{"attached while in C", cgo_at_attach},
 	{"C threads share an m", c_threads_share_an_m},
