@@ -13,7 +13,6 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "user/base/clock.h"
 #include "user/inline/remote.h"
 #include "user/inline/room.h"
 #include "user/inline/tsc.h"
@@ -95,6 +94,24 @@ static int map_shared(struct planted *d, uint64_t size)
 }
 
 /* --- memory in the process ---------------------------------------------------------------- */
+
+/* Stop a thread that is to make system calls, rather one that sleeps: nobody misses it. */
+static int stop_caller(struct remote *r, const struct target_process *p, struct error *e)
+{
+	struct target_thread *v;
+	size_t n;
+	int err = target_process_threads(p, &v, &n, e);
+	pid_t asleep = 0;
+
+	if (err)
+		return err;
+	for (size_t i = 0; i < n && !asleep; i++)
+		asleep = v[i].state == 'S' ? v[i].tid : 0;
+	free(v);
+	if (asleep && !remote_stop_thread(r, p, asleep, e))
+		return 0;
+	return remote_stop_one(r, p, e);
+}
 
 /*
  * One system call of thread 0: what the kernel returned, or why it was not made. -ESRCH: the
@@ -317,9 +334,20 @@ static int restore_operands(struct planted *d, uint64_t *where)
 	return first;
 }
 
+/* All of them run on: the longest pause is kept. */
+static void resume(struct planted *d, struct remote *r)
+{
+	uint64_t ns;
+
+	d->threads = (uint32_t)r->n;
+	ns = remote_resume(r);
+	if (ns > d->pause_ns)
+		d->pause_ns = ns;
+}
+
 int plant_restore(struct planted *d, struct error *e)
 {
-	uint64_t where = 0, begin;
+	uint64_t where = 0;
 	struct remote r;
 	int err = remote_stop_all(&r, d->p, e);
 
@@ -328,10 +356,7 @@ int plant_restore(struct planted *d, struct error *e)
 	if (err)
 		return err;
 	err = restore_operands(d, &where);
-	d->threads = (uint32_t)r.n;
-	begin = r.since_ns;
-	remote_resume(&r);
-	d->pause_ns = now_ns() - begin;
+	resume(d, &r);
 	if (!err || err == -ESRCH)
 		return 0;
 	return error_set(e, EXIT_FAILED, err,
@@ -353,7 +378,7 @@ static int prepare(struct planted *d, struct inline_plan *plan, const struct stu
 	int err = find_room(d->p, plan, size, &stubs, e);
 
 	if (!err)
-		err = remote_stop_one(&r, d->p, e);
+		err = stop_caller(&r, d->p, e);
 	if (err)
 		return err;
 	err = map_all(d, &r, plan, stubs, size, &base, e);
@@ -375,7 +400,7 @@ static int prepare(struct planted *d, struct inline_plan *plan, const struct stu
 /* All threads are stopped while operands change. */
 static int redirect(struct planted *d, struct error *e)
 {
-	uint64_t where, begin;
+	uint64_t where;
 	struct remote r;
 	int err = remote_stop_all(&r, d->p, e);
 
@@ -386,10 +411,7 @@ static int redirect(struct planted *d, struct error *e)
 		error_set(e, EXIT_TARGET, err, "its code cannot be changed: %s", strerror(-err));
 		restore_operands(d, &where);
 	}
-	d->threads = (uint32_t)r.n;
-	begin = r.since_ns;
-	remote_resume(&r);
-	d->pause_ns = now_ns() - begin;
+	resume(d, &r);
 	return err;
 }
 
@@ -402,7 +424,8 @@ int plant(struct planted *out, const struct target_process *p, struct inline_pla
 		err = prepare(out, plan, o, owner, e);
 	if (!err) {
 		err = redirect(out, e);
-		if (err)
+		/* code that still leads there needs it */
+		if (err && out->h->state != INLINE_PLANTED)
 			plant_unmap(out, NULL);
 	}
 	if (err)
@@ -462,15 +485,49 @@ static bool is_inside(const struct planted *d, const struct remote *r, size_t th
 	return false;
 }
 
-static bool anybody_inside(const struct planted *d, const struct remote *r)
+/*
+ * Have a look at each thread. One after the other: since the calls were put back nobody can get in,
+ * nor can a thread that is born by now; so one that has been seen outside stays there. Those are struck out.
+ */
+static int look_at_all(struct planted *d, struct target_thread *v, size_t n, struct error *e)
 {
 	uint64_t *stack = malloc(STACK_LOOK + PAGE);
-	bool inside = !stack;
+	int err = stack ? 0 : -ENOMEM;
 
-	for (size_t i = 0; i < r->n && !inside; i++)
-		inside = is_inside(d, r, i, stack);
+	for (size_t i = 0; i < n && (!err || err == -EBUSY); i++) {
+		struct remote r;
+		int got = v[i].tid ? remote_stop_thread(&r, d->p, v[i].tid, e) : -ESRCH;
+
+		if (!got) {
+			got = is_inside(d, &r, 0, stack) ? -EBUSY : 0;
+			remote_resume(&r);
+		}
+		if (!got || got == -ESRCH)
+			v[i].tid = 0;
+		else
+			err = got;
+	}
 	free(stack);
-	return inside;
+	return err;
+}
+
+static int wait_outside(struct planted *d, struct error *e)
+{
+	const struct timespec pause = {.tv_nsec = 3000000};
+	struct target_thread *v;
+	size_t n;
+	int err = target_process_threads(d->p, &v, &n, e);
+
+	if (err)
+		return err;
+	err = -EBUSY;
+	for (int i = 0; i < UNMAP_TRIES && err == -EBUSY; i++) {
+		if (i)
+			nanosleep(&pause, NULL);
+		err = look_at_all(d, v, n, e);
+	}
+	free(v);
+	return err;
 }
 
 static int unmap_both(const struct planted *d, const struct remote *r)
@@ -484,24 +541,17 @@ static int unmap_both(const struct planted *d, const struct remote *r)
 
 int plant_unmap(struct planted *d, struct error *e)
 {
-	const struct timespec pause = {.tv_nsec = 3000000};
 	struct remote r;
-	int err = -EBUSY;
+	int err = wait_outside(d, e);
 
-	for (int i = 0; i < UNMAP_TRIES && err == -EBUSY; i++) {
-		if (i)
-			nanosleep(&pause, NULL);
-		err = remote_stop_all(&r, d->p, e);
-		if (err == -ESRCH)
-			return 0;
-		if (err)
-			continue;
-		err = anybody_inside(d, &r) ? -EBUSY : unmap_both(d, &r);
-		remote_resume(&r);
-		if (err == -ESRCH)
-			return 0;
-	}
 	if (!err)
+		err = stop_caller(&r, d->p, e);
+	if (!err) {
+		err = unmap_both(d, &r);
+		remote_resume(&r);
+	}
+	/* what ended needs nothing */
+	if (!err || err == -ESRCH)
 		return 0;
 	return error_set(e, EXIT_FAILED, err,
 			 "%" PRIu64 " KiB of gscope's stay in process %d, which is harmless: %s",

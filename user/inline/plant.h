@@ -21,8 +21,8 @@ struct planted {
 	int shared_fd;
 	struct inline_header *h; /* the shared memory, mapped here, too */
 	uint64_t mapped; /* bytes of it */
-	uint64_t pause_ns; /* for how long its threads were stopped the last time */
-	uint32_t threads; /* and how many they were */
+	uint64_t pause_ns; /* for how long all its threads were stopped, at most */
+	uint32_t threads; /* and how many there were the last time */
 };
 
 /* Whether the process is one in which that can be done; the message says why not. */
@@ -57,8 +57,8 @@ bool plant_find(struct planted *out, const struct target_process *p, uint64_t fr
 int plant_restore(struct planted *d, struct error *e);
 
 /*
- * Unmap the memory, once no thread can be in a stub. Call after plant_restore(). -EBUSY: one was, all the
- * time; the memory stays until the process ends, which harms nobody.
+ * Unmap the memory, once no thread can be in a stub, which takes looking at one after the other. Only after
+ * plant_restore(). -EBUSY: one was, all the time; the memory stays until the process ends, which harms nobody.
  */
 int plant_unmap(struct planted *d, struct error *e);
 

@@ -129,10 +129,10 @@ static void run_child(int socket, const struct target_process *p, struct inline_
 	while (n < 0 && errno == EINTR);
 	a = (struct answer){0};
 	a.err = restore(&d, &a.e);
-	a.pause_ns = d.pause_ns;
-	a.threads = d.threads;
 	if (!a.err)
 		a.err = plant_unmap(&d, &a.e);
+	a.pause_ns = d.pause_ns;
+	a.threads = d.threads;
 	send_answer(socket, &a, -1);
 	plant_close(&d);
 }

@@ -29,10 +29,18 @@ static long trace(int request, pid_t tid, uintptr_t addr, uintptr_t data)
 	return ptrace(request, tid, (void *)addr, (void *)data);
 }
 
+/*
+ * Who is waited for may need this very CPU, on which the planter is never kept waiting: a rest that
+ * is too short gives it less time than a switch there and back takes.
+ */
+#define REST_NS 10000 /* the first one; each is twice as long as the one before */
+#define REST_MOST_NS 200000
+#define STOP_EACH_NS 2000 /* what a sleeping thread needs to come to its stop */
+
 /* Not sched_yield(): on a busy machine that gives a whole slice away. */
-static void rest(void)
+static void rest(uint64_t ns)
 {
-	const struct timespec ts = {.tv_nsec = 10000};
+	const struct timespec ts = {.tv_nsec = (long)(ns < REST_MOST_NS ? ns : REST_MOST_NS)};
 
 	nanosleep(&ts, NULL);
 }
@@ -40,7 +48,7 @@ static void rest(void)
 /* Wait for a stop: 1 and *status, 0 if the thread has ended, or a negative errno. */
 static int wait_stop(pid_t tid, uint64_t begin, uint64_t limit, int *status)
 {
-	for (;;) {
+	for (uint64_t ns = REST_NS;; ns *= 2) {
 		pid_t got = waitpid(tid, status, __WALL | WNOHANG);
 
 		if (got == tid)
@@ -49,7 +57,7 @@ static int wait_stop(pid_t tid, uint64_t begin, uint64_t limit, int *status)
 			return errno == ECHILD ? 0 : -errno;
 		if (now_ns() - begin > limit)
 			return -EBUSY;
-		rest();
+		rest(ns);
 	}
 }
 
@@ -179,6 +187,7 @@ static int interrupt(struct remote *r, size_t first, uint64_t limit, struct erro
 
 	for (size_t i = first; i < r->n; i++)
 		trace(PTRACE_INTERRUPT, r->v[i].tid, 0, 0);
+	rest((r->n - first) * STOP_EACH_NS);
 	for (size_t i = first; i < r->n; i++) {
 		int err = wait_interrupted(r->v[i].tid, begin, limit);
 
@@ -244,11 +253,16 @@ static void reap(const struct remote_thread *t)
 		trace(PTRACE_DETACH, t->tid, 0, 0);
 }
 
-void remote_resume(struct remote *r)
+uint64_t remote_resume(struct remote *r)
 {
+	uint64_t pause_ns;
+
 	for (size_t i = 0; i < r->n; i++)
 		if (r->v[i].stopped)
 			r->v[i].gone = !let_go(&r->v[i], 0);
+	pause_ns = r->since_ns ? now_ns() - r->since_ns : 0;
+	if (pause_ns < r->pause_ns)
+		pause_ns = r->pause_ns;
 	/* the main thread, the first one, ends as the last */
 	for (size_t i = r->n; i > 0; i--) {
 		struct remote_thread *t = &r->v[i - 1];
@@ -260,14 +274,15 @@ void remote_resume(struct remote *r)
 	}
 	free(r->v);
 	*r = (struct remote){0};
+	return pause_ns;
 }
 
+/* Those that are born between reading the list and the stop of their parents, too. */
 static int try_stop(struct remote *r, size_t most, uint64_t limit, struct error *e)
 {
 	size_t added, first;
 	int err;
 
-	/* those that are born between reading the list and the stop of their parents */
 	do {
 		first = r->n;
 		err = seize_new(r, most, &added, e);
@@ -279,17 +294,36 @@ static int try_stop(struct remote *r, size_t most, uint64_t limit, struct error 
 	return err;
 }
 
-static int stop(struct remote *r, const struct target_process *p, size_t most, struct error *e)
+static int try_stop_thread(struct remote *r, pid_t tid, uint64_t limit, struct error *e)
 {
-	uint64_t limit = STOP_FIRST_NS;
+	char name[32];
+	int err = seize(r, tid);
+
+	snprintf(name, sizeof(name), "task/%d", (int)tid);
+	if (err == -EPERM && is_dead(r->p->proc_fd, name))
+		err = 0;
+	if (err < 0)
+		return refuse(r, tid, err, e);
+	if (err)
+		err = interrupt(r, 0, limit, e);
+	if (!err && !r->n)
+		err = error_set(e, EXIT_TARGET, -ESRCH, "thread %d has ended", (int)tid);
+	return err;
+}
+
+/* `tid`, or `most` of all. */
+static int stop(struct remote *r, const struct target_process *p, pid_t tid, size_t most,
+		struct error *e)
+{
+	uint64_t limit = STOP_FIRST_NS, pause_ns = 0;
 	int err = -EBUSY;
 
 	/* a thread that waits for its child's exec, or for a disk, stops when that is over */
 	for (int i = 0; i < ATTEMPTS && err == -EBUSY; i++) {
-		*r = (struct remote){.p = p};
-		err = try_stop(r, most, limit, e);
+		*r = (struct remote){.p = p, .pause_ns = pause_ns};
+		err = tid ? try_stop_thread(r, tid, limit, e) : try_stop(r, most, limit, e);
 		if (err)
-			remote_resume(r);
+			pause_ns = remote_resume(r);
 		limit = 2 * limit < STOP_NS ? 2 * limit : STOP_NS;
 	}
 	return err;
@@ -297,12 +331,17 @@ static int stop(struct remote *r, const struct target_process *p, size_t most, s
 
 int remote_stop_one(struct remote *r, const struct target_process *p, struct error *e)
 {
-	return stop(r, p, 1, e);
+	return stop(r, p, 0, 1, e);
 }
 
 int remote_stop_all(struct remote *r, const struct target_process *p, struct error *e)
 {
-	return stop(r, p, SIZE_MAX, e);
+	return stop(r, p, 0, SIZE_MAX, e);
+}
+
+int remote_stop_thread(struct remote *r, const struct target_process *p, pid_t tid, struct error *e)
+{
+	return stop(r, p, tid, 1, e);
 }
 
 int remote_registers(const struct remote *r, size_t thread, struct user_regs_struct *out)

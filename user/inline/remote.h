@@ -27,18 +27,24 @@ struct remote {
 	struct remote_thread *v;
 	size_t n, room;
 	uint64_t since_ns; /* when the first of them was asked to stop */
+	uint64_t pause_ns; /* for how long they were stopped by an attempt that failed */
 };
 
 /*
- * Stop one thread; all threads, those too that are born meanwhile. EXIT_TARGET errors: -ESRCH it
- * has ended, -EPERM it may not be traced, or a debugger does, -EBUSY a thread does not stop
+ * Stop one thread, any or that; all threads, those too that are born meanwhile. EXIT_TARGET errors:
+ * -ESRCH it has ended, -EPERM it may not be traced, or a debugger does, -EBUSY a thread does not stop
  * (again may help). After an error nothing is stopped.
  */
 int remote_stop_one(struct remote *r, const struct target_process *p, struct error *e);
+int remote_stop_thread(struct remote *r, const struct target_process *p, pid_t tid,
+		       struct error *e);
 int remote_stop_all(struct remote *r, const struct target_process *p, struct error *e);
 
-/* They run on. Takes one of which nothing is stopped, too. */
-void remote_resume(struct remote *r);
+/*
+ * They run on. Takes one of which nothing is stopped, too. Returns for how long they were stopped, in
+ * ns: the longest of all attempts it took.
+ */
+uint64_t remote_resume(struct remote *r);
 
 /* Registers of a stopped thread: 0 or a negative errno. */
 int remote_registers(const struct remote *r, size_t thread, struct user_regs_struct *out);

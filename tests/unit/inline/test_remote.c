@@ -6,6 +6,7 @@
 #include <sched.h>
 #include <signal.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
@@ -264,11 +265,41 @@ static void test_still(void)
 			CU_ASSERT_EQUAL(state_of(pid, r.v[k].tid), 't');
 		rest_ms(i % 3);
 		CU_ASSERT_EQUAL(st->turns, turns);
-		remote_resume(&r);
+		CU_ASSERT(remote_resume(&r) >= (uint64_t)(i % 3) * 1000000);
 		CU_ASSERT_EQUAL(tracer_of(pid), 0);
 		while (st->turns == turns)
 			rest_ms(1);
 	}
+	finish(pid, p);
+}
+
+/* One thread after the other; all others run on. */
+static void test_one_by_one(void)
+{
+	struct target_process *p;
+	struct target_thread *v;
+	struct error e = {0};
+	pid_t pid = start(&p, false, false);
+	size_t n;
+
+	CU_ASSERT_EQUAL_FATAL(target_process_threads(p, &v, &n, &e), 0);
+	CU_ASSERT(n >= THREADS + 1);
+	for (size_t i = 0; i < n; i++) {
+		struct remote r;
+		int got = remote_stop_thread(&r, p, v[i].tid, &e), stopped = 0;
+
+		if (got == -ESRCH) /* some are born and end */
+			continue;
+		CU_ASSERT_EQUAL_FATAL(got, 0);
+		CU_ASSERT_EQUAL(r.n, 1);
+		CU_ASSERT_EQUAL(r.v[0].tid, v[i].tid);
+		for (size_t k = 0; k < n; k++)
+			stopped += state_of(pid, v[k].tid) == 't';
+		CU_ASSERT_EQUAL(stopped, 1);
+		remote_resume(&r);
+		CU_ASSERT_NOT_EQUAL(state_of(pid, v[i].tid), 't');
+	}
+	free(v);
 	finish(pid, p);
 }
 
@@ -410,6 +441,7 @@ static void test_no_main(void)
 			CU_ASSERT_NOT_EQUAL(r.v[k].tid, pid);
 		remote_resume(&r);
 	}
+	CU_ASSERT_EQUAL(remote_stop_thread(&r, p, pid, &e), -ESRCH);
 	finish(pid, p);
 }
 
@@ -437,6 +469,7 @@ static void test_traced(void)
 	CU_ASSERT_PTR_NOT_NULL(strstr(e.text, "debugger"));
 	CU_ASSERT_EQUAL(r.n, 0);
 	CU_ASSERT_EQUAL(remote_stop_one(&r, p, &e), -EPERM);
+	CU_ASSERT_EQUAL(remote_stop_thread(&r, p, pid, &e), -EPERM);
 	CU_ASSERT_EQUAL(tracer_of(pid), debugger);
 	kill(debugger, SIGKILL);
 	CU_ASSERT_EQUAL(waitpid(debugger, &status, 0), debugger);
@@ -456,6 +489,7 @@ static void test_gone(void)
 
 	kill(pid, SIGKILL);
 	waitpid(pid, NULL, 0);
+	CU_ASSERT_EQUAL(remote_stop_thread(&r, p, pid, &e), -ESRCH);
 	CU_ASSERT_EQUAL(remote_stop_all(&r, p, &e), -ESRCH);
 	CU_ASSERT_EQUAL(e.status, EXIT_TARGET);
 	CU_ASSERT_NOT_EQUAL(e.text[0], 0);
@@ -537,6 +571,7 @@ static void test_vfork(void)
 
 static CU_TestInfo tests[] = {
 	{"all stand still", test_still},
+	{"one thread after the other", test_one_by_one},
 	{"system calls", test_call},
 	{"signals come once", test_signals},
 	{"a stopped process", test_stopped},
