@@ -173,14 +173,19 @@ func passAround(args []string) (*meter, string) {
 	return m, ""
 }
 
-// pairs PAIRS IDLE: pairs of goroutines as above, and goroutines that wait forever
+// pairs PAIRS IDLE LOCKED: pairs of goroutines as above, if there are any, and goroutines that wait
+// forever, some of them on threads of their own
 func pairs(args []string) (*meter, string) {
 	var forever, started sync.WaitGroup
-	n, idle := number(args[0]), number(args[1])
+	n, idle, locked := number(args[0]), number(args[1]), number(args[2])
 	forever.Add(1)
-	started.Add(idle)
-	for i := 0; i < idle; i++ {
+	started.Add(idle + locked)
+	for i := 0; i < idle+locked; i++ {
+		lock := i >= idle
 		go func() {
+			if lock {
+				runtime.LockOSThread()
+			}
 			started.Done()
 			forever.Wait()
 		}()
