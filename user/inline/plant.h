@@ -21,7 +21,7 @@ struct planted {
 	int shared_fd;
 	struct inline_header *h; /* the shared memory, mapped here, too */
 	uint64_t mapped; /* bytes of it */
-	uint64_t pause_ns; /* for how long all its threads were stopped, at most */
+	uint64_t pause_ns; /* for how long all its threads stood still, at most */
 	uint32_t threads; /* and how many there were the last time */
 };
 

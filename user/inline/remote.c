@@ -116,8 +116,8 @@ static int seize(struct remote *r, pid_t tid)
 	return errno == ESRCH ? 0 : -errno;
 }
 
-/* A main thread that has ended stays until all others have. */
-static bool is_dead(int dir, const char *name)
+/* The letter of /proc/PID/task/TID/stat; X: it is not there any more. */
+static char thread_state(int dir, const char *name)
 {
 	char path[300], line[512] = "", *at;
 	int fd;
@@ -125,12 +125,20 @@ static bool is_dead(int dir, const char *name)
 	snprintf(path, sizeof(path), "%s/stat", name);
 	fd = openat(dir, path, O_RDONLY | O_CLOEXEC);
 	if (fd < 0)
-		return true;
+		return 'X';
 	if (read(fd, line, sizeof(line) - 1) < 0)
 		line[0] = 0;
 	close(fd);
 	at = strrchr(line, ')');
-	return !at || at[2] == 'Z' || at[2] == 'X';
+	return at && at[1] ? at[2] : 'X';
+}
+
+/* A main thread that has ended stays until all others have. */
+static bool is_dead(int dir, const char *name)
+{
+	char state = thread_state(dir, name);
+
+	return state == 'Z' || state == 'X';
 }
 
 static int refuse(const struct remote *r, pid_t tid, int err, struct error *e)
@@ -176,19 +184,31 @@ static int seize_new(struct remote *r, size_t most, size_t *added, struct error 
 	return err;
 }
 
-/* Stop those from `first` on. */
-static int interrupt(struct remote *r, size_t first, uint64_t limit, struct error *e)
+/* Those that sleep to the front. */
+static void sort_by_sleep(struct remote *r)
+{
+	char name[32];
+
+	for (size_t i = 0; i < r->n; i++) {
+		struct remote_thread t = r->v[i];
+
+		snprintf(name, sizeof(name), "task/%d", (int)t.tid);
+		if (thread_state(r->p->proc_fd, name) != 'S')
+			continue;
+		r->v[i] = r->v[r->asleep];
+		r->v[r->asleep++] = t;
+	}
+}
+
+/* Stop those from `first` up to `end`. */
+static int interrupt(struct remote *r, size_t first, size_t end, uint64_t limit, struct error *e)
 {
 	uint64_t begin = now_ns();
-	size_t left = first;
 
-	if (!first)
-		r->since_ns = begin;
-
-	for (size_t i = first; i < r->n; i++)
+	for (size_t i = first; i < end; i++)
 		trace(PTRACE_INTERRUPT, r->v[i].tid, 0, 0);
-	rest((r->n - first) * STOP_EACH_NS);
-	for (size_t i = first; i < r->n; i++) {
+	rest((end - first) * STOP_EACH_NS);
+	for (size_t i = first; i < end; i++) {
 		int err = wait_interrupted(r->v[i].tid, begin, limit);
 
 		r->v[i].stopped = err == 1;
@@ -197,12 +217,22 @@ static int interrupt(struct remote *r, size_t first, uint64_t limit, struct erro
 					 "thread %d of process %d does not stop: %s",
 					 (int)r->v[i].tid, (int)r->p->pid, strerror(-err));
 	}
-	/* those that ended are nobody's any more */
-	for (size_t i = first; i < r->n; i++)
-		if (r->v[i].stopped)
-			r->v[left++] = r->v[i];
-	r->n = left;
 	return 0;
+}
+
+/* Those that ended instead of stopping are nobody's any more. */
+static void drop_ended(struct remote *r)
+{
+	size_t left = 0, asleep = 0;
+
+	for (size_t i = 0; i < r->n; i++) {
+		if (!r->v[i].stopped)
+			continue;
+		asleep += i < r->asleep;
+		r->v[left++] = r->v[i];
+	}
+	r->n = left;
+	r->asleep = asleep;
 }
 
 /*
@@ -253,42 +283,69 @@ static void reap(const struct remote_thread *t)
 		trace(PTRACE_DETACH, t->tid, 0, 0);
 }
 
-uint64_t remote_resume(struct remote *r)
+static void let_all_go(struct remote *r, size_t first, size_t end)
 {
-	uint64_t pause_ns;
-
-	for (size_t i = 0; i < r->n; i++)
+	for (size_t i = first; i < end; i++)
 		if (r->v[i].stopped)
 			r->v[i].gone = !let_go(&r->v[i], 0);
+}
+
+static void finish(const struct remote *r, struct remote_thread *t)
+{
+	if (!t->stopped)
+		t->gone = !stop_and_let_go(r, t);
+	if (t->gone)
+		reap(t);
+}
+
+uint64_t remote_resume(struct remote *r)
+{
+	struct remote_thread *main = NULL;
+	uint64_t pause_ns;
+
+	let_all_go(r, r->asleep, r->n);
 	pause_ns = r->since_ns ? now_ns() - r->since_ns : 0;
 	if (pause_ns < r->pause_ns)
 		pause_ns = r->pause_ns;
-	/* the main thread, the first one, ends as the last */
-	for (size_t i = r->n; i > 0; i--) {
-		struct remote_thread *t = &r->v[i - 1];
-
-		if (!t->stopped)
-			t->gone = !stop_and_let_go(r, t);
-		if (t->gone)
-			reap(t);
+	let_all_go(r, 0, r->asleep);
+	for (size_t i = 0; i < r->n; i++) {
+		if (r->v[i].tid == r->p->pid)
+			main = &r->v[i];
+		else
+			finish(r, &r->v[i]);
 	}
+	if (main) /* it ends as the last */
+		finish(r, main);
 	free(r->v);
 	*r = (struct remote){0};
 	return pause_ns;
 }
 
-/* Those that are born between reading the list and the stop of their parents, too. */
+/*
+ * Those that sleep stop first: it may take a while until each has had a CPU for that, and the others
+ * run on meanwhile. Then these, and those that are born between reading the list and their parents' stop.
+ */
 static int try_stop(struct remote *r, size_t most, uint64_t limit, struct error *e)
 {
-	size_t added, first;
-	int err;
+	size_t added, first = 0;
+	int err = seize_new(r, most, &added, e);
 
-	do {
+	if (!err && most > 1) {
+		sort_by_sleep(r);
+		first = r->asleep;
+		err = interrupt(r, 0, first, limit, e);
+	}
+	r->since_ns = now_ns();
+	while (!err && added) {
+		err = interrupt(r, first, r->n, limit, e);
+		if (err)
+			break;
+		drop_ended(r);
 		first = r->n;
-		err = seize_new(r, most, &added, e);
-		if (!err && added)
-			err = interrupt(r, first, limit, e);
-	} while (!err && added && r->n < most);
+		added = 0;
+		if (r->n < most)
+			err = seize_new(r, most, &added, e);
+	}
 	if (!err && !r->n)
 		err = error_set(e, EXIT_TARGET, -ESRCH, "process %d has ended", (int)r->p->pid);
 	return err;
@@ -305,7 +362,9 @@ static int try_stop_thread(struct remote *r, pid_t tid, uint64_t limit, struct e
 	if (err < 0)
 		return refuse(r, tid, err, e);
 	if (err)
-		err = interrupt(r, 0, limit, e);
+		err = interrupt(r, 0, r->n, limit, e);
+	if (!err)
+		drop_ended(r);
 	if (!err && !r->n)
 		err = error_set(e, EXIT_TARGET, -ESRCH, "thread %d has ended", (int)tid);
 	return err;

@@ -26,8 +26,9 @@ struct remote {
 	const struct target_process *p;
 	struct remote_thread *v;
 	size_t n, room;
-	uint64_t since_ns; /* when the first of them was asked to stop */
-	uint64_t pause_ns; /* for how long they were stopped by an attempt that failed */
+	size_t asleep; /* so many, the first ones, slept when they were asked to stop */
+	uint64_t since_ns; /* when the first of the others was */
+	uint64_t pause_ns; /* for how long those were stopped by an attempt that failed */
 };
 
 /*
@@ -41,8 +42,8 @@ int remote_stop_thread(struct remote *r, const struct target_process *p, pid_t t
 int remote_stop_all(struct remote *r, const struct target_process *p, struct error *e);
 
 /*
- * They run on. Takes one of which nothing is stopped, too. Returns for how long they were stopped, in
- * ns: the longest of all attempts it took.
+ * They run on. Takes one of which nothing is stopped, too. Returns for how long those were stopped that
+ * did not sleep, in ns: the longest of all attempts it took.
  */
 uint64_t remote_resume(struct remote *r);
 
