@@ -184,7 +184,7 @@ static int seize_new(struct remote *r, size_t most, size_t *added, struct error 
 	return err;
 }
 
-/* Those that sleep to the front. */
+/* Those that sleep, or are stopped anyway, to the front. */
 static void sort_by_sleep(struct remote *r)
 {
 	char name[32];
@@ -193,7 +193,7 @@ static void sort_by_sleep(struct remote *r)
 		struct remote_thread t = r->v[i];
 
 		snprintf(name, sizeof(name), "task/%d", (int)t.tid);
-		if (thread_state(r->p->proc_fd, name) != 'S')
+		if (thread_state(r->p->proc_fd, name) == 'R')
 			continue;
 		r->v[i] = r->v[r->asleep];
 		r->v[r->asleep++] = t;
