@@ -20,7 +20,7 @@ struct planter {
 	int socket;
 	struct inline_header *h; /* the memory shared with the target */
 	uint64_t mapped;
-	uint64_t pause_ns; /* for how long the target was stopped */
+	uint64_t pause_ns; /* for how long all its threads stood still, at most */
 	uint32_t threads;
 };
 

@@ -6,7 +6,6 @@
 #include <bpf/libbpf.h>
 #include <linux/bpf.h>
 #include <stdio.h>
-#include <string.h>
 
 #include "gscope.skel.h"
 #include "tests/unit/unit.h"
