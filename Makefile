@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only
 #
-# `make help` says what can be made. V=1 shows the commands, SAN=1 builds the user side
-# with the address and undefined-behaviour sanitizers into build/san; FUZZ=1 is of `make fuzz`.
+# `make help` says what can be made. V=1 shows the commands, O=DIR builds in another folder, SAN=1
+# builds the user side with the address and undefined-behaviour sanitizers into build/san; FUZZ=1
+# is of `make fuzz`.
 
 PREFIX  ?= /usr/local
 CLANG   ?= clang
@@ -12,8 +13,27 @@ ifeq ($(origin CC),default)
 CC      := gcc
 endif
 
-O    := build$(if $(FUZZ),/fuzz,$(if $(SAN),/san))
+O    := build
 ARCH := $(subst x86_64,x86,$(subst aarch64,arm64,$(shell uname -m)))
+# of this variant; the BPF programs, in $(O)/bpf, are the same in all
+B    := $(O)$(if $(FUZZ),/fuzz,$(if $(SAN),/san))
+# BPF programs that are compiled already, for which neither clang nor bpftool is needed: the
+# archive of `make dist` has them. BPF_OBJECT= (none) compiles them.
+BPF_OBJECT := $(wildcard bpf/$(ARCH)/gscope.bpf.o)
+
+ifneq ($(words $(O)),1)
+$(error O= names one folder, and no spaces are in its name: make cannot do that)
+endif
+ifneq ($(word 2,$(BPF_OBJECT)),)
+$(error BPF_OBJECT= names one file, and no spaces are in its name: make cannot do that)
+endif
+# tests and tools have toolchains and results in build/, by that name
+KEPT := demo test fuzz soak bench compat accuracy minutes vm distros toolchains services clean
+ifneq ($(filter-out build,$(O)),)
+ifneq ($(filter $(KEPT),$(MAKECMDGOALS)),)
+$(error make $(firstword $(filter $(KEPT),$(MAKECMDGOALS))) works in build/ only, not in O=$(O))
+endif
+endif
 
 WARN     := -Wall -Wextra -Werror -Wmissing-prototypes -Wstrict-prototypes
 SANITIZE := $(if $(SAN)$(FUZZ),-fsanitize=address -fsanitize=undefined -fno-sanitize-recover=all \
@@ -27,7 +47,7 @@ LIBS     := libbpf libelf libdw capstone libzstd zlib libcap
 LIB_CFLAGS = $(eval LIB_CFLAGS := $$(shell pkg-config --cflags $(LIBS)))$(LIB_CFLAGS)
 LIB_LDLIBS = $(eval LIB_LDLIBS := $$(shell pkg-config --libs $(LIBS)))$(LIB_LDLIBS)
 
-COMPILE = $(CC) -std=gnu11 $(WARN) -D_GNU_SOURCE -I. -Ibuild/bpf $(LIB_CFLAGS) $(SANITIZE) \
+COMPILE = $(CC) -std=gnu11 $(WARN) -D_GNU_SOURCE -I. -I$(O)/bpf $(LIB_CFLAGS) $(SANITIZE) \
 	  $(CPPFLAGS) $(CFLAGS) -pthread -MMD -MP
 LINK    = $(CC) $(SANITIZE) $(CFLAGS) $(LDFLAGS) -pthread
 BPF_CC  = $(CLANG) -target bpf -mcpu=v3 -O2 -g -Wall -Werror -D__TARGET_ARCH_$(ARCH) \
@@ -35,15 +55,16 @@ BPF_CC  = $(CLANG) -target bpf -mcpu=v3 -O2 -g -Wall -Werror -D__TARGET_ARCH_$(A
 
 find = $(sort $(shell find $(1) -name '$(2)' 2>/dev/null))
 
-BPF_OBJS  := $(patsubst %.c,build/%.o,$(wildcard bpf/*.bpf.c))
-SKELETON  := $(if $(BPF_OBJS),build/bpf/gscope.skel.h)
-LIB_OBJS  := $(patsubst %.c,$(O)/%.o,$(filter-out user/main.c,$(call find,user,*.c)))
-MAIN_OBJ  := $(patsubst %.c,$(O)/%.o,$(wildcard user/main.c))
-UNIT_OBJS := $(patsubst %.c,$(O)/%.o,$(filter-out %/prog/c/host.c,$(call find,tests/unit,*.c)))
-PROGRAM   := $(if $(MAIN_OBJ),$(O)/gscope)
+BPF_OBJS  := $(patsubst %.c,$(O)/%.o,$(wildcard bpf/*.bpf.c))
+SKELETON  := $(if $(BPF_OBJS),$(O)/bpf/gscope.skel.h)
+LIB_OBJS  := $(patsubst %.c,$(B)/%.o,$(filter-out user/main.c,$(call find,user,*.c)))
+MAIN_OBJ  := $(patsubst %.c,$(B)/%.o,$(wildcard user/main.c))
+UNIT_OBJS := $(patsubst %.c,$(B)/%.o,$(filter-out %/prog/c/host.c,$(call find,tests/unit,*.c)))
+PROGRAM   := $(if $(MAIN_OBJ),$(B)/gscope)
+BPF_SOURCES := $(wildcard bpf/*.[ch]) $(wildcard vmlinux/$(ARCH)/*.h)
 MAN       := $(wildcard docs/*.[1-9])
-SOAK_OBJS := $(patsubst %.c,$(O)/%.o,$(wildcard tests/soak/*.c))
-FUZZ_OBJS := $(patsubst %.c,$(O)/%.o,$(wildcard tests/fuzz/*.c) tests/unit/capture/records.c)
+SOAK_OBJS := $(patsubst %.c,$(B)/%.o,$(wildcard tests/soak/*.c))
+FUZZ_OBJS := $(patsubst %.c,$(B)/%.o,$(wildcard tests/fuzz/*.c) tests/unit/capture/records.c)
 FUZZERS   := capture report elf buildinfo pclntab layout sites native globals
 C_FILES   := $(call find,bpf user tests tools,*.[ch])
 
@@ -51,49 +72,61 @@ quiet = $(if $(V),,@printf '  %-8s %s\n' $(1) $(or $(2),$@);)
 
 all: $(PROGRAM)
 
-$(O)/gscope: $(MAIN_OBJ) $(O)/libgscope.a
+$(B)/gscope: $(MAIN_OBJ) $(B)/libgscope.a
 	$(call quiet,LINK)$(LINK) -o $@ $^ $(LIB_LDLIBS)
 
-$(O)/unit: $(UNIT_OBJS) $(O)/libgscope.a
+$(B)/unit: $(UNIT_OBJS) $(B)/libgscope.a
 	$(call quiet,LINK)$(LINK) -o $@ $^ $(LIB_LDLIBS) -lcunit
 
-$(O)/soak: $(SOAK_OBJS) $(O)/libgscope.a
+$(B)/soak: $(SOAK_OBJS) $(B)/libgscope.a
 	$(call quiet,LINK)$(LINK) -o $@ $^ $(LIB_LDLIBS)
 
 ifdef FUZZ
 # damaged binaries are good ones with few changes, and nothing in them is to be guessed from what
 # it is compared with: faster without
-$(O)/user/target/%.o: SANITIZE += -fno-sanitize-coverage=trace-cmp
+$(B)/user/target/%.o: SANITIZE += -fno-sanitize-coverage=trace-cmp
 
-$(addprefix $(O)/,$(FUZZERS)): $(O)/%: $(O)/tests/fuzz/%.o $(O)/libgscope.a
+$(addprefix $(B)/,$(FUZZERS)): $(B)/%: $(B)/tests/fuzz/%.o $(B)/libgscope.a
 	$(call quiet,LINK)$(LINK) -fsanitize=fuzzer -o $@ $(filter %.o,$^) $(filter %.a,$^) $(LIB_LDLIBS)
 
-$(addprefix $(O)/,$(filter-out capture report,$(FUZZERS))): $(O)/tests/fuzz/damage.o
+$(addprefix $(B)/,$(filter-out capture report,$(FUZZERS))): $(B)/tests/fuzz/damage.o
 
-$(O)/seeds: $(O)/tests/fuzz/seeds.o $(O)/tests/unit/capture/records.o $(O)/libgscope.a
+$(B)/seeds: $(B)/tests/fuzz/seeds.o $(B)/tests/unit/capture/records.o $(B)/libgscope.a
 	$(call quiet,LINK)$(LINK) -o $@ $^ $(LIB_LDLIBS)
 endif
 
-$(O)/libgscope.a: $(LIB_OBJS)
+$(B)/libgscope.a: $(LIB_OBJS)
 	$(call quiet,AR)rm -f $@ && ar rcs $@ $^
 
-$(O)/%.o: %.c | $(SKELETON) build/.tools
+$(B)/%.o: %.c | $(SKELETON) $(O)/.tools
 	@mkdir -p $(@D)
 	$(call quiet,CC)$(COMPILE) -c -o $@ $<
 
-build/bpf/%.bpf.o: bpf/%.bpf.c | build/.tools
+ifeq ($(BPF_OBJECT),)
+$(O)/bpf/%.bpf.o: bpf/%.bpf.c | $(O)/.tools
 	@mkdir -p $(@D)
 	$(call quiet,BPF)$(BPF_CC) -c -o $@ $<
 
-build/bpf/gscope.bpf.o: $(BPF_OBJS)
+$(O)/bpf/gscope.bpf.o: $(BPF_OBJS)
 	$(call quiet,BPFLINK)$(BPFTOOL) gen object $@ $^
 
-build/bpf/gscope.skel.h: build/bpf/gscope.bpf.o
+$(O)/bpf/gscope.skel.h: $(O)/bpf/gscope.bpf.o $(O)/bpf/.given
 	$(call quiet,SKEL)$(BPFTOOL) gen skeleton $< name gscope_bpf >$@.new && mv $@.new $@
+	@tools/bpf-object --sum $< $(BPF_SOURCES)
+else
+$(O)/bpf/gscope.skel.h: $(BPF_OBJECT) $(O)/bpf/.given | $(O)/.tools
+	$(call quiet,SKEL)BPFTOOL='$(BPFTOOL)' tools/bpf-object $< $@
+endif
+
+# the object that was given, if any: another one is another skeleton
+$(O)/bpf/.given: FORCE | $(O)/.tools
+	@mkdir -p $(@D); echo '$(BPF_OBJECT)' | cmp -s - $@ || echo '$(BPF_OBJECT)' >$@
 
 # one clear line when something to build with is missing, instead of a compiler's many
-build/.tools: tools/setup
-	@mkdir -p build && tools/setup --check build && touch $@
+$(O)/.tools: tools/setup
+	@mkdir -p $(O) 2>/dev/null && [ -w $(O) ] || \
+		{ echo 'make: cannot write to $(O)/; make O=/ELSEWHERE builds there' >&2; exit 1; }
+	@tools/setup --check $(if $(BPF_OBJECT),user,build) && touch $@
 
 -include $(patsubst %.o,%.d,$(LIB_OBJS) $(MAIN_OBJ) $(UNIT_OBJS) $(SOAK_OBJS) $(FUZZ_OBJS) $(BPF_OBJS))
 
@@ -109,15 +142,16 @@ services: toolchains
 
 JOBS = $(if $(filter -j% --jobserver%,$(MAKEFLAGS)),,-j$(shell nproc))
 
-demo: setup
+demo:
+	@tools/setup --build
 	@$(MAKE) --no-print-directory $(JOBS) all
 	@tools/demo
 
 # what is fetched and what is compiled do not need each other
 test: setup
-	@$(MAKE) --no-print-directory $(JOBS) services $(PROGRAM) $(O)/unit $(O)/soak
-	@$(O)/unit
-	@$(if $(wildcard tests/e2e/run),GSCOPE=$(CURDIR)/$(O)/gscope tests/e2e/run)
+	@$(MAKE) --no-print-directory $(JOBS) services $(PROGRAM) $(B)/unit $(B)/soak
+	@$(B)/unit
+	@$(if $(wildcard tests/e2e/run),GSCOPE=$(B)/gscope tests/e2e/run $(E2E))
 
 check: check-format check-c check-shell check-man
 
@@ -139,13 +173,13 @@ check-man: setup
 	@$(if $(MAN),printf '  %-8s %s\n' MAN '$(MAN)'; mandoc -T lint -W warning $(MAN))
 
 fuzz: toolchains
-	@$(MAKE) --no-print-directory $(JOBS) FUZZ=1 $(addprefix build/fuzz/,seeds $(FUZZERS))
+	@$(MAKE) --no-print-directory $(JOBS) FUZZ=1 $(addprefix $(O)/fuzz/,seeds $(FUZZERS))
 	@tests/fuzz/run $(FUZZERS)
 
 soak: toolchains
-	@$(MAKE) --no-print-directory $(JOBS) all $(O)/soak
+	@$(MAKE) --no-print-directory $(JOBS) all $(B)/soak
 	@SOAK_SEEDS=$(or $(SOAK_SEEDS),2000) SOAK_CYCLES=$(or $(SOAK_CYCLES),1000) SOAK_WINDOWS=200 \
-		GSCOPE=$(CURDIR)/$(O)/gscope tests/e2e/run -k soak
+		GSCOPE=$(B)/gscope tests/e2e/run -k soak
 	@cat build/e2e/soak/accepted build/e2e/soak/settled
 	@grep -h 'whole ones' build/e2e/inline-soak-*/log
 
@@ -171,8 +205,16 @@ vm: toolchains
 	@$(MAKE) --no-print-directory $(JOBS) all
 	@tests/vm/run
 
+# every distribution that README names, in a chroot; DISTROS=trixie: only that one
+distros: services dist
+	@tests/distros/run $(if $(DISTROS),$(DISTROS),--write)
+
+# sources with the compiled BPF programs, which are the same for every kernel
+dist: $(SKELETON)
+	@tools/dist $(O)/bpf $(ARCH) $(O)
+
 install: all
-	install -D -m 755 -t $(DESTDIR)$(PREFIX)/bin build/gscope
+	install -D -m 755 -t $(DESTDIR)$(PREFIX)/bin $(PROGRAM)
 	install -D -m 644 -t $(DESTDIR)$(PREFIX)/share/doc/gscope LICENSE LICENSES/*
 	$(foreach page,$(MAN),install -D -m 644 -t \
 		$(DESTDIR)$(PREFIX)/share/man/man$(patsubst .%,%,$(suffix $(page))) $(page) &&) :
@@ -186,7 +228,7 @@ clean:
 help:
 	@echo 'make           build/gscope'
 	@echo 'make demo      trace a small server that works, and show what comes out (root)'
-	@echo 'make test      unit and end-to-end tests (root)'
+	@echo 'make test      unit and end-to-end tests; E2E=PART: of those the ones named like that (root)'
 	@echo 'make check     formatting, static analysis, shell scripts, man pages'
 	@echo 'make fuzz      what reads captures and binaries; FUZZ_SECONDS=60 for each, FUZZERS=elf...'
 	@echo 'make soak      damage recordings in thousands of ways; SOAK_SEEDS=2000 for each; redirect calls'
@@ -196,13 +238,17 @@ help:
 	@echo 'make accuracy  compare with what programs trace of themselves: docs/accuracy*.md (root)'
 	@echo 'make minutes   trace for ten minutes, in bounded memory; MINUTES=10 (root)'
 	@echo 'make vm        test on other kernels, in QEMU (root)'
+	@echo 'make distros   Debian 12, 13 and sid from nothing, in chroots: docs/compatibility.md;'
+	@echo '               DISTROS=trixie: only that one, and nothing is written (root)'
+	@echo 'make dist      build/gscope-VERSION.tar.gz, which can be built without clang and bpftool'
 	@echo 'make install   to PREFIX=$(PREFIX), below DESTDIR'
 	@echo 'make clean     remove what was built, except build/go and build/services'
 	@echo
-	@echo 'Run by root, all but make, install and clean first install missing packages (tools/setup).'
+	@echo 'Run by root, all but make, dist, install and clean first install missing packages (tools/setup).'
 	@echo 'SAN=1: with sanitizers, into build/san. V=1: show the commands.'
+	@echo 'O=DIR: build there. BPF_OBJECT=FILE: BPF programs as they were built elsewhere (build/bpf).'
 
 .PHONY: all setup toolchains services demo test check check-format check-c check-shell check-man \
-	fuzz soak bench compat accuracy minutes vm install clean help
+	fuzz soak bench compat accuracy minutes vm distros dist install clean help FORCE
 .DELETE_ON_ERROR:
 .SECONDARY:

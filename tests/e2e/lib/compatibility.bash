@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only
 # shellcheck shell=bash disable=SC2154
 #
-# docs/compatibility.md, from what happened in a run: cases builds-* and version-* leave what they
-# found out in build/compat/cases, those of services in build/compat/services.tsv.
+# The part of docs/compatibility.md that is about Go, from what happened in a run: cases builds-*
+# and version-* leave what they found out in build/compat/cases, those of services in
+# build/compat/services.tsv.
 
 found=$top/build/compat/cases
 
@@ -116,14 +117,14 @@ write_compatibility() {
 	mkdir -p "$found"
 	{
 		cat <<-EOF
-			# Compatibility
+			## Go
 
 			Written by \`make compat\` (\`tests/e2e/run --write\`, which needs root and the toolchains
 			of \`tools/go-toolchains\`), from what happened in that run; \`make test\` runs the larger
 			part of it, too. Linux $(uname -r), $(uname -m),
 			$(nproc) CPUs; Go $(cut -d ' ' -f 2 build/go/versions | paste -sd ' ' | sed 's/ /, /g').
 
-			## Releases and builds
+			### Releases and builds
 
 			A program that does a little of everything goroutines do (\`tests/targets/mix\`) was built
 			in each way with each release and recorded while it worked. Each cell says where the
@@ -143,17 +144,17 @@ write_compatibility() {
 		tests/targets/build --variants | sed -E 's/^([^ ]+) +/* \1: /'
 		echo
 		if [ -n "$(missing_releases)$(not_right)" ]; then
-			echo '## What is missing'
+			echo '### What is missing'
 			echo
 			missing_releases
 			not_right
 			echo
 		fi
-		echo '## What a file says of its release'
+		echo '### What a file says of its release'
 		echo
 		list_claims
 		echo
-		echo '## Services'
+		echo '### Services'
 		echo
 		cat <<-EOF
 			As Debian builds them, each traced twice under load (\`tests/e2e/run service-\`). Valid:
@@ -164,7 +165,7 @@ write_compatibility() {
 		services
 		echo
 		cat <<-EOF
-			## Every build
+			### Every build
 
 			Offsets: where they came from. Checked: how many of them the runtime's own code confirmed.
 			Function table: where it was found. Probes on: the instructions that carry a breakpoint
@@ -176,5 +177,5 @@ write_compatibility() {
 		EOF
 		details
 	} >build/compat/page.md
-	mv build/compat/page.md docs/compatibility.md
+	tools/page-part docs/compatibility.md Go <build/compat/page.md
 }
