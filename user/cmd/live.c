@@ -306,12 +306,13 @@ static int check_target(const struct live_options *o, const struct target *t, st
 /* What a gscope that was killed has left there goes first. */
 static int clean(pid_t pid, struct error *e)
 {
+	const struct remote_wait wait = {.limit_ns = REMOTE_LIMIT_NS, .cancel_fd = -1};
 	struct target_process *p;
 	int err = target_process_open(pid, &p, e);
 
 	if (err)
 		return err;
-	err = inline_clean(p, e);
+	err = inline_clean(p, &wait, e);
 	target_process_close(p);
 	if (err > 0)
 		cmd_warn("pid %d: put back what an earlier gscope, which was killed, had changed",

@@ -7,8 +7,11 @@
  *   x86.c      instructions
  *   stub.c     the stubs
  *   room.c     where they go
- *   remote.c   threads held still, system calls made by them
+ *   remote.c   threads held still (wait.c: for how long)
+ *   call.c     system calls made by them (sigframe.c: how they find back, gadget.c: by what code)
+ *   caller.c   which of them does
  *   plant.c    memory mapped, operands changed; and back
+ *   stray.c    a descriptor one that was killed has left
  *   planter.c  the process that does this, and undoes it whatever becomes of gscope
  *   reader.c   rings -> records (tsc.c: their times)
  *   cost.c     what a stub takes
@@ -24,6 +27,7 @@
 #include "bpf/event.h"
 #include "user/base/error.h"
 #include "user/capture/merge.h"
+#include "user/inline/wait.h"
 #include "user/target/target.h"
 
 struct inline_engine;
@@ -89,9 +93,9 @@ void inline_close(struct inline_engine *x);
 
 /*
  * Take away what an earlier gscope that was killed has left in a process: 1 if there was something, 0 if
- * not; e->text says what stays all the same, or is "". -EBUSY: another gscope is at work with it.
- * Other errors: plant_restore().
+ * not; e->text says what stays all the same, or is "". -EBUSY: another gscope is at work with it, or a
+ * thread does not stop in the time given. Other errors: plant_restore().
  */
-int inline_clean(const struct target_process *p, struct error *e);
+int inline_clean(const struct target_process *p, const struct remote_wait *wait, struct error *e);
 
 #endif

@@ -110,12 +110,14 @@ static int restore(struct planted *d, struct error *e)
 static void run_child(int socket, const struct target_process *p, struct inline_plan *plan,
 		      const struct stub_options *o, const struct plant_owner *owner)
 {
+	/* the parent says nothing before it is answered, unless it wants no more of it, or has ended */
+	const struct remote_wait wait = {.limit_ns = REMOTE_LIMIT_NS, .cancel_fd = socket};
 	struct answer a = {0};
 	struct planted d;
 	char word;
 	ssize_t n;
 
-	a.err = plant(&d, p, plan, o, owner, &a.e);
+	a.err = plant(&d, p, plan, o, owner, &wait, &a.e);
 	if (!a.err) {
 		a.mapped = d.mapped;
 		a.pause_ns = d.pause_ns;
@@ -128,6 +130,7 @@ static void run_child(int socket, const struct target_process *p, struct inline_
 		n = read(socket, &word, sizeof(word));
 	while (n < 0 && errno == EINTR);
 	a = (struct answer){0};
+	d.wait = (struct remote_wait){.limit_ns = REMOTE_FOR_EVER, .cancel_fd = -1};
 	a.err = restore(&d, &a.e);
 	if (!a.err)
 		a.err = plant_unmap(&d, &a.e);
