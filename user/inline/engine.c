@@ -81,7 +81,7 @@ int inline_plant(struct inline_engine *x, const struct inline_start *start, stru
 	x->plan.off = start->off;
 	callback_find(&o.callback, x->t->pcln);
 	inline_cost(&x->cost, &x->plan, &o);
-	err = planter_start(&x->planter, x->t->process, &x->plan, &o, e);
+	err = planter_start(&x->planter, x->t->process, &x->plan, &o, start->stop, e);
 	if (err)
 		return err;
 	ro.h = x->planter.h;
@@ -183,6 +183,11 @@ uint64_t inline_hits(const struct inline_engine *x, size_t site)
 int inline_end(struct inline_engine *x, struct error *e)
 {
 	return planter_stop(&x->planter, e);
+}
+
+pid_t inline_leave(struct inline_engine *x)
+{
+	return planter_leave(&x->planter);
 }
 
 struct ev_inline inline_summary(const struct inline_engine *x, uint64_t time_ns)

@@ -20,9 +20,11 @@
 #ifndef GSCOPE_INLINE_ENGINE_H
 #define GSCOPE_INLINE_ENGINE_H
 
+#include <signal.h>
 #include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
+#include <sys/types.h>
 
 #include "bpf/event.h"
 #include "user/base/error.h"
@@ -48,6 +50,7 @@ struct inline_start {
 	size_t first_source;
 	uint64_t stack_limit; /* bpf/control.h, stack_choice() */
 	bool off; /* stubs do nothing before inline_enable() */
+	const volatile sig_atomic_t *stop; /* gives it up when it becomes non-zero; may be NULL */
 };
 
 /* Plant. EXIT_TARGET errors: it was not possible, and the target is as it was. */
@@ -83,8 +86,12 @@ uint64_t inline_hits(const struct inline_engine *x, size_t site);
 /*
  * Put everything back. EXIT_FAILED errors say what could not be. The records that are in the rings
  * stay there.
+ * -EINPROGRESS: threads do not stop, e->text says which; stubs do nothing any more. Call it again to wait on.
  */
 int inline_end(struct inline_engine *x, struct error *e);
+
+/* A process goes on to do that, and ends when it has: its pid, or 0 if it is done. */
+pid_t inline_leave(struct inline_engine *x);
 
 /* What is to be told of it, once it has ended. */
 struct ev_inline inline_summary(const struct inline_engine *x, uint64_t time_ns);

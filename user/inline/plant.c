@@ -494,6 +494,9 @@ static int look_at_all(struct planted *d, struct target_thread *v, size_t n, str
 		struct remote r;
 		int got = v[i].tid ? remote_stop_thread(&r, d->p, v[i].tid, &d->wait, e) : -ESRCH;
 
+		/* not the same as one that is inside */
+		got = got == -EBUSY ? -EAGAIN : got;
+
 		if (!got) {
 			got = is_inside(d, &r, 0, stack) ? -EBUSY : 0;
 			remote_resume(&r);
@@ -560,11 +563,15 @@ int plant_unmap(struct planted *d, struct error *e)
 
 	if (!err && !d->layout)
 		err = -ENOTSUP;
-	if (!err)
-		err = caller_stop(&c, d->p, d->layout, d->mem_fd, &d->wait, &why);
 	if (!err) {
-		err = unmap_both(d, &c);
-		caller_release(&c);
+		err = caller_stop(&c, d->p, d->layout, d->mem_fd, &d->wait, &why);
+		if (!err) {
+			err = unmap_both(d, &c);
+			if (err)
+				refuse_call(d, &c, err, "unmapping", &why);
+			caller_release(&c);
+		}
+		err = err == -EBUSY ? -EAGAIN : err;
 	}
 	/* what ended needs nothing */
 	if (!err || err == -ESRCH)

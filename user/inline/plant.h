@@ -63,6 +63,7 @@ int plant_restore(struct planted *d, struct error *e);
 /*
  * Unmap the memory, once no thread can be in a stub, which takes looking at one after the other. Only after
  * plant_restore(). -EBUSY: one was, all the time; the memory stays until the process ends, which harms nobody.
+ * -EAGAIN: a thread does not stop, again may help.
  */
 int plant_unmap(struct planted *d, struct error *e);
 

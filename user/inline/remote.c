@@ -75,8 +75,12 @@ static int seize(struct remote *r, pid_t tid)
 		return err;
 	if (!trace(PTRACE_SEIZE, tid, 0, PTRACE_O_TRACESYSGOOD))
 		return 1;
+	err = errno == ESRCH ? 0 : -errno;
+	/* one that did not stop in time is ours still */
+	if (err == -EPERM && !trace(PTRACE_INTERRUPT, tid, 0, 0))
+		return 1;
 	r->n--;
-	return errno == ESRCH ? 0 : -errno;
+	return err;
 }
 
 /* The letter of /proc/PID/task/TID/stat; X: it is not there any more. */

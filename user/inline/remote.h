@@ -38,7 +38,7 @@ struct remote {
  * NULL: REMOTE_LIMIT_NS; while one does not stop, the others run on. EXIT_TARGET errors:
  * -ESRCH it has ended, -EPERM it may not be traced, or a debugger does, -EBUSY a thread does not stop in
  * that time, -EINTR the caller was asked to give up. After an error nothing is stopped, but threads that did not
- * stop belong to this process until it ends: it has to, soon, or they stop whenever they can.
+ * stop belong to this process: it has to end soon, or to try again, or they stop whenever they can.
  */
 int remote_stop_thread(struct remote *r, const struct target_process *p, pid_t tid,
 		       const struct remote_wait *wait, struct error *e);
