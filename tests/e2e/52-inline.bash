@@ -340,3 +340,25 @@ for release in "${releases[@]}"; do
 		need "$release" strain $variant
 	done
 done
+
+# kills RELEASE VARIANT: whoever redirects calls is killed SOAK_KILLS times, in the first and last moments
+kills() {
+	start_target target "$1" strain "$2"
+	"${GSCOPE%/*}/soak" -f $RANDOM -k "${SOAK_KILLS:-60}" "${target[target]}" >killed 2>wrong ||
+		fail "$(head -n 1 wrong); $(head -n 1 target.err)"
+	undisturbed target
+	# it has checked each of its answers
+	work target
+	quit target
+	echo "Go $1, $2: $(cat killed)"
+}
+for release in "${releases[@]}"; do
+	for variant in plain pie cgo race; do
+		case "$release $variant" in
+		"$newest plain" | "$oldest plain") rare='' ;;
+		*) rare=-x ;;
+		esac
+		add $rare "inline-kills-$release-$variant" kills "$release" $variant
+		need "$release" strain $variant
+	done
+done

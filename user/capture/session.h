@@ -66,6 +66,12 @@ int capture_session_run(struct capture_session *s, struct capture_writer *w, str
 /* How it went; valid after capture_session_run(), also a failed one. */
 const struct capture_result *capture_session_result(const struct capture_session *s);
 
+/*
+ * Whether a process is not yet as it was, because threads of it do not stop: capture_session_close()
+ * waits for that, until *stop, and what was captured can be used before.
+ */
+bool capture_session_restores(const struct capture_session *s);
+
 void capture_session_close(struct capture_session *s);
 
 #endif

@@ -3,6 +3,7 @@
 #include "user/capture/session_state.h"
 
 #include <errno.h>
+#include <string.h>
 
 #include "gscope.skel.h"
 #include "user/base/clock.h"
@@ -71,6 +72,7 @@ int session_plant(struct capture_session *s, size_t i, struct error *e)
 		.stack_limit = s->programs->skel->data->stack_limit,
 		/* until all probes are there, which takes longer than a ring has room for */
 		.off = true,
+		.stop = s->opt.stop,
 	};
 	struct error why;
 	int err;
@@ -192,15 +194,57 @@ double session_inline_ns(const struct capture_session *s)
 	return ns;
 }
 
+static void tell(const struct capture_session *s, size_t i, const char *text, const char *more)
+{
+	if (s->opt.messages)
+		fprintf(s->opt.messages, "gscope: pid %u: %s%s\n", s->traced[i].tgid, text, more);
+}
+
 void session_end_inline(struct capture_session *s)
 {
 	for (size_t i = 0; s->inlined && i < s->opt.ntargets; i++) {
 		struct error why;
+		int err;
 
-		if (s->inlined[i] && inline_end(s->inlined[i], &why) && s->opt.messages)
-			fprintf(s->opt.messages, "gscope: pid %u: %s\n", s->traced[i].tgid,
-				why.text);
+		if (!s->inlined[i])
+			continue;
+		/* should threads not stop, its stubs do nothing until they do */
+		inline_enable(s->inlined[i], false);
+		err = inline_end(s->inlined[i], &why);
+		if (err == -EINPROGRESS)
+			tell(s, i, why.text, "; its calls are put back as soon as it does");
+		else if (err)
+			tell(s, i, why.text, "");
+		s->restoring |= err == -EINPROGRESS;
 	}
+}
+
+/* What is waited for is said again when it is another thread. */
+static void await_restored(struct capture_session *s, size_t i)
+{
+	struct error why, said = {.text = ""};
+	int err;
+
+	while ((err = inline_end(s->inlined[i], &why)) == -EINPROGRESS) {
+		if (s->opt.stop && *s->opt.stop) {
+			tell(s, i, "another process waits on, and puts its calls back", "");
+			inline_leave(s->inlined[i]);
+			return;
+		}
+		if (strcmp(why.text, said.text) != 0)
+			tell(s, i, "waiting: ", why.text);
+		said = why;
+	}
+	if (err)
+		tell(s, i, why.text, "");
+}
+
+void session_await_inline(struct capture_session *s)
+{
+	for (size_t i = 0; s->restoring && i < s->opt.ntargets; i++)
+		if (s->inlined[i])
+			await_restored(s, i);
+	s->restoring = false;
 }
 
 int session_write_inline(struct capture_session *s, uint64_t time_ns)

@@ -225,6 +225,7 @@ void capture_session_close(struct capture_session *s)
 	progress_clear(&s->progress);
 	if (s->trace_links.n)
 		session_detach(s);
+	session_await_inline(s);
 	if (s->epoll_fd >= 0)
 		close(s->epoll_fd);
 	meter_close(&s->meter);
@@ -241,6 +242,11 @@ void capture_session_close(struct capture_session *s)
 	free(s->traced);
 	free(s->cfg);
 	free(s);
+}
+
+bool capture_session_restores(const struct capture_session *s)
+{
+	return s && s->restoring;
 }
 
 const struct capture_result *capture_session_result(const struct capture_session *s)

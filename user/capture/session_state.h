@@ -37,6 +37,7 @@ struct capture_session {
 	struct links trace_links;
 	struct links *probe_links; /* by target */
 	struct inline_engine **inlined; /* by target; NULL: uprobes alone */
+	bool restoring; /* calls are not yet back, as threads do not stop */
 	uint64_t *inline_seen; /* their hits, by target, when the guard looked */
 	struct heap_watch *heaps; /* by target */
 	bool has_heaps; /* any of them can be read */
@@ -100,6 +101,8 @@ void session_add_inline(struct capture_session *s, struct guard_sample *sample);
 /* What they have cost so far. */
 double session_inline_ns(const struct capture_session *s);
 void session_end_inline(struct capture_session *s);
+/* Wait for what session_end_inline() has left under way; opt.stop ends that. */
+void session_await_inline(struct capture_session *s);
 int session_write_inline(struct capture_session *s, uint64_t time_ns);
 
 /* The process ended and its last thread's record was lost, or is not here yet. */

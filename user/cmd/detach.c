@@ -5,10 +5,13 @@
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "user/cmd/cmd.h"
 #include "user/inline/engine.h"
 #include "user/target/process.h"
+
+#define WHAT_LEN 192
 
 static const struct argp_option options[] = {{"pid", 'p', "PID", 0, "the process", 0}, {0}};
 
@@ -44,8 +47,22 @@ static const struct argp argp = {
 	       "and memory.\vA gscope that ends in any other way does so itself.",
 };
 
+/* Ctrl-C ends it at any moment, and leaves a process that goes on. */
+static void say(void *ctx, const char *what)
+{
+	char *last = ctx;
+
+	if (!strncmp(last, what, WHAT_LEN - 1))
+		return;
+	snprintf(last, WHAT_LEN, "%s", what);
+	cmd_warn("waiting for it to stop: %s", what);
+}
+
 int cmd_detach(int argc, char **argv)
 {
+	char last[WHAT_LEN] = "";
+	const struct remote_wait wait = {
+		.limit_ns = REMOTE_FOR_EVER, .cancel_fd = -1, .say = say, .ctx = last};
 	struct target_process *p;
 	struct error e;
 	pid_t pid = 0;
@@ -54,7 +71,7 @@ int cmd_detach(int argc, char **argv)
 	argp_parse(&argp, argc, argv, 0, NULL, &pid);
 	if (target_process_open(pid, &p, &e))
 		return cmd_fail(&e);
-	err = inline_clean(p, &e);
+	err = inline_clean(p, &wait, &e);
 	target_process_close(p);
 	if (err < 0 || e.text[0])
 		return cmd_fail(&e);

@@ -235,11 +235,17 @@ static void offer_more(const struct live_options *o, const struct capture_result
 			(double)result->probe_overhead / 1e4);
 }
 
-static int capture_targets(const struct live_options *o, struct target **targets, int fd,
+/* A session that is over, and processes that are not as they were yet. */
+struct live_rest {
+	struct capture_session *session;
+	struct target *targets[LIVE_MAX_TARGETS];
+};
+
+static int capture_targets(const struct live_options *o, struct live_rest *rest, int fd,
 			   struct error *e)
 {
 	struct capture_options co = {
-		.targets = targets,
+		.targets = rest->targets,
 		.ntargets = o->npids,
 		.system_wide = o->system_wide,
 		.no_probes = o->kernel,
@@ -270,7 +276,7 @@ static int capture_targets(const struct live_options *o, struct target **targets
 	err2 = capture_writer_close(writer, err ? NULL : e);
 	if (!err)
 		offer_more(o, capture_session_result(session));
-	capture_session_close(session);
+	rest->session = session;
 	return err ? err : err2;
 }
 
@@ -306,12 +312,13 @@ static int check_target(const struct live_options *o, const struct target *t, st
 /* What a gscope that was killed has left there goes first. */
 static int clean(pid_t pid, struct error *e)
 {
+	const struct remote_wait wait = {.limit_ns = REMOTE_LIMIT_NS, .cancel_fd = -1};
 	struct target_process *p;
 	int err = target_process_open(pid, &p, e);
 
 	if (err)
 		return err;
-	err = inline_clean(p, e);
+	err = inline_clean(p, &wait, e);
 	target_process_close(p);
 	if (err > 0)
 		cmd_warn("pid %d: put back what an earlier gscope, which was killed, had changed",
@@ -321,24 +328,49 @@ static int clean(pid_t pid, struct error *e)
 	return err < 0 ? err : 0;
 }
 
-int live_capture(const struct live_options *o, int fd, bool *interrupted, struct error *e)
+static void free_rest(struct live_rest *rest)
 {
-	struct target *targets[LIVE_MAX_TARGETS] = {NULL};
-	int err = procfs_check(e);
+	if (!rest)
+		return;
+	capture_session_close(rest->session);
+	for (size_t i = 0; i < LIVE_MAX_TARGETS; i++)
+		target_close(rest->targets[i]);
+	free(rest);
+}
+
+int live_capture(const struct live_options *o, int fd, bool *interrupted, struct live_rest **rest,
+		 struct error *e)
+{
+	struct live_rest *r = calloc(1, sizeof(*r));
+	int err = r ? procfs_check(e) : error_set(e, EXIT_FAILED, -ENOMEM, "out of memory");
 
 	for (size_t i = 0; i < o->npids && !err; i++) {
 		err = clean(o->pids[i], e);
 		if (!err)
-			err = target_open_any(o->pids[i], &targets[i], e);
+			err = target_open_any(o->pids[i], &r->targets[i], e);
 		if (!err)
-			err = check_target(o, targets[i], e);
+			err = check_target(o, r->targets[i], e);
 	}
 	if (!err) {
 		catch_signals();
-		err = capture_targets(o, targets, fd, e);
+		err = capture_targets(o, r, fd, e);
 	}
 	*interrupted = stop;
-	for (size_t i = 0; i < o->npids; i++)
-		target_close(targets[i]);
+	*rest = r;
+	if (r && !capture_session_restores(r->session)) {
+		free_rest(r);
+		*rest = NULL;
+	}
 	return err;
+}
+
+void live_finish(struct live_rest *rest)
+{
+	if (!rest)
+		return;
+	/* what was captured is told by now: from here on Ctrl-C ends the waiting */
+	fflush(stdout);
+	stop = 0;
+	catch_signals();
+	free_rest(rest);
 }

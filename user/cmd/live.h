@@ -35,10 +35,18 @@ struct live_options {
 /* The options both have, to be a child of the command's own; input: struct live_options. */
 extern const struct argp live_argp;
 
+/* Processes whose calls are not back yet, because threads of them do not stop. */
+struct live_rest;
+
 /*
  * Trace as asked and write the capture to fd. Returns 0, or a negative errno with *e filled.
- * After 0 *interrupted tells whether Ctrl-C ended it early.
+ * After 0 *interrupted tells whether Ctrl-C ended it early. *rest, NULL for none, is for live_finish(),
+ * whatever is returned.
  */
-int live_capture(const struct live_options *o, int fd, bool *interrupted, struct error *e);
+int live_capture(const struct live_options *o, int fd, bool *interrupted, struct live_rest **rest,
+		 struct error *e);
+
+/* When all is written: wait until they are as they were, or for Ctrl-C. Takes NULL. */
+void live_finish(struct live_rest *rest);
 
 #endif

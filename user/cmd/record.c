@@ -67,9 +67,10 @@ int cmd_record(int argc, char **argv)
 		.output = "capture.gscope",
 	};
 	struct outfile *out = NULL;
+	struct live_rest *rest = NULL;
 	bool interrupted = false;
 	struct error e, e2;
-	int err;
+	int err, status;
 
 	argp_parse(&argp, argc, argv, 0, NULL, &o);
 	if (!strcmp(o.output, "-") && isatty(STDOUT_FILENO)) {
@@ -78,16 +79,16 @@ int cmd_record(int argc, char **argv)
 	}
 	if (outfile_create(&out, o.output, OUTFILE_GROWS, &e))
 		return cmd_fail(&e);
-	err = live_capture(&o.live, outfile_fd(out), &interrupted, &e);
+	err = live_capture(&o.live, outfile_fd(out), &interrupted, &rest, &e);
 	/* A capture that ended early, by a full disk say, is still worth having. */
 	if (err && lseek(outfile_fd(out), 0, SEEK_CUR) <= 0)
 		outfile_discard(out);
 	else if (outfile_commit(out, err ? &e2 : &e) && !err)
 		err = -EIO;
-	if (err)
-		return cmd_fail(&e);
-	if (strcmp(o.output, "-") != 0)
+	status = err ? cmd_fail(&e) : interrupted ? EXIT_INTERRUPTED : EXIT_DONE;
+	if (!err && strcmp(o.output, "-") != 0)
 		fprintf(stderr, "gscope: wrote %s; read it with: gscope report %s\n", o.output,
 			o.output);
-	return interrupted ? EXIT_INTERRUPTED : EXIT_DONE;
+	live_finish(rest);
+	return status;
 }

@@ -149,9 +149,10 @@ int cmd_trace(int argc, char **argv)
 		.report = {.top = REPORT_TOP_DEFAULT},
 	};
 	struct outfile *out = NULL;
+	struct live_rest *rest = NULL;
 	bool interrupted = false, captured = false;
 	struct error e;
-	int fd, err;
+	int fd, err, status;
 
 	argp_parse(&argp, argc, argv, 0, NULL, &o);
 	if (o.live.kernel)
@@ -165,7 +166,7 @@ int cmd_trace(int argc, char **argv)
 		err = error_set(&e, EXIT_FAILED, -errno, "no memory for the capture: %s",
 				strerror(errno));
 	} else {
-		err = live_capture(&o.live, fd, &interrupted, &e);
+		err = live_capture(&o.live, fd, &interrupted, &rest, &e);
 		if (!err && lseek(fd, 0, SEEK_SET) < 0)
 			err = error_set(&e, EXIT_FAILED, -errno, "cannot read the capture back");
 		captured = !err;
@@ -178,10 +179,10 @@ int cmd_trace(int argc, char **argv)
 		outfile_discard(out);
 	else if (outfile_commit(out, err ? NULL : &e) && !err)
 		err = -EIO;
-	if (err)
-		return cmd_fail(&e);
-	if (o.output && strcmp(o.output, "-") != 0)
+	status = err ? cmd_fail(&e) : interrupted ? EXIT_INTERRUPTED : EXIT_DONE;
+	if (!err && o.output && strcmp(o.output, "-") != 0)
 		printf("\nThe Go trace is in %s; open it with: go tool trace %s\n", o.output,
 		       o.output);
-	return interrupted ? EXIT_INTERRUPTED : EXIT_DONE;
+	live_finish(rest);
+	return status;
 }

@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <stdlib.h>
+#include <time.h>
 
 #include "bpf/control.h"
 #include "user/base/clock.h"
@@ -11,6 +12,7 @@
 #include "user/inline/plant.h"
 #include "user/inline/planter.h"
 #include "user/inline/reader.h"
+#include "user/inline/stray.h"
 #include "user/target/callback.h"
 
 /* Between two passes: as seldom as can be without a ring that gets more than half full. */
@@ -79,7 +81,7 @@ int inline_plant(struct inline_engine *x, const struct inline_start *start, stru
 	x->plan.off = start->off;
 	callback_find(&o.callback, x->t->pcln);
 	inline_cost(&x->cost, &x->plan, &o);
-	err = planter_start(&x->planter, x->t->process, &x->plan, &o, e);
+	err = planter_start(&x->planter, x->t->process, &x->plan, &o, start->stop, e);
 	if (err)
 		return err;
 	ro.h = x->planter.h;
@@ -183,6 +185,11 @@ int inline_end(struct inline_engine *x, struct error *e)
 	return planter_stop(&x->planter, e);
 }
 
+pid_t inline_leave(struct inline_engine *x)
+{
+	return planter_leave(&x->planter);
+}
+
 struct ev_inline inline_summary(const struct inline_engine *x, uint64_t time_ns)
 {
 	struct ev_inline ev = {
@@ -212,9 +219,62 @@ void inline_close(struct inline_engine *x)
 	free(x);
 }
 
-int inline_clean(const struct target_process *p, struct error *e)
+/* What was found, and what it takes to take it away. */
+struct leftover {
+	const struct target_process *p;
+	struct target *t; /* NULL: not known yet, or it cannot be */
+	struct error stays; /* "": nothing does */
+};
+
+static const struct layout *layout_of(struct leftover *l)
 {
-	struct error stays = {0};
+	if (!l->t && target_open(l->p->pid, &l->t, &l->stays))
+		l->t = NULL;
+	return l->t ? &l->t->layout : NULL;
+}
+
+static int clean_planted(struct leftover *l, struct planted *d, bool owned,
+			 const struct remote_wait *wait, struct error *e)
+{
+	int err;
+
+	if (owned)
+		return error_set(e, EXIT_TARGET, -EBUSY,
+				 "process %d is being traced by gscope %d, which has "
+				 "redirected its calls: wait until that has ended",
+				 (int)l->p->pid, d->h->owner);
+	d->wait = *wait;
+	err = plant_restore(d, e);
+	if (err)
+		return err;
+	d->layout = layout_of(l);
+	/* what stays is in nobody's way */
+	if (!plant_unmap(d, &l->stays))
+		l->stays.text[0] = 0;
+	return 0;
+}
+
+/* A gscope that is about to map that memory has the descriptor, too. */
+static bool clean_stray(struct leftover *l)
+{
+	const struct timespec moment = {.tv_nsec = 100000000};
+	int fd = stray_find(l->p);
+	const struct layout *layout;
+
+	if (fd < 0)
+		return false;
+	nanosleep(&moment, NULL);
+	if (stray_find(l->p) != fd)
+		return false;
+	layout = layout_of(l);
+	if (layout && !stray_close(l->p, layout, fd, &l->stays))
+		l->stays.text[0] = 0;
+	return true;
+}
+
+int inline_clean(const struct target_process *p, const struct remote_wait *wait, struct error *e)
+{
+	struct leftover l = {.p = p};
 	struct planted d;
 	int found = 0, err = 0;
 	uint64_t from = 0;
@@ -224,19 +284,13 @@ int inline_clean(const struct target_process *p, struct error *e)
 		/* memory that could not be unmapped at the time is no change */
 		found |= d.h->state != INLINE_RESTORED;
 		from = d.h->base + d.mapped;
-		if (owned)
-			err = error_set(e, EXIT_TARGET, -EBUSY,
-					"process %d is being traced by gscope %d, which has "
-					"redirected its calls: wait until that has ended",
-					(int)p->pid, d.h->owner);
-		else
-			err = plant_restore(&d, e);
-		/* what stays is in nobody's way */
-		if (!err && !plant_unmap(&d, &stays))
-			stays.text[0] = 0;
+		err = clean_planted(&l, &d, owned, wait, e);
 		plant_close(&d);
 	}
 	if (!err)
-		*e = stays;
+		found |= clean_stray(&l);
+	target_close(l.t);
+	if (!err)
+		*e = l.stays;
 	return err ? err : found;
 }

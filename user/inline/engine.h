@@ -7,8 +7,11 @@
  *   x86.c      instructions
  *   stub.c     the stubs
  *   room.c     where they go
- *   remote.c   threads held still, system calls made by them
+ *   remote.c   threads held still (wait.c: for how long)
+ *   call.c     system calls made by them (sigframe.c: how they find back, gadget.c: by what code)
+ *   caller.c   which of them does
  *   plant.c    memory mapped, operands changed; and back
+ *   stray.c    a descriptor one that was killed has left
  *   planter.c  the process that does this, and undoes it whatever becomes of gscope
  *   reader.c   rings -> records (tsc.c: their times)
  *   cost.c     what a stub takes
@@ -17,13 +20,16 @@
 #ifndef GSCOPE_INLINE_ENGINE_H
 #define GSCOPE_INLINE_ENGINE_H
 
+#include <signal.h>
 #include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
+#include <sys/types.h>
 
 #include "bpf/event.h"
 #include "user/base/error.h"
 #include "user/capture/merge.h"
+#include "user/inline/wait.h"
 #include "user/target/target.h"
 
 struct inline_engine;
@@ -44,6 +50,7 @@ struct inline_start {
 	size_t first_source;
 	uint64_t stack_limit; /* bpf/control.h, stack_choice() */
 	bool off; /* stubs do nothing before inline_enable() */
+	const volatile sig_atomic_t *stop; /* gives it up when it becomes non-zero; may be NULL */
 };
 
 /* Plant. EXIT_TARGET errors: it was not possible, and the target is as it was. */
@@ -79,8 +86,12 @@ uint64_t inline_hits(const struct inline_engine *x, size_t site);
 /*
  * Put everything back. EXIT_FAILED errors say what could not be. The records that are in the rings
  * stay there.
+ * -EINPROGRESS: threads do not stop, e->text says which; stubs do nothing any more. Call it again to wait on.
  */
 int inline_end(struct inline_engine *x, struct error *e);
+
+/* A process goes on to do that, and ends when it has: its pid, or 0 if it is done. */
+pid_t inline_leave(struct inline_engine *x);
 
 /* What is to be told of it, once it has ended. */
 struct ev_inline inline_summary(const struct inline_engine *x, uint64_t time_ns);
@@ -89,9 +100,9 @@ void inline_close(struct inline_engine *x);
 
 /*
  * Take away what an earlier gscope that was killed has left in a process: 1 if there was something, 0 if
- * not; e->text says what stays all the same, or is "". -EBUSY: another gscope is at work with it.
- * Other errors: plant_restore().
+ * not; e->text says what stays all the same, or is "". -EBUSY: another gscope is at work with it, or a
+ * thread does not stop in the time given. Other errors: plant_restore().
  */
-int inline_clean(const struct target_process *p, struct error *e);
+int inline_clean(const struct target_process *p, const struct remote_wait *wait, struct error *e);
 
 #endif

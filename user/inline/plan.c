@@ -8,6 +8,7 @@
 
 #define CALL_OPCODE 0xe8
 #define CALL_SIZE 5
+#define PAGE 4096U
 
 /* Bytes of a ring: for bursts between two looks of the reader; ring 0 has room for many writers. */
 #define ROOM_MIN (1U << 20)
@@ -68,6 +69,15 @@ static bool read_call(const struct target *t, const struct site *site, int32_t *
 	return true;
 }
 
+/*
+ * Whether the operand is on two pages: who is killed while he writes it may have written one of them, and
+ * the call would lead nowhere.
+ */
+static bool is_torn(uint64_t pc)
+{
+	return (pc + 1) % PAGE > PAGE - sizeof(int32_t);
+}
+
 static void plan_sites(struct inline_plan *p, const struct target *t)
 {
 	for (size_t i = 0; i < t->sites.n && p->n < INLINE_MAX_SITES; i++) {
@@ -75,7 +85,8 @@ static void plan_sites(struct inline_plan *p, const struct target *t)
 		enum stub_kind kind = stub_kind_of(site);
 		int32_t rel;
 
-		if (!stub_possible(&t->layout, kind) || !read_call(t, site, &rel))
+		if (!stub_possible(&t->layout, kind) || is_torn(site->pc) ||
+		    !read_call(t, site, &rel))
 			continue;
 		p->operand[p->n] = (struct inline_operand){.pc = site->pc, .original = rel};
 		p->stub[p->n++] = (struct stub_site){
@@ -85,33 +96,6 @@ static void plan_sites(struct inline_plan *p, const struct target *t)
 			.callee = site->pc + CALL_SIZE + (uint64_t)(int64_t)rel,
 		};
 	}
-}
-
-/* Any will do: it is executed by itself. */
-static uint64_t find_syscall(const struct target *t)
-{
-	static const char *const names[] = {"runtime.futex", "runtime.usleep", "runtime.write1",
-					    "internal/runtime/syscall.Syscall6",
-					    "runtime/internal/syscall.Syscall6"};
-	static const uint8_t insn[] = {0x0f, 0x05};
-
-	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
-		struct pcln_func func;
-		uint8_t code[512];
-		size_t size;
-		const uint8_t *at;
-
-		if (!pclntab_find(t->pcln, names[i], &func))
-			continue;
-		size = func.end - func.entry;
-		size = size < sizeof(code) ? size : sizeof(code);
-		if (target_process_read(t->process, func.entry, code, size))
-			continue;
-		at = memmem(code, size, insn, sizeof(insn));
-		if (at)
-			return func.entry + (uint64_t)(at - code);
-	}
-	return 0;
 }
 
 /* As many as there are, and as there may be without more CPUs than this machine has. */
@@ -155,13 +139,10 @@ int inline_plan(struct inline_plan *out, const struct target *t, uint64_t bytes,
 	}
 	plan_sites(out, t);
 	pclntab_text(t->pcln, &out->lo, &out->hi);
-	out->syscall_insn = find_syscall(t);
-	if (out->n && out->syscall_insn)
+	if (out->n)
 		return 0;
 	inline_plan_free(out);
-	return error_set(e, EXIT_TARGET, -ENOTSUP, "it has no %s",
-			 out->n ? "instruction by which to make a system call" :
-				  "calls that could be redirected");
+	return error_set(e, EXIT_TARGET, -ENOTSUP, "it has no calls that could be redirected");
 }
 
 void inline_plan_free(struct inline_plan *p)

@@ -15,7 +15,6 @@ struct inline_plan {
 	struct inline_operand *operand; /* .planted is not known yet */
 	size_t n;
 	uint64_t lo, hi; /* the code that has the calls and what they call */
-	uint64_t syscall_insn; /* address of an instruction `syscall` in the target */
 	struct inline_geometry geometry;
 	uint64_t stack_limit; /* at the beginning: bpf/control.h */
 	bool off; /* at the beginning: stubs do nothing */

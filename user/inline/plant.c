@@ -13,6 +13,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "user/inline/caller.h"
 #include "user/inline/remote.h"
 #include "user/inline/room.h"
 #include "user/inline/tsc.h"
@@ -22,14 +23,10 @@
 #endif
 
 #define PAGE 4096U
-#define NAME_AT 16 /* in the stubs' memory: the name of the other memory, for a system call */
-#define CODE_AT 64 /* before it: an instruction `syscall`, of those who find it later */
 #define CALL 0xe8
 #define BREAKPOINT 0xcc
 #define UNMAP_TRIES 100
 #define STACK_LOOK (64U << 10) /* signal stacks of Go are 32 KiB */
-
-static const uint8_t syscall_code[] = {0x0f, 0x05, 0xcc, 0xcc};
 
 struct plant_owner plant_owner(void)
 {
@@ -65,7 +62,7 @@ int plant_possible(const struct target_process *p, struct error *e)
 
 static int open_memory(struct planted *d, const struct target_process *p, struct error *e)
 {
-	*d = (struct planted){.p = p, .shared_fd = -1};
+	*d = (struct planted){.p = p, .shared_fd = -1, .wait = {REMOTE_LIMIT_NS, -1, NULL, NULL}};
 	d->mem_fd = openat(p->proc_fd, "mem", O_RDWR | O_CLOEXEC);
 	if (d->mem_fd < 0)
 		return error_set(e, EXIT_TARGET, -errno, "its memory cannot be written: %s",
@@ -95,57 +92,20 @@ static int map_shared(struct planted *d, uint64_t size)
 
 /* --- memory in the process ---------------------------------------------------------------- */
 
-/* Stop a thread that is to make system calls, rather one that sleeps: nobody misses it. */
-static int stop_caller(struct remote *r, const struct target_process *p, struct error *e)
-{
-	struct target_thread *v;
-	size_t n;
-	int err = target_process_threads(p, &v, &n, e);
-	pid_t asleep = 0;
-
-	if (err)
-		return err;
-	for (size_t i = 0; i < n && !asleep; i++)
-		asleep = v[i].state == 'S' ? v[i].tid : 0;
-	free(v);
-	if (asleep && !remote_stop_thread(r, p, asleep, e))
-		return 0;
-	return remote_stop_one(r, p, e);
-}
-
-/*
- * One system call of thread 0: what the kernel returned, or why it was not made. -ESRCH: the
- * process runs another program by now, of which mem_fd shows nothing.
- */
-static int64_t call(const struct planted *d, const struct remote *r, uint64_t insn,
-		    const uint64_t args[7])
-{
-	uint8_t code[2];
-	int64_t result;
-	int err = target_process_read(d->p, insn, code, sizeof(code));
-
-	if (!err && memcmp(code, syscall_code, sizeof(code)) != 0)
-		err = -ESTALE;
-	if (!err)
-		err = remote_call(r, 0, insn, args, &result);
-	return err ? err : result;
-}
-
-static int64_t remote_mmap(const struct planted *d, const struct remote *r, uint64_t insn,
-			   uint64_t addr, uint64_t size, int prot, int flags, int fd)
+static int64_t remote_mmap(struct caller *c, uint64_t addr, uint64_t size, int prot, int flags,
+			   int fd)
 {
 	const uint64_t args[7] = {
 		SYS_mmap, addr, size, (uint64_t)prot, (uint64_t)flags, (uint64_t)(int64_t)fd, 0};
 
-	return call(d, r, insn, args);
+	return caller_call(c, args);
 }
 
-static int64_t remote_munmap(const struct planted *d, const struct remote *r, uint64_t insn,
-			     uint64_t addr, uint64_t size)
+static int64_t remote_munmap(struct caller *c, uint64_t addr, uint64_t size)
 {
 	const uint64_t args[7] = {SYS_munmap, addr, size};
 
-	return call(d, r, insn, args);
+	return caller_call(c, args);
 }
 
 /* Open the memory that is file descriptor `fd` of the process, and give it its size. */
@@ -162,21 +122,41 @@ static int take_shared(struct planted *d, int fd, uint64_t size)
 	return err ? err : map_shared(d, size);
 }
 
-/* A memory file of the process, which it has for a moment only; mapped there and here. */
-static int64_t map_rings(struct planted *d, const struct remote *r, uint64_t insn, uint64_t name,
-			 uint64_t size)
+/* A memory file of the process, by a name that is in memory it has to spare: its descriptor there. */
+static int64_t create_memory(struct planted *d, struct caller *c)
 {
-	const uint64_t create[7] = {SYS_memfd_create, name, MFD_CLOEXEC};
-	int64_t addr, fd = call(d, r, insn, create);
-	uint64_t shut[7] = {SYS_close, (uint64_t)fd};
+	const uint64_t create[7] = {SYS_memfd_create, c->way.lo, MFD_CLOEXEC};
+	uint8_t before[sizeof(INLINE_NAME)];
+	int64_t fd;
+	int err = target_process_read(d->p, c->way.lo, before, sizeof(before));
+
+	if (!err)
+		err = put(d, c->way.lo, INLINE_NAME, sizeof(INLINE_NAME));
+	if (err)
+		return err;
+	fd = caller_call(c, create);
+	put(d, c->way.lo, before, sizeof(before));
+	return fd;
+}
+
+/*
+ * It has that file for a moment only; mapped there and here. Before it is mapped there it says what is
+ * going to be, so that whoever finds it can take everything away, however far we came.
+ */
+static int64_t map_rings(struct planted *d, struct caller *c, const struct inline_header *h)
+{
+	int64_t addr, fd = create_memory(d, c);
+	const uint64_t shut[7] = {SYS_close, (uint64_t)fd};
 
 	if (fd < 0)
 		return fd;
-	addr = take_shared(d, (int)fd, size);
-	if (!addr)
-		addr = remote_mmap(d, r, insn, 0, size, PROT_READ | PROT_WRITE, MAP_SHARED,
-				   (int)fd);
-	call(d, r, insn, shut);
+	addr = take_shared(d, (int)fd, h->size);
+	if (!addr) {
+		*d->h = *h;
+		addr = remote_mmap(c, 0, h->size, PROT_READ | PROT_WRITE, MAP_SHARED, (int)fd);
+		d->h->base = addr < 0 ? 0 : (uint64_t)addr;
+	}
+	caller_call(c, shut);
 	return addr;
 }
 
@@ -185,32 +165,37 @@ static int refuse(struct error *e, int err, const char *what)
 	return error_set(e, EXIT_TARGET, err, "%s is not possible in it: %s", what, strerror(-err));
 }
 
-/* Both kinds of memory, by one thread; on an error there is neither. */
-static int map_all(struct planted *d, const struct remote *r, const struct inline_plan *plan,
-		   uint64_t stubs, uint64_t stubs_size, uint64_t *base, struct error *e)
+/* What a caller that has failed says: why the thread did not make the call. */
+static int refuse_call(const struct planted *d, const struct caller *c, int err, const char *what,
+		       struct error *e)
 {
-	uint64_t insn = plan->syscall_insn, size = inline_size(&plan->geometry);
-	int64_t got = remote_mmap(d, r, insn, stubs, stubs_size, PROT_READ | PROT_EXEC,
-				  MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED_NOREPLACE, -1);
-	int err;
+	char where[192];
 
-	if (got < 0)
-		return refuse(e, (int)got, "memory for code");
-	err = (uint64_t)got == stubs ? 0 : -EEXIST;
-	if (!err)
-		err = put(d, stubs, syscall_code, sizeof(syscall_code));
-	if (!err)
-		err = put(d, stubs + NAME_AT, INLINE_NAME, sizeof(INLINE_NAME));
-	if (!err) {
-		got = map_rings(d, r, insn, stubs + NAME_AT, size);
-		err = got < 0 ? (int)got : 0;
+	if (err != -EBUSY || !c->r.n)
+		return refuse(e, err, what);
+	wait_describe(d->p, c->r.v[0].tid, where, sizeof(where));
+	return error_set(e, EXIT_TARGET, err, "%s", where);
+}
+
+/* Both kinds of memory, by one thread; on an error there is neither. */
+static int map_all(struct planted *d, struct caller *c, const struct inline_header *h,
+		   struct error *e)
+{
+	int64_t base = map_rings(d, c, h), got;
+
+	if (base < 0)
+		return refuse_call(d, c, (int)base, "shared memory", e);
+	got = remote_mmap(c, h->stubs, h->stubs_size, PROT_READ | PROT_EXEC,
+			  MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED_NOREPLACE, -1);
+	if (got == (int64_t)h->stubs)
+		return 0;
+	if (got > 0) {
+		/* Linux before 4.17 takes the address for a wish */
+		remote_munmap(c, (uint64_t)got, h->stubs_size);
+		got = -EEXIST;
 	}
-	if (err) {
-		remote_munmap(d, r, insn, stubs, stubs_size);
-		return refuse(e, err, "shared memory");
-	}
-	*base = (uint64_t)got;
-	return 0;
+	remote_munmap(c, (uint64_t)base, h->size);
+	return refuse_call(d, c, (int)got, "memory for code", e);
 }
 
 static int find_room(const struct target_process *p, const struct inline_plan *plan, uint64_t size,
@@ -233,7 +218,7 @@ static int find_room(const struct target_process *p, const struct inline_plan *p
 static int write_stubs(struct planted *d, struct inline_plan *plan, const struct stub_options *o,
 		       struct error *e)
 {
-	struct x86_code c = {.room = d->h->stubs_size - CODE_AT, .addr = d->h->stubs + CODE_AT};
+	struct x86_code c = {.room = d->h->stubs_size, .addr = d->h->stubs};
 	int err;
 
 	c.bytes = malloc(c.room);
@@ -249,23 +234,6 @@ static int write_stubs(struct planted *d, struct inline_plan *plan, const struct
 		plan->operand[i].planted =
 			(int32_t)(plan->stub[i].entry - (plan->operand[i].pc + 5));
 	return 0;
-}
-
-static void write_header(struct planted *d, const struct inline_plan *plan, uint64_t stubs,
-			 uint64_t stubs_size, uint64_t base, const struct plant_owner *owner)
-{
-	*d->h = (struct inline_header){
-		.magic = INLINE_MAGIC,
-		.owner = owner->pid,
-		.owner_start = owner->start,
-		.stubs = stubs,
-		.stubs_size = stubs_size,
-		.base = base,
-		.size = inline_size(&plan->geometry),
-		.enabled = !plan->off,
-		.nsites = (uint32_t)plan->n,
-		.stack_limit = plan->stack_limit,
-	};
 }
 
 /* --- operands ----------------------------------------------------------------------------- */
@@ -349,8 +317,12 @@ int plant_restore(struct planted *d, struct error *e)
 {
 	uint64_t where = 0;
 	struct remote r;
-	int err = remote_stop_all(&r, d->p, e);
+	int err;
 
+	/* what would have redirected calls came not that far */
+	if (__atomic_load_n(&d->h->state, __ATOMIC_SEQ_CST) == INLINE_EMPTY)
+		return 0;
+	err = remote_stop_all(&r, d->p, &d->wait, e);
 	if (err == -ESRCH)
 		return 0; /* what ended needs nothing */
 	if (err)
@@ -367,33 +339,52 @@ int plant_restore(struct planted *d, struct error *e)
 
 /* --- planting ----------------------------------------------------------------------------- */
 
+/* The stubs, and then all that is needed to undo what comes. */
+static int write_all(struct planted *d, struct inline_plan *plan, const struct stub_options *o,
+		     struct error *e)
+{
+	struct stub_options options = *o;
+	int err;
+
+	options.base = d->h->base;
+	options.geometry = plan->geometry;
+	err = write_stubs(d, plan, &options, e);
+	if (err)
+		return err;
+	memcpy(d->h->site, plan->operand, plan->n * sizeof(*plan->operand));
+	__atomic_store_n(&d->h->nsites, (uint32_t)plan->n, __ATOMIC_SEQ_CST);
+	return 0;
+}
+
 /* Map and write everything, with one thread stopped: no code leads there yet. */
 static int prepare(struct planted *d, struct inline_plan *plan, const struct stub_options *o,
 		   const struct plant_owner *owner, struct error *e)
 {
-	uint64_t stubs = 0, base = 0;
-	uint64_t size = (CODE_AT + stubs_room(plan->n) + PAGE - 1) & ~(uint64_t)(PAGE - 1);
-	struct stub_options options = *o;
-	struct remote r;
-	int err = find_room(d->p, plan, size, &stubs, e);
+	struct inline_header h = {
+		.magic = INLINE_MAGIC,
+		.owner = owner->pid,
+		.owner_start = owner->start,
+		.stubs_size = (stubs_room(plan->n) + PAGE - 1) & ~(uint64_t)(PAGE - 1),
+		.size = inline_size(&plan->geometry),
+		.enabled = !plan->off,
+		.stack_limit = plan->stack_limit,
+	};
+	struct caller c;
+	int err = find_room(d->p, plan, h.stubs_size, &h.stubs, e);
 
 	if (!err)
-		err = stop_caller(&r, d->p, e);
+		err = caller_stop(&c, d->p, d->layout, d->mem_fd, &d->wait, e);
 	if (err)
 		return err;
-	err = map_all(d, &r, plan, stubs, size, &base, e);
+	err = map_all(d, &c, &h, e);
 	if (!err) {
-		write_header(d, plan, stubs, size, base, owner);
-		options.base = base;
-		options.geometry = plan->geometry;
-		err = write_stubs(d, plan, &options, e);
-		memcpy(d->h->site, plan->operand, plan->n * sizeof(*plan->operand));
+		err = write_all(d, plan, o, e);
 		if (err) {
-			remote_munmap(d, &r, plan->syscall_insn, base, d->h->size);
-			remote_munmap(d, &r, plan->syscall_insn, stubs, size);
+			remote_munmap(&c, h.stubs, h.stubs_size);
+			remote_munmap(&c, d->h->base, h.size);
 		}
 	}
-	remote_resume(&r);
+	caller_release(&c);
 	return err;
 }
 
@@ -402,7 +393,7 @@ static int redirect(struct planted *d, struct error *e)
 {
 	uint64_t where;
 	struct remote r;
-	int err = remote_stop_all(&r, d->p, e);
+	int err = remote_stop_all(&r, d->p, &d->wait, e);
 
 	if (err)
 		return err;
@@ -416,14 +407,19 @@ static int redirect(struct planted *d, struct error *e)
 }
 
 int plant(struct planted *out, const struct target_process *p, struct inline_plan *plan,
-	  const struct stub_options *o, const struct plant_owner *owner, struct error *e)
+	  const struct stub_options *o, const struct plant_owner *owner,
+	  const struct remote_wait *wait, struct error *e)
 {
 	int err = open_memory(out, p, e);
 
+	out->layout = o->layout;
+	out->wait = *wait;
 	if (!err)
 		err = prepare(out, plan, o, owner, e);
 	if (!err) {
 		err = redirect(out, e);
+		/* what undoes it is not to be given up */
+		out->wait.cancel_fd = -1;
 		/* code that still leads there needs it */
 		if (err && out->h->state != INLINE_PLANTED)
 			plant_unmap(out, NULL);
@@ -496,7 +492,10 @@ static int look_at_all(struct planted *d, struct target_thread *v, size_t n, str
 
 	for (size_t i = 0; i < n && (!err || err == -EBUSY); i++) {
 		struct remote r;
-		int got = v[i].tid ? remote_stop_thread(&r, d->p, v[i].tid, e) : -ESRCH;
+		int got = v[i].tid ? remote_stop_thread(&r, d->p, v[i].tid, &d->wait, e) : -ESRCH;
+
+		/* not the same as one that is inside */
+		got = got == -EBUSY ? -EAGAIN : got;
 
 		if (!got) {
 			got = is_inside(d, &r, 0, stack) ? -EBUSY : 0;
@@ -530,32 +529,58 @@ static int wait_outside(struct planted *d, struct error *e)
 	return err;
 }
 
-static int unmap_both(const struct planted *d, const struct remote *r)
+/* Whether the stubs' memory is there: nobody but us has code at that place, in no file. */
+static bool has_stubs(const struct planted *d)
 {
-	uint64_t insn = d->h->stubs, size = d->h->stubs_size;
-	int64_t got = remote_munmap(d, r, insn, d->h->base, d->h->size);
+	struct target_map *maps;
+	bool found = false;
+	size_t n;
 
-	/* the instruction is in the memory that goes: nothing is executed behind it */
-	return (int)(got ? got : remote_munmap(d, r, insn, insn, size));
+	if (target_process_maps(d->p, &maps, &n, NULL))
+		return false;
+	for (size_t i = 0; i < n && !found; i++)
+		found = maps[i].start == d->h->stubs &&
+			maps[i].end - maps[i].start == d->h->stubs_size && !maps[i].inode &&
+			!strcmp(maps[i].prot, "r-xp");
+	free(maps);
+	return found;
+}
+
+/* That by which all is found goes last. */
+static int unmap_both(const struct planted *d, struct caller *c)
+{
+	int64_t got = has_stubs(d) ? remote_munmap(c, d->h->stubs, d->h->stubs_size) : 0;
+
+	return (int)(got ? got : remote_munmap(c, d->h->base, d->h->size));
 }
 
 int plant_unmap(struct planted *d, struct error *e)
 {
-	struct remote r;
-	int err = wait_outside(d, e);
+	struct error why = {.text = ""};
+	struct caller c;
+	/* where calls never led, no thread can be */
+	int err = d->h->state == INLINE_EMPTY ? 0 : wait_outside(d, &why);
 
-	if (!err)
-		err = stop_caller(&r, d->p, e);
+	if (!err && !d->layout)
+		err = -ENOTSUP;
 	if (!err) {
-		err = unmap_both(d, &r);
-		remote_resume(&r);
+		err = caller_stop(&c, d->p, d->layout, d->mem_fd, &d->wait, &why);
+		if (!err) {
+			err = unmap_both(d, &c);
+			if (err)
+				refuse_call(d, &c, err, "unmapping", &why);
+			caller_release(&c);
+		}
+		err = err == -EBUSY ? -EAGAIN : err;
 	}
 	/* what ended needs nothing */
 	if (!err || err == -ESRCH)
 		return 0;
 	return error_set(e, EXIT_FAILED, err,
-			 "%" PRIu64 " KiB of gscope's stay in process %d, which is harmless: %s",
-			 (d->h->stubs_size + d->h->size) >> 10, (int)d->p->pid, strerror(-err));
+			 "%" PRIu64
+			 " KiB of gscope's stay in process %d, which is harmless: %.300s",
+			 (d->h->stubs_size + d->h->size) >> 10, (int)d->p->pid,
+			 why.text[0] ? why.text : strerror(-err));
 }
 
 void plant_close(struct planted *d)
@@ -589,8 +614,9 @@ static bool is_header(const struct planted *d, const struct target_map *m)
 {
 	const struct inline_header *h = d->h;
 
-	return h->magic == INLINE_MAGIC && h->base == m->start && h->size == d->mapped &&
-	       h->nsites <= INLINE_MAX_SITES && h->stubs_size < (64U << 20);
+	/* before it was mapped, where it would be was not known */
+	return h->magic == INLINE_MAGIC && (h->base == m->start || !h->base) &&
+	       h->size == d->mapped && h->nsites <= INLINE_MAX_SITES && h->stubs_size < (64U << 20);
 }
 
 static bool open_found(struct planted *d, const struct target_map *m)
@@ -611,6 +637,7 @@ bool plant_find(struct planted *out, const struct target_process *p, uint64_t fr
 	struct target_map *maps;
 	struct error e;
 	bool found = false;
+	uint64_t at = 0;
 	size_t n;
 
 	if (target_process_maps(p, &maps, &n, &e))
@@ -621,11 +648,14 @@ bool plant_find(struct planted *out, const struct target_process *p, uint64_t fr
 			continue;
 		if (open_memory(out, p, &e))
 			break;
+		at = maps[i].start;
 		found = open_found(out, &maps[i]);
 		if (!found)
 			plant_close(out);
 	}
 	free(maps);
+	if (found && !out->h->base)
+		out->h->base = at;
 	if (found)
 		*owned = is_alive(out->h->owner, out->h->owner_start);
 	return found;

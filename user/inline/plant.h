@@ -12,11 +12,14 @@
 #include "user/base/error.h"
 #include "user/inline/plan.h"
 #include "user/inline/shared.h"
+#include "user/inline/wait.h"
 #include "user/target/process.h"
 
 /* What is in a process. */
 struct planted {
 	const struct target_process *p;
+	const struct layout *layout; /* of its runtime; NULL: what is mapped cannot be unmapped */
+	struct remote_wait wait; /* how long to wait for its threads */
 	int mem_fd; /* its memory, to be written */
 	int shared_fd;
 	struct inline_header *h; /* the shared memory, mapped here, too */
@@ -42,11 +45,12 @@ struct plant_owner plant_owner(void);
  * operands are completed. EXIT_TARGET errors say why it cannot be done; then nothing is left.
  */
 int plant(struct planted *out, const struct target_process *p, struct inline_plan *plan,
-	  const struct stub_options *o, const struct plant_owner *owner, struct error *e);
+	  const struct stub_options *o, const struct plant_owner *owner,
+	  const struct remote_wait *wait, struct error *e);
 
 /*
  * What an earlier gscope left in the process, at `from` or above: true if there is anything. *owned:
- * its owner is alive and may be at work with it.
+ * its owner is alive and may be at work with it. Its layout is the caller's to fill in.
  */
 bool plant_find(struct planted *out, const struct target_process *p, uint64_t from, bool *owned);
 
@@ -59,6 +63,7 @@ int plant_restore(struct planted *d, struct error *e);
 /*
  * Unmap the memory, once no thread can be in a stub, which takes looking at one after the other. Only after
  * plant_restore(). -EBUSY: one was, all the time; the memory stays until the process ends, which harms nobody.
+ * -EAGAIN: a thread does not stop, again may help.
  */
 int plant_unmap(struct planted *d, struct error *e);
 

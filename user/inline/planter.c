@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <sched.h>
 #include <signal.h>
 #include <stdlib.h>
@@ -17,12 +18,13 @@
 
 #include "user/inline/plant.h"
 
-#define RESTORE_TRIES 100
+#define LOOK_MS 50
 
 /* What the child answers. */
 struct answer {
 	int err;
 	struct error e;
+	bool goes_on; /* that was not the last try */
 	uint64_t pause_ns;
 	uint64_t mapped;
 	uint32_t threads;
@@ -54,6 +56,19 @@ static void close_others(int *keep, size_t n)
 	syscall(SYS_close_range, from, ~0U, 0);
 }
 
+/* Memory that is short is to be taken from others: this is the one that gives it back. */
+static void stay_alive(void)
+{
+	int fd = open("/proc/self/oom_score_adj", O_WRONLY | O_CLOEXEC);
+
+	if (fd >= 0) {
+		(void)!write(fd, "-1000", 5);
+		close(fd);
+	}
+	/* what it has in memory, not all that it could have */
+	mlockall(MCL_CURRENT | MCL_FUTURE | MCL_ONFAULT);
+}
+
 static void become_child(int socket, const struct target_process *p)
 {
 	int keep[] = {socket, p->proc_fd, p->mem_fd, p->pidfd};
@@ -64,6 +79,7 @@ static void become_child(int socket, const struct target_process *p)
 	for (size_t i = 0; i < sizeof(ignored) / sizeof(ignored[0]); i++)
 		signal(ignored[i], SIG_IGN);
 	prctl(PR_SET_NAME, "gscope-planter");
+	stay_alive();
 	/* while it waits for a CPU, the target stands still */
 	prctl(PR_SET_TIMERSLACK, 1);
 	sched_setscheduler(0, SCHED_FIFO, &(struct sched_param){.sched_priority = 1});
@@ -94,28 +110,30 @@ static void send_answer(int socket, const struct answer *a, int fd)
 	sendmsg(socket, &m, MSG_NOSIGNAL);
 }
 
-/* A process that cannot be stopped now can be some time later. */
-static int restore(struct planted *d, struct error *e)
+/* One try to put everything back. -EBUSY, -EAGAIN: a thread does not stop; it will, at some time. */
+static void put_back(struct planted *d, struct answer *a)
 {
-	const struct timespec pause = {.tv_nsec = 20000000};
-	int err = plant_restore(d, e);
-
-	for (int i = 0; i < RESTORE_TRIES && err == -EBUSY; i++) {
-		nanosleep(&pause, NULL);
-		err = plant_restore(d, e);
-	}
-	return err;
+	*a = (struct answer){0};
+	a->err = plant_restore(d, &a->e);
+	if (!a->err)
+		a->err = plant_unmap(d, &a->e);
+	/* that one is inside of a stub is told as what it is */
+	a->goes_on = a->err == -EAGAIN || (a->err == -EBUSY && d->h->state == INLINE_PLANTED);
+	a->pause_ns = d->pause_ns;
+	a->threads = d->threads;
 }
 
 static void run_child(int socket, const struct target_process *p, struct inline_plan *plan,
 		      const struct stub_options *o, const struct plant_owner *owner)
 {
+	/* the parent says nothing before it is answered, unless it wants no more of it, or has ended */
+	const struct remote_wait wait = {.limit_ns = REMOTE_LIMIT_NS, .cancel_fd = socket};
 	struct answer a = {0};
 	struct planted d;
 	char word;
 	ssize_t n;
 
-	a.err = plant(&d, p, plan, o, owner, &a.e);
+	a.err = plant(&d, p, plan, o, owner, &wait, &a.e);
 	if (!a.err) {
 		a.mapped = d.mapped;
 		a.pause_ns = d.pause_ns;
@@ -127,13 +145,11 @@ static void run_child(int socket, const struct target_process *p, struct inline_
 	do
 		n = read(socket, &word, sizeof(word));
 	while (n < 0 && errno == EINTR);
-	a = (struct answer){0};
-	a.err = restore(&d, &a.e);
-	if (!a.err)
-		a.err = plant_unmap(&d, &a.e);
-	a.pause_ns = d.pause_ns;
-	a.threads = d.threads;
-	send_answer(socket, &a, -1);
+	d.wait.cancel_fd = -1;
+	do {
+		put_back(&d, &a);
+		send_answer(socket, &a, -1);
+	} while (a.goes_on);
 	plant_close(&d);
 }
 
@@ -192,12 +208,28 @@ static void reap(struct planter *p)
 	p->pid = 0;
 }
 
+/*
+ * Wait for an answer. Once `stop` is set the child is asked to give up, or to put back what it has planted by
+ * then, and answers that.
+ */
+static void await_answer(struct planter *p, const volatile sig_atomic_t *stop)
+{
+	struct pollfd fd = {.fd = p->socket, .events = POLLIN};
+
+	while (poll(&fd, 1, LOOK_MS) <= 0) {
+		if (!p->asked && stop && *stop)
+			p->asked = send(p->socket, "r", 1, MSG_NOSIGNAL) == 1;
+	}
+}
+
 /* The child's first answer. */
-static int begin(struct planter *p, struct error *e)
+static int begin(struct planter *p, const volatile sig_atomic_t *stop, struct error *e)
 {
 	struct answer a;
-	int fd, err = receive(p->socket, &a, &fd);
+	int fd, err;
 
+	await_answer(p, stop);
+	err = receive(p->socket, &a, &fd);
 	if (err)
 		return no_answer(e, err);
 	if (a.err) {
@@ -214,7 +246,7 @@ static int begin(struct planter *p, struct error *e)
 }
 
 int planter_start(struct planter *out, const struct target_process *p, struct inline_plan *plan,
-		  const struct stub_options *o, struct error *e)
+		  const struct stub_options *o, const volatile sig_atomic_t *stop, struct error *e)
 {
 	struct plant_owner owner = plant_owner();
 	int pair[2], err;
@@ -237,7 +269,14 @@ int planter_start(struct planter *out, const struct target_process *p, struct in
 	}
 	close(pair[1]);
 	out->socket = pair[0];
-	err = begin(out, e);
+	err = begin(out, stop, e);
+	if (!err && out->asked) {
+		/* it had planted before it was asked to give up */
+		if (planter_stop(out, e) == -EINPROGRESS)
+			planter_leave(out);
+		planter_close(out);
+		return error_set(e, EXIT_TARGET, -EINTR, "interrupted");
+	}
 	if (err)
 		reap(out); /* closing the socket has it put back whatever there is */
 	return err;
@@ -246,11 +285,19 @@ int planter_start(struct planter *out, const struct target_process *p, struct in
 int planter_stop(struct planter *p, struct error *e)
 {
 	struct answer a;
-	int fd, err;
+	int fd, err = 0;
 
 	if (!p->pid)
 		return 0;
-	err = send(p->socket, "r", 1, MSG_NOSIGNAL) == 1 ? receive(p->socket, &a, &fd) : -errno;
+	if (!p->asked)
+		err = send(p->socket, "r", 1, MSG_NOSIGNAL) == 1 ? 0 : -errno;
+	p->asked = true;
+	if (!err)
+		err = receive(p->socket, &a, &fd);
+	if (!err && a.goes_on) {
+		*e = a.e;
+		return -EINPROGRESS;
+	}
 	reap(p);
 	if (err)
 		return no_answer(e, err);
@@ -263,11 +310,22 @@ int planter_stop(struct planter *p, struct error *e)
 	return a.err;
 }
 
+pid_t planter_leave(struct planter *p)
+{
+	pid_t pid = p->pid;
+
+	if (pid)
+		close(p->socket);
+	p->pid = 0;
+	return pid;
+}
+
 void planter_close(struct planter *p)
 {
 	struct error e;
 
-	planter_stop(p, &e);
+	while (planter_stop(p, &e) == -EINPROGRESS)
+		;
 	if (p->h)
 		munmap(p->h, p->mapped);
 	*p = (struct planter){0};

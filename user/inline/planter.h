@@ -6,6 +6,8 @@
 #ifndef GSCOPE_INLINE_PLANTER_H
 #define GSCOPE_INLINE_PLANTER_H
 
+#include <signal.h>
+#include <stdbool.h>
 #include <stdint.h>
 #include <sys/types.h>
 
@@ -18,21 +20,29 @@
 struct planter {
 	pid_t pid;
 	int socket;
+	bool asked; /* to put everything back */
 	struct inline_header *h; /* the memory shared with the target */
 	uint64_t mapped;
 	uint64_t pause_ns; /* for how long all its threads stood still, at most */
 	uint32_t threads;
 };
 
-/* plant() in a child. *out is usable only if 0 is returned; end it with planter_stop(). */
+/*
+ * plant() in a child. *out is usable only if 0 is returned; end it with planter_stop(). When *stop (which may
+ * be NULL) becomes non-zero it is given up: -EINTR.
+ */
 int planter_start(struct planter *out, const struct target_process *p, struct inline_plan *plan,
-		  const struct stub_options *o, struct error *e);
+		  const struct stub_options *o, const volatile sig_atomic_t *stop, struct error *e);
 
 /*
  * Put everything back; waits for it. The shared memory stays readable here until planter_close().
- * The longer of the two pauses is in pause_ns. Errors: see plant_restore(), plant_unmap().
+ * The longer of the two pauses is in pause_ns. Errors: see plant_restore(), plant_unmap(); -EINPROGRESS after
+ * a second or so: threads do not stop, e->text says which; call it again, or planter_leave().
  */
 int planter_stop(struct planter *p, struct error *e);
+
+/* The child goes on by itself, and ends when it is done: its pid; 0: it is done. */
+pid_t planter_leave(struct planter *p);
 
 /* Unmap the shared memory. Stops first, should that not have been done. */
 void planter_close(struct planter *p);

@@ -220,6 +220,7 @@ static pid_t planter_of(pid_t gscope)
 /* Both are killed: the program runs on, and whoever comes next puts it back. */
 static void test_both_killed(void)
 {
+	const struct remote_wait usual = {.limit_ns = REMOTE_LIMIT_NS, .cancel_fd = -1};
 	struct scene s;
 	struct planted d;
 	struct error e = {0};
@@ -233,7 +234,7 @@ static void test_both_killed(void)
 	CU_ASSERT_EQUAL(d.h->owner, s.gscope);
 	plant_close(&d);
 	/* as long as it is at work nobody else may touch it */
-	CU_ASSERT_EQUAL(inline_clean(s.t->process, &e), -EBUSY);
+	CU_ASSERT_EQUAL(inline_clean(s.t->process, &usual, &e), -EBUSY);
 	CU_ASSERT_EQUAL(e.status, EXIT_TARGET);
 	CU_ASSERT(redirected(s.t) > 10);
 	planter = planter_of(s.gscope);
@@ -246,10 +247,10 @@ static void test_both_killed(void)
 	CU_ASSERT(redirected(s.t) > 10);
 	CU_ASSERT_TRUE(target_process_alive(s.t->process));
 	plant_close(&d);
-	CU_ASSERT_EQUAL(inline_clean(s.t->process, &e), 1);
+	CU_ASSERT_EQUAL(inline_clean(s.t->process, &usual, &e), 1);
 	CU_ASSERT_EQUAL(e.text[0], 0);
 	check_restored(&s);
-	CU_ASSERT_EQUAL(inline_clean(s.t->process, &e), 0);
+	CU_ASSERT_EQUAL(inline_clean(s.t->process, &usual, &e), 0);
 	finish(&s);
 }
 
@@ -270,6 +271,7 @@ static void test_changed(void)
 	kill(planter, SIGKILL);
 	end_gscope(&s, SIGKILL);
 	CU_ASSERT_TRUE_FATAL(plant_find(&d, s.t->process, 0, &owned));
+	d.layout = &s.t->layout;
 	/* stopped: the call would lead nowhere */
 	kill(s.prog.pid, SIGSTOP);
 	rest_ms(20);
@@ -292,6 +294,7 @@ static void test_changed(void)
 /* A call that is not as it was when gscope planned: it is left alone, and that is all. */
 static void test_changed_before(void)
 {
+	const struct remote_wait wait = {.limit_ns = REMOTE_LIMIT_NS, .cancel_fd = -1};
 	struct plant_owner owner = plant_owner();
 	struct inline_plan plan;
 	struct stub_options o = {0};
@@ -307,7 +310,7 @@ static void test_changed_before(void)
 	o.layout = &s.t->layout;
 	o.seed = stack_id_begin((uint32_t)s.prog.pid);
 	plan.operand[3].original += 0x100;
-	CU_ASSERT_EQUAL_FATAL(plant(&d, s.t->process, &plan, &o, &owner, &e), 0);
+	CU_ASSERT_EQUAL_FATAL(plant(&d, s.t->process, &plan, &o, &owner, &wait, &e), 0);
 	CU_ASSERT_FALSE(inline_is_redirected(&d.h->site[3]));
 	CU_ASSERT_TRUE(inline_is_redirected(&d.h->site[4]));
 	CU_ASSERT_EQUAL(redirected(s.t), plan.n - 1);
@@ -319,7 +322,7 @@ static void test_changed_before(void)
 	/* if none is, there is nothing to plant */
 	for (size_t i = 0; i < plan.n; i++)
 		plan.operand[i].original += i == 3 ? 0 : 0x100;
-	CU_ASSERT_EQUAL(plant(&d, s.t->process, &plan, &o, &owner, &e), -ESTALE);
+	CU_ASSERT_EQUAL(plant(&d, s.t->process, &plan, &o, &owner, &wait, &e), -ESTALE);
 	CU_ASSERT_EQUAL(e.status, EXIT_TARGET);
 	CU_ASSERT_EQUAL(redirected(s.t), 0);
 	CU_ASSERT_FALSE(is_mapped(s.t));
