@@ -17,6 +17,8 @@
 #include "user/capture/file.h"
 #include "user/target/target.h"
 
+struct guardian;
+
 struct capture_options {
 	struct target **targets; /* stay the caller's and must outlive the session */
 	size_t ntargets; /* 0 only if system_wide */
@@ -34,6 +36,7 @@ struct capture_options {
 	uint64_t buffer_bytes; /* of all rings together; 0: see ring_size() */
 	const volatile sig_atomic_t
 		*stop; /* ends the capture when it becomes non-zero; may be NULL */
+	struct guardian *guardian; /* who attaches probes; NULL: the session itself */
 	FILE *progress; /* a terminal for the progress line, or NULL */
 	FILE *messages; /* for one-line warnings ("gscope: ..."), or NULL */
 };

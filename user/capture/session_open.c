@@ -78,7 +78,7 @@ int session_fall_back(struct capture_session *s, size_t i, int err, const struct
 				 "calls",
 				 why->text, tgid);
 	target_set_plain(t, why);
-	links_close(&s->probe_links[i]);
+	probe_links_close(&s->probe_links[i]);
 	s->cfg[i] = (struct target_cfg){0};
 	err = s->programs ? targets_enter(s->programs, i, tgid, &s->cfg[i]) : 0;
 	if (err)
@@ -115,6 +115,7 @@ static int take_targets(struct capture_session *s, struct error *e)
 		int err = target_has_goroutines(t) ? fill_cfg(&s->cfg[i], t, opt->no_probes, &why) :
 						     0;
 
+		s->probe_links[i].guardian = opt->guardian;
 		if (!opt->full)
 			sites_leave_full(&t->sites);
 		if (!opt->inlined)
@@ -173,7 +174,7 @@ void session_detach(struct capture_session *s)
 	for (size_t i = 0; s->programs && i < s->opt.ntargets; i++)
 		targets_leave(s->programs, s->traced[i].tgid);
 	for (size_t i = 0; s->probe_links && i < s->opt.ntargets; i++)
-		links_close(&s->probe_links[i]);
+		probe_links_close(&s->probe_links[i]);
 	links_close(&s->trace_links);
 }
 

@@ -35,7 +35,7 @@ struct capture_session {
 	struct drain *drain;
 	struct stage stage;
 	struct links trace_links;
-	struct links *probe_links; /* by target */
+	struct probe_links *probe_links; /* by target */
 	struct inline_engine **inlined; /* by target; NULL: uprobes alone */
 	uint64_t *inline_seen; /* their hits, by target, when the guard looked */
 	struct heap_watch *heaps; /* by target */

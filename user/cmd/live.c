@@ -14,6 +14,7 @@
 #include "user/base/share.h"
 #include "user/base/version.h"
 #include "user/capture/file.h"
+#include "user/capture/guardian.h"
 #include "user/capture/sample.h"
 #include "user/capture/session.h"
 #include "user/cmd/cmd.h"
@@ -235,8 +236,8 @@ static void offer_more(const struct live_options *o, const struct capture_result
 			(double)result->probe_overhead / 1e4);
 }
 
-static int capture_targets(const struct live_options *o, struct target **targets, int fd,
-			   struct error *e)
+static int capture_targets(const struct live_options *o, struct target **targets,
+			   struct guardian *guardian, int fd, struct error *e)
 {
 	struct capture_options co = {
 		.targets = targets,
@@ -254,6 +255,7 @@ static int capture_targets(const struct live_options *o, struct target **targets
 		.duration_ns = o->duration_ns,
 		.buffer_bytes = o->buffer_bytes,
 		.stop = &stop,
+		.guardian = guardian,
 		.messages = stderr,
 		.progress = isatty(STDERR_FILENO) ? stderr : NULL,
 	};
@@ -321,11 +323,27 @@ static int clean(pid_t pid, struct error *e)
 	return err < 0 ? err : 0;
 }
 
+/* NULL: probes are not needed, or it cannot be had. */
+static struct guardian *start_guardian(const struct live_options *o)
+{
+	struct guardian *g;
+	struct error e;
+
+	if (o->kernel || !o->npids)
+		return NULL;
+	if (!guardian_start(&g, &e))
+		return g;
+	cmd_warn("%s; `gscope detach` removes probes then", e.text);
+	return NULL;
+}
+
 int live_capture(const struct live_options *o, int fd, bool *interrupted, struct error *e)
 {
 	struct target *targets[LIVE_MAX_TARGETS] = {NULL};
+	struct guardian *guardian;
 	int err = procfs_check(e);
 
+	guardian = err ? NULL : start_guardian(o);
 	for (size_t i = 0; i < o->npids && !err; i++) {
 		err = clean(o->pids[i], e);
 		if (!err)
@@ -335,10 +353,11 @@ int live_capture(const struct live_options *o, int fd, bool *interrupted, struct
 	}
 	if (!err) {
 		catch_signals();
-		err = capture_targets(o, targets, fd, e);
+		err = capture_targets(o, targets, guardian, fd, e);
 	}
 	*interrupted = stop;
 	for (size_t i = 0; i < o->npids; i++)
 		target_close(targets[i]);
+	guardian_stop(guardian);
 	return err;
 }

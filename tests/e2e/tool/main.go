@@ -19,6 +19,7 @@ var commands = map[string]func(args []string) error{
 	"heap":     heap,
 	"about":    about,
 	"text":     text,
+	"kills":    kills,
 	"load":     load,
 	"get":      get,
 	"exec":     execLater,
@@ -64,6 +65,7 @@ const usage = `Usage: tool COMMAND [ARGS]
                           the release, the offsets' source, the probed instructions, frames of
                           stacks and those with a name
   text PID                how many bytes of its code, libraries too, differ from the files
+  kills GSCOPE PID N SEED kill it N times while it traces the process, and look at the code of that
   load ADDRESS N          N connections make HTTP requests until killed
   get ADDRESS             one HTTP request
   exec PROGRAM [ARGS]     "ready PID", wait for a line, work for a moment, become PROGRAM
