@@ -145,8 +145,8 @@ fuzz: toolchains
 soak: toolchains
 	@$(MAKE) --no-print-directory $(JOBS) all $(O)/soak
 	@SOAK_SEEDS=$(or $(SOAK_SEEDS),2000) SOAK_CYCLES=$(or $(SOAK_CYCLES),1000) SOAK_WINDOWS=200 \
-		GSCOPE=$(CURDIR)/$(O)/gscope tests/e2e/run -k soak
-	@cat build/e2e/soak/accepted build/e2e/soak/settled
+		SOAK_KILLS=$(or $(SOAK_KILLS),1000) GSCOPE=$(CURDIR)/$(O)/gscope tests/e2e/run -k soak guardian-kills
+	@cat build/e2e/soak/accepted build/e2e/soak/settled build/e2e/guardian-kills/killed
 	@grep -h 'whole ones' build/e2e/inline-soak-*/log
 
 bench: toolchains
@@ -190,7 +190,8 @@ help:
 	@echo 'make check     formatting, static analysis, shell scripts, man pages'
 	@echo 'make fuzz      what reads captures and binaries; FUZZ_SECONDS=60 for each, FUZZERS=elf...'
 	@echo 'make soak      damage recordings in thousands of ways; SOAK_SEEDS=2000 for each; redirect calls'
-	@echo '               SOAK_CYCLES=1000 times, of every release and build (root)'
+	@echo '               SOAK_CYCLES=1000 times, of every release and build; kill gscope SOAK_KILLS=1000'
+	@echo '               times while it traces (root)'
 	@echo 'make bench     measure the overhead: docs/overhead.md; BENCH=http: only some of it (root)'
 	@echo 'make compat    every Go release in every build, Debian'\''s services: docs/compatibility.md (root)'
 	@echo 'make accuracy  compare with what programs trace of themselves: docs/accuracy*.md (root)'

@@ -46,6 +46,7 @@ struct capture_result {
 	uint64_t begin_ns, end_ns; /* CLOCK_MONOTONIC; the time in which everything was attached */
 	uint64_t events; /* records taken from the rings */
 	uint64_t lost;
+	bool left; /* calls of a target are redirected still; a message has said so */
 	enum shed_level shed; /* the most that was left out to keep the budget */
 	uint64_t probe_overhead; /* of probes over all the time, in millionths; 0: not measured */
 };

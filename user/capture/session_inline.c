@@ -71,6 +71,8 @@ int session_plant(struct capture_session *s, size_t i, struct error *e)
 		.stack_limit = s->programs->skel->data->stack_limit,
 		/* until all probes are there, which takes longer than a ring has room for */
 		.off = true,
+		.messages = s->opt.messages,
+		.stop = s->opt.stop,
 	};
 	struct error why;
 	int err;
@@ -197,9 +199,12 @@ void session_end_inline(struct capture_session *s)
 	for (size_t i = 0; s->inlined && i < s->opt.ntargets; i++) {
 		struct error why;
 
-		if (s->inlined[i] && inline_end(s->inlined[i], &why) && s->opt.messages)
+		if (!s->inlined[i])
+			continue;
+		if (inline_end(s->inlined[i], &why) && s->opt.messages)
 			fprintf(s->opt.messages, "gscope: pid %u: %s\n", s->traced[i].tgid,
 				why.text);
+		s->result.left |= inline_is_left(s->inlined[i]);
 	}
 }
 

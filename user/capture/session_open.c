@@ -170,12 +170,15 @@ void session_detach(struct capture_session *s)
 {
 	s->result.end_ns = now_ns();
 	s->stage.until_ns = s->result.end_ns;
-	session_end_inline(s);
+	if (s->programs && s->inlined)
+		session_choose_inline(s, 0, false);
 	for (size_t i = 0; s->programs && i < s->opt.ntargets; i++)
 		targets_leave(s->programs, s->traced[i].tgid);
 	for (size_t i = 0; s->probe_links && i < s->opt.ntargets; i++)
 		probe_links_close(&s->probe_links[i]);
 	links_close(&s->trace_links);
+	/* the last: a debugger may hold it up, and nobody empties the rings meanwhile */
+	session_end_inline(s);
 }
 
 int capture_session_open(struct capture_session **out, const struct capture_options *opt,

@@ -7,7 +7,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "user/capture/leftover.h"
+#include "user/capture/breakpoints.h"
 #include "user/cmd/cmd.h"
 #include "user/inline/engine.h"
 #include "user/target/process.h"
@@ -67,7 +67,7 @@ static void catch_signals(void)
 }
 
 /* What was done, and what was not: an exit status. */
-static int report(pid_t pid, bool calls, const struct leftover *left)
+static int report(pid_t pid, bool calls, const struct breakpoints_left *left)
 {
 	if (left->removed)
 		printf("removed %zu breakpoint%s from process %d that a tracer had left behind\n",
@@ -92,7 +92,7 @@ static int report(pid_t pid, bool calls, const struct leftover *left)
 
 int cmd_detach(int argc, char **argv)
 {
-	struct leftover left = {0};
+	struct breakpoints_left left = {0};
 	struct target_process *p;
 	struct error e;
 	pid_t pid = 0;
@@ -107,7 +107,7 @@ int cmd_detach(int argc, char **argv)
 	/* breakpoints are no matter of memory that stays */
 	if (!err && e.text[0])
 		err = cmd_fail(&e);
-	if (calls >= 0 && leftover_remove(p, &stop, &left, &e))
+	if (calls >= 0 && breakpoints_remove(p, &stop, &left, &e))
 		err = -1;
 	target_process_close(p);
 	if (err < 0)

@@ -237,7 +237,7 @@ static void offer_more(const struct live_options *o, const struct capture_result
 }
 
 static int capture_targets(const struct live_options *o, struct target **targets,
-			   struct guardian *guardian, int fd, struct error *e)
+			   struct guardian *guardian, int fd, int *status, struct error *e)
 {
 	struct capture_options co = {
 		.targets = targets,
@@ -270,6 +270,9 @@ static int capture_targets(const struct live_options *o, struct target **targets
 	if (!err)
 		err = capture_session_run(session, writer, e);
 	err2 = capture_writer_close(writer, err ? NULL : e);
+	*status = stop ? EXIT_INTERRUPTED : EXIT_DONE;
+	if (!err && capture_session_result(session)->left)
+		*status = EXIT_FAILED;
 	if (!err)
 		offer_more(o, capture_session_result(session));
 	capture_session_close(session);
@@ -337,7 +340,7 @@ static struct guardian *start_guardian(const struct live_options *o)
 	return NULL;
 }
 
-int live_capture(const struct live_options *o, int fd, bool *interrupted, struct error *e)
+int live_capture(const struct live_options *o, int fd, int *status, struct error *e)
 {
 	struct target *targets[LIVE_MAX_TARGETS] = {NULL};
 	struct guardian *guardian;
@@ -353,9 +356,8 @@ int live_capture(const struct live_options *o, int fd, bool *interrupted, struct
 	}
 	if (!err) {
 		catch_signals();
-		err = capture_targets(o, targets, guardian, fd, e);
+		err = capture_targets(o, targets, guardian, fd, status, e);
 	}
-	*interrupted = stop;
 	for (size_t i = 0; i < o->npids; i++)
 		target_close(targets[i]);
 	guardian_stop(guardian);

@@ -37,8 +37,9 @@ extern const struct argp live_argp;
 
 /*
  * Trace as asked and write the capture to fd. Returns 0, or a negative errno with *e filled.
- * After 0 *interrupted tells whether Ctrl-C ended it early.
+ * After 0 *status is the exit status: that Ctrl-C ended it early, or that something is left in a process,
+ * which a message has said by then.
  */
-int live_capture(const struct live_options *o, int fd, bool *interrupted, struct error *e);
+int live_capture(const struct live_options *o, int fd, int *status, struct error *e);
 
 #endif

@@ -67,7 +67,7 @@ int cmd_record(int argc, char **argv)
 		.output = "capture.gscope",
 	};
 	struct outfile *out = NULL;
-	bool interrupted = false;
+	int status = EXIT_DONE;
 	struct error e, e2;
 	int err;
 
@@ -78,7 +78,7 @@ int cmd_record(int argc, char **argv)
 	}
 	if (outfile_create(&out, o.output, OUTFILE_GROWS, &e))
 		return cmd_fail(&e);
-	err = live_capture(&o.live, outfile_fd(out), &interrupted, &e);
+	err = live_capture(&o.live, outfile_fd(out), &status, &e);
 	/* A capture that ended early, by a full disk say, is still worth having. */
 	if (err && lseek(outfile_fd(out), 0, SEEK_CUR) <= 0)
 		outfile_discard(out);
@@ -89,5 +89,5 @@ int cmd_record(int argc, char **argv)
 	if (strcmp(o.output, "-") != 0)
 		fprintf(stderr, "gscope: wrote %s; read it with: gscope report %s\n", o.output,
 			o.output);
-	return interrupted ? EXIT_INTERRUPTED : EXIT_DONE;
+	return status;
 }

@@ -149,7 +149,8 @@ int cmd_trace(int argc, char **argv)
 		.report = {.top = REPORT_TOP_DEFAULT},
 	};
 	struct outfile *out = NULL;
-	bool interrupted = false, captured = false;
+	int status = EXIT_DONE;
+	bool captured = false;
 	struct error e;
 	int fd, err;
 
@@ -165,7 +166,7 @@ int cmd_trace(int argc, char **argv)
 		err = error_set(&e, EXIT_FAILED, -errno, "no memory for the capture: %s",
 				strerror(errno));
 	} else {
-		err = live_capture(&o.live, fd, &interrupted, &e);
+		err = live_capture(&o.live, fd, &status, &e);
 		if (!err && lseek(fd, 0, SEEK_SET) < 0)
 			err = error_set(&e, EXIT_FAILED, -errno, "cannot read the capture back");
 		captured = !err;
@@ -183,5 +184,5 @@ int cmd_trace(int argc, char **argv)
 	if (o.output && strcmp(o.output, "-") != 0)
 		printf("\nThe Go trace is in %s; open it with: go tool trace %s\n", o.output,
 		       o.output);
-	return interrupted ? EXIT_INTERRUPTED : EXIT_DONE;
+	return status;
 }

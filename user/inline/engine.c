@@ -82,6 +82,8 @@ int inline_plant(struct inline_engine *x, const struct inline_start *start, stru
 	err = planter_start(&x->planter, x->t->process, &x->plan, &o, e);
 	if (err)
 		return err;
+	x->planter.messages = start->messages;
+	x->planter.stop = start->stop;
 	ro.h = x->planter.h;
 	err = reader_new(&x->reader, &ro);
 	if (err) {
@@ -149,6 +151,8 @@ int inline_pass(struct inline_engine *x, bool last)
 
 	if (!x->reader)
 		return 0;
+	if (!last)
+		planter_look(&x->planter);
 	err = reader_pass(x->reader, last);
 	fill = reader_fill(x->reader);
 	x->goes_on = reader_has_more(x->reader);
@@ -181,6 +185,11 @@ uint64_t inline_hits(const struct inline_engine *x, size_t site)
 int inline_end(struct inline_engine *x, struct error *e)
 {
 	return planter_stop(&x->planter, e);
+}
+
+bool inline_is_left(const struct inline_engine *x)
+{
+	return x->planter.left;
 }
 
 struct ev_inline inline_summary(const struct inline_engine *x, uint64_t time_ns)

@@ -17,6 +17,7 @@
 #ifndef GSCOPE_INLINE_ENGINE_H
 #define GSCOPE_INLINE_ENGINE_H
 
+#include <signal.h>
 #include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -44,6 +45,8 @@ struct inline_start {
 	size_t first_source;
 	uint64_t stack_limit; /* bpf/control.h, stack_choice() */
 	bool off; /* stubs do nothing before inline_enable() */
+	FILE *messages; /* for one-line warnings, or NULL */
+	const volatile sig_atomic_t *stop; /* ends waiting at the end; may be NULL */
 };
 
 /* Plant. EXIT_TARGET errors: it was not possible, and the target is as it was. */
@@ -81,6 +84,9 @@ uint64_t inline_hits(const struct inline_engine *x, size_t site);
  * stay there.
  */
 int inline_end(struct inline_engine *x, struct error *e);
+
+/* Whether calls are redirected still after inline_end(). */
+bool inline_is_left(const struct inline_engine *x);
 
 /* What is to be told of it, once it has ended. */
 struct ev_inline inline_summary(const struct inline_engine *x, uint64_t time_ns);

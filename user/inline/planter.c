@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <sched.h>
 #include <signal.h>
 #include <stdlib.h>
@@ -15,14 +16,30 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "user/inline/plant.h"
+#include "user/base/clock.h"
 
+/*
+ * Without "gscope", so that `pkill gscope`, which goes by this name, does not end it before it has put
+ * everything back.
+ */
+#define NAME "call-planter"
 #define RESTORE_TRIES 100
+#define RETRY_NS 100000000
+#define ORPHAN_NS \
+	60000000000 /* that long a debugger may hold the threads when the parent is gone; */
+#define PATIENCE_NS 10000000000 /* and when it is there, and waits */
+#define SLICE_MS 1000
+#define SLICES 10 /* to answer, before another one does it */
+#define LOOK_NS 50000000
+
+/* What the parent says: put everything back; and give up doing so. */
+enum word { WORD_RESTORE = 'r', WORD_END = 'e' };
 
 /* What the child answers. */
 struct answer {
 	int err;
 	struct error e;
+	bool restored; /* all calls lead where they did, whatever became of the rest */
 	uint64_t pause_ns;
 	uint64_t mapped;
 	uint32_t threads;
@@ -54,16 +71,16 @@ static void close_others(int *keep, size_t n)
 	syscall(SYS_close_range, from, ~0U, 0);
 }
 
-static void become_child(int socket, const struct target_process *p)
+static void become_child(int socket, int parent, const struct target_process *p)
 {
-	int keep[] = {socket, p->proc_fd, p->mem_fd, p->pidfd};
+	int keep[] = {socket, parent, p->proc_fd, p->mem_fd, p->pidfd};
 	const int ignored[] = {SIGINT, SIGTERM, SIGHUP, SIGPIPE, SIGQUIT};
 	int null;
 
 	setsid(); /* what ends the parent's group is not for this process */
 	for (size_t i = 0; i < sizeof(ignored) / sizeof(ignored[0]); i++)
 		signal(ignored[i], SIG_IGN);
-	prctl(PR_SET_NAME, "gscope-planter");
+	prctl(PR_SET_NAME, NAME);
 	/* while it waits for a CPU, the target stands still */
 	prctl(PR_SET_TIMERSLACK, 1);
 	sched_setscheduler(0, SCHED_FIFO, &(struct sched_param){.sched_priority = 1});
@@ -107,15 +124,102 @@ static int restore(struct planted *d, struct error *e)
 	return err;
 }
 
-static void run_child(int socket, const struct target_process *p, struct inline_plan *plan,
-		      const struct stub_options *o, const struct plant_owner *owner)
+/* A debugger holds the threads, or they cannot be stopped: that may change. */
+static bool may_change(int err)
+{
+	return err == -EPERM || err == -EBUSY;
+}
+
+static struct answer put_back(struct planted *d)
+{
+	struct answer a = {0};
+
+	a.err = restore(d, &a.e);
+	a.restored = !a.err;
+	if (!a.err)
+		a.err = plant_unmap(d, &a.e);
+	a.pause_ns = d->pause_ns;
+	a.threads = d->threads;
+	return a;
+}
+
+/*
+ * What an earlier child of the same parent has planted: -ENOENT if there is nothing, because that one
+ * has put it back, or the process has ended or runs another program.
+ */
+static int adopt(struct planted *d, const struct target_process *p, const struct plant_owner *owner)
+{
+	uint64_t from = 0;
+	bool owned;
+
+	while (plant_find(d, p, from, &owned)) {
+		if (d->h->owner == owner->pid && d->h->owner_start == owner->start)
+			return 0;
+		from = d->h->base + d->mapped;
+		plant_close(d);
+	}
+	return -ENOENT;
+}
+
+/* Wait for a word of the parent's: false: it is gone. */
+static bool await_word(int socket, int parent, char *word)
+{
+	struct pollfd fds[] = {{.fd = socket, .events = POLLIN}, {.fd = parent, .events = POLLIN}};
+
+	for (;;) {
+		ssize_t n;
+
+		if (poll(fds, 2, -1) <= 0)
+			continue;
+		n = recv(socket, word, sizeof(*word), MSG_DONTWAIT);
+		if (n == sizeof(*word))
+			return true;
+		/* its end of the socket may be open still, by who shares its descriptors */
+		if (!n || (n < 0 && errno != EAGAIN && errno != EINTR) || fds[1].revents)
+			return false;
+	}
+}
+
+/* Whoever finds what is left now is to wait for this process. */
+static void put_back_alone(struct planted *d)
+{
+	const struct timespec pause = {.tv_nsec = RETRY_NS};
+	struct plant_owner owner = plant_owner();
+	uint64_t end = now_ns() + ORPHAN_NS;
+
+	d->h->owner = owner.pid;
+	d->h->owner_start = owner.start;
+	while (may_change(put_back(d).err) && now_ns() < end)
+		nanosleep(&pause, NULL);
+}
+
+/* As often as the parent asks for it, until it is done, or given up. */
+static void serve(struct planted *d, int socket, int parent)
+{
+	struct answer a;
+	char word;
+
+	do {
+		if (!await_word(socket, parent, &word)) {
+			put_back_alone(d);
+			return;
+		}
+		if (word == WORD_END)
+			return;
+		a = put_back(d);
+		send_answer(socket, &a, -1);
+	} while (may_change(a.err));
+}
+
+/* Without a plan: adopt what is there. */
+static void run_child(int socket, int parent, const struct target_process *p,
+		      struct inline_plan *plan, const struct stub_options *o,
+		      const struct plant_owner *owner)
 {
 	struct answer a = {0};
 	struct planted d;
-	char word;
-	ssize_t n;
 
-	a.err = plant(&d, p, plan, o, owner, &a.e);
+	a.err = plan ? plant(&d, p, plan, o, owner, &a.e) : adopt(&d, p, owner);
 	if (!a.err) {
 		a.mapped = d.mapped;
 		a.pause_ns = d.pause_ns;
@@ -124,16 +228,7 @@ static void run_child(int socket, const struct target_process *p, struct inline_
 	send_answer(socket, &a, a.err ? -1 : d.shared_fd);
 	if (a.err)
 		return;
-	do
-		n = read(socket, &word, sizeof(word));
-	while (n < 0 && errno == EINTR);
-	a = (struct answer){0};
-	a.err = restore(&d, &a.e);
-	if (!a.err)
-		a.err = plant_unmap(&d, &a.e);
-	a.pause_ns = d.pause_ns;
-	a.threads = d.threads;
-	send_answer(socket, &a, -1);
+	serve(&d, socket, parent);
 	plant_close(&d);
 }
 
@@ -145,7 +240,20 @@ static int no_answer(struct error *e, int err)
 			 strerror(-err));
 }
 
-static int receive(int socket, struct answer *a, int *fd)
+/* -EPIPE: it has ended; -ETIMEDOUT: it does not answer. One that is stopped is to go on. */
+static int await_answer(const struct planter *p)
+{
+	struct pollfd fd = {.fd = p->socket, .events = POLLIN};
+
+	for (int i = 0; i < SLICES; i++) {
+		if (poll(&fd, 1, SLICE_MS) > 0)
+			return 0;
+		kill(p->pid, SIGCONT);
+	}
+	return -ETIMEDOUT;
+}
+
+static int receive(const struct planter *p, struct answer *a, int *fd)
 {
 	union {
 		struct cmsghdr h;
@@ -158,11 +266,14 @@ static int receive(int socket, struct answer *a, int *fd)
 		.msg_control = &control,
 		.msg_controllen = sizeof(control),
 	};
+	int err = await_answer(p);
 	ssize_t n;
 
 	*fd = -1;
+	if (err)
+		return err;
 	do
-		n = recvmsg(socket, &m, MSG_CMSG_CLOEXEC);
+		n = recvmsg(p->socket, &m, MSG_CMSG_CLOEXEC);
 	while (n < 0 && errno == EINTR);
 	if (n < 0)
 		return -errno;
@@ -184,19 +295,30 @@ static int map_memory(struct planter *p, int fd, uint64_t size)
 	return 0;
 }
 
+/* It ends by itself, now that its socket is closed; but it may be held up. */
 static void reap(struct planter *p)
 {
 	close(p->socket);
-	while (waitpid(p->pid, NULL, 0) < 0 && errno == EINTR)
-		;
+	for (int i = 0; i < SLICES * SLICE_MS && waitpid(p->pid, NULL, WNOHANG) != p->pid; i++) {
+		if (i && i % SLICE_MS == 0)
+			kill(p->pid, SIGCONT);
+		usleep(1000);
+	}
 	p->pid = 0;
+}
+
+/* One that does not do what it is there for. */
+static void give_up(struct planter *p)
+{
+	kill(p->pid, SIGKILL);
+	reap(p);
 }
 
 /* The child's first answer. */
 static int begin(struct planter *p, struct error *e)
 {
-	struct answer a;
-	int fd, err = receive(p->socket, &a, &fd);
+	struct answer a = {0};
+	int fd, err = receive(p, &a, &fd);
 
 	if (err)
 		return no_answer(e, err);
@@ -213,54 +335,188 @@ static int begin(struct planter *p, struct error *e)
 		     0;
 }
 
+/* A child that plants, or that adopts what one has planted. */
+static int fork_child(struct planter *p, struct inline_plan *plan, const struct stub_options *o)
+{
+	int pair[2], parent, err = 0;
+
+	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair))
+		return -errno;
+	parent = (int)syscall(SYS_pidfd_open, getpid(), 0);
+	p->pid = fork();
+	if (p->pid < 0)
+		err = -errno;
+	if (!p->pid) {
+		close(pair[0]);
+		become_child(pair[1], parent, p->process);
+		run_child(pair[1], parent, p->process, plan, o, &p->owner);
+		_exit(0);
+	}
+	if (parent >= 0)
+		close(parent);
+	close(pair[1]);
+	p->socket = pair[0];
+	if (err) {
+		close(pair[0]);
+		p->pid = 0;
+	}
+	return err;
+}
+
 int planter_start(struct planter *out, const struct target_process *p, struct inline_plan *plan,
 		  const struct stub_options *o, struct error *e)
 {
-	struct plant_owner owner = plant_owner();
-	int pair[2], err;
+	int err;
 
-	*out = (struct planter){0};
-	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair))
-		return no_answer(e, -errno);
-	out->pid = fork();
-	if (out->pid < 0) {
-		err = -errno;
-		close(pair[0]);
-		close(pair[1]);
+	*out = (struct planter){.process = p, .owner = plant_owner()};
+	err = fork_child(out, plan, o);
+	if (err)
 		return no_answer(e, err);
-	}
-	if (!out->pid) {
-		close(pair[0]);
-		become_child(pair[1], p);
-		run_child(pair[1], p, plan, o, &owner);
-		_exit(0);
-	}
-	close(pair[1]);
-	out->socket = pair[0];
 	err = begin(out, e);
 	if (err)
 		reap(out); /* closing the socket has it put back whatever there is */
 	return err;
 }
 
-int planter_stop(struct planter *p, struct error *e)
+/* -ENOENT: there is nothing to adopt. */
+static int start_again(struct planter *p)
 {
-	struct answer a;
+	struct answer a = {0};
+	int fd, err = fork_child(p, NULL, NULL);
+
+	if (err)
+		return err;
+	err = receive(p, &a, &fd);
+	if (fd >= 0)
+		close(fd);
+	if (err)
+		give_up(p);
+	else if (a.err)
+		reap(p);
+	return err ? err : a.err;
+}
+
+static void say_replaced(const struct planter *p, const char *why)
+{
+	if (p->messages)
+		fprintf(p->messages,
+			"gscope: pid %d: the process that puts calls back %s; another one has taken "
+			"its place\n",
+			(int)p->process->pid, why);
+}
+
+void planter_look(struct planter *p)
+{
+	uint64_t now = now_ns();
+
+	if (!p->h || p->stopped || now - p->looked_ns < LOOK_NS)
+		return;
+	p->looked_ns = now;
+	if (p->pid && waitpid(p->pid, NULL, WNOHANG) != p->pid)
+		return;
+	if (p->pid)
+		close(p->socket);
+	p->pid = 0;
+	if (!start_again(p))
+		say_replaced(p, "has ended");
+}
+
+/* --- the end -------------------------------------------------------------------------------- */
+
+static int ask(struct planter *p, struct answer *a)
+{
+	const char word = WORD_RESTORE;
 	int fd, err;
 
+	if (send(p->socket, &word, 1, MSG_NOSIGNAL | MSG_DONTWAIT) != 1)
+		return -errno;
+	err = receive(p, a, &fd);
+	if (fd >= 0)
+		close(fd);
+	return err;
+}
+
+/* Until it is done, or cannot be done by this child: 0 or a negative errno. *a is its last answer. */
+static int put_back_by_child(struct planter *p, uint64_t end, bool stopped, struct answer *a)
+{
+	const struct timespec pause = {.tv_nsec = RETRY_NS};
+	bool said = false;
+	int err;
+
+	for (;;) {
+		err = ask(p, a);
+		if (err || !may_change(a->err) || now_ns() > end ||
+		    (p->stop && *p->stop && !stopped))
+			return err;
+		if (!said && p->messages)
+			fprintf(p->messages, "gscope: pid %d: %s; trying again for %d s\n",
+				(int)p->process->pid, a->e.text, (int)(PATIENCE_NS / 1000000000));
+		said = true;
+		nanosleep(&pause, NULL);
+	}
+}
+
+/* By a second child, should the first one not do it. */
+static int put_back_by_any(struct planter *p, struct answer *a)
+{
+	bool stopped = p->stop && *p->stop;
+	uint64_t end = now_ns() + PATIENCE_NS;
+	int err = p->pid ? put_back_by_child(p, end, stopped, a) : -EPIPE;
+
+	for (int i = 0; i < 2 && err; i++) {
+		const char *why = err == -ETIMEDOUT ? "does not answer" : "has ended";
+
+		if (p->pid)
+			give_up(p);
+		err = start_again(p);
+		if (err == -ENOENT) {
+			*a = (struct answer){.restored = true};
+			return 0;
+		}
+		if (err)
+			continue;
+		say_replaced(p, why);
+		err = put_back_by_child(p, end, stopped, a);
+	}
+	return err;
+}
+
+static void end_child(struct planter *p)
+{
+	const char word = WORD_END;
+
 	if (!p->pid)
-		return 0;
-	err = send(p->socket, "r", 1, MSG_NOSIGNAL) == 1 ? receive(p->socket, &a, &fd) : -errno;
+		return;
+	send(p->socket, &word, 1, MSG_NOSIGNAL | MSG_DONTWAIT);
 	reap(p);
+}
+
+int planter_stop(struct planter *p, struct error *e)
+{
+	struct answer a = {0};
+	int err;
+
+	if (!p->h || p->stopped)
+		return 0;
+	p->stopped = true;
+	err = put_back_by_any(p, &a);
+	end_child(p);
 	if (err)
-		return no_answer(e, err);
-	if (a.pause_ns > p->pause_ns) {
+		no_answer(&a.e, err);
+	else if (a.pause_ns > p->pause_ns) {
 		p->pause_ns = a.pause_ns;
 		p->threads = a.threads;
 	}
-	if (a.err)
+	p->left = !a.restored;
+	err = err ? err : a.err;
+	if (err && p->left)
+		return error_set(e, EXIT_FAILED, err,
+				 "calls of process %d are redirected still: %.300s; `sudo gscope "
+				 "detach -p %d` puts them back",
+				 (int)p->process->pid, a.e.text, (int)p->process->pid);
+	if (err)
 		*e = a.e;
-	return a.err;
+	return err;
 }
 
 void planter_close(struct planter *p)

@@ -6,18 +6,29 @@
 #ifndef GSCOPE_INLINE_PLANTER_H
 #define GSCOPE_INLINE_PLANTER_H
 
+#include <signal.h>
+#include <stdbool.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <sys/types.h>
 
 #include "user/base/error.h"
 #include "user/inline/plan.h"
+#include "user/inline/plant.h"
 #include "user/inline/shared.h"
 #include "user/inline/stub.h"
 #include "user/target/process.h"
 
 struct planter {
-	pid_t pid;
+	const struct target_process *process;
+	struct plant_owner owner;
+	FILE *messages; /* for one-line warnings, or NULL */
+	const volatile sig_atomic_t *stop; /* ends waiting when it becomes non-zero; may be NULL */
+	bool stopped; /* planter_stop() was here */
+	bool left; /* by planter_stop(): calls are redirected still */
+	pid_t pid; /* 0: none is at work */
 	int socket;
+	uint64_t looked_ns;
 	struct inline_header *h; /* the memory shared with the target */
 	uint64_t mapped;
 	uint64_t pause_ns; /* for how long all its threads stood still, at most */
@@ -28,9 +39,13 @@ struct planter {
 int planter_start(struct planter *out, const struct target_process *p, struct inline_plan *plan,
 		  const struct stub_options *o, struct error *e);
 
+/* One that was killed is replaced at once, so that calls are put back should gscope be killed, too. */
+void planter_look(struct planter *p);
+
 /*
- * Put everything back; waits for it. The shared memory stays readable here until planter_close().
- * The longer of the two pauses is in pause_ns. Errors: see plant_restore(), plant_unmap().
+ * Put everything back; waits for it, and while a debugger holds the threads, but not for ever. One that has
+ * been killed or does not answer is replaced. The shared memory stays readable here until planter_close().
+ * The longer of the two pauses is in pause_ns. Errors: see plant_restore(), plant_unmap(); p->left tells whether they matter.
  */
 int planter_stop(struct planter *p, struct error *e);
 

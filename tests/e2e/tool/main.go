@@ -36,6 +36,7 @@ var commands = map[string]func(args []string) error{
 	"memfd":     memfd,
 	"poke":      poke,
 	"seize":     seize,
+	"break":     breakpointAt,
 	"deny":      deny,
 	"damage":    damage,
 	"ports":     ports,
@@ -79,6 +80,7 @@ const usage = `Usage: tool COMMAND [ARGS]
                         run it as in a container whose image has nothing but it; its PID goes to
                         standard error
   memfd PROGRAM [ARGS]  become a copy of it that is in no directory
+  break PID FUNCTION    leave a breakpoint where that function begins
   poke PID on|off       make the list of its runtime's threads endless
   deny NR PROGRAM [ARGS]  become it, with system call NR failing
   seize PID             trace it as a debugger does, and let it run, until killed

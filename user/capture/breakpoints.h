@@ -3,8 +3,8 @@
  * Breakpoints that a tracer left behind: the kernel does not remove those of one that is killed while
  * it attaches or detaches, and nothing else does.
  */
-#ifndef GSCOPE_CAPTURE_LEFTOVER_H
-#define GSCOPE_CAPTURE_LEFTOVER_H
+#ifndef GSCOPE_CAPTURE_BREAKPOINTS_H
+#define GSCOPE_CAPTURE_BREAKPOINTS_H
 
 #include <signal.h>
 #include <stdbool.h>
@@ -13,7 +13,7 @@
 #include "user/base/error.h"
 #include "user/target/process.h"
 
-struct leftover {
+struct breakpoints_left {
 	size_t removed;
 	size_t in_use; /* of a tracer that is at work: left alone */
 	size_t refused; /* the kernel takes no probe there, so it removes none */
@@ -27,7 +27,7 @@ struct leftover {
  * until *stop (may be NULL): a removal is not to be interrupted.
  * EXIT_TARGET errors: -EBUSY a debugger traces the process, whose breakpoints look the same.
  */
-int leftover_remove(const struct target_process *p, const volatile sig_atomic_t *stop,
-		    struct leftover *out, struct error *e);
+int breakpoints_remove(const struct target_process *p, const volatile sig_atomic_t *stop,
+		       struct breakpoints_left *out, struct error *e);
 
 #endif

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only
-#include "user/capture/leftover.h"
+#include "user/capture/breakpoints.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -220,7 +220,8 @@ static bool is_there(const struct search *s, const struct place *at)
 	return !target_process_read(s->p, at->addr, &byte, sizeof(byte)) && byte == BREAKPOINT;
 }
 
-static void count(const struct search *s, const struct place *at, int err, struct leftover *out)
+static void count(const struct search *s, const struct place *at, int err,
+		  struct breakpoints_left *out)
 {
 	if (!is_there(s, at))
 		out->removed++;
@@ -230,7 +231,7 @@ static void count(const struct search *s, const struct place *at, int err, struc
 		out->in_use++;
 }
 
-static void remove_all(struct search *s, int type, struct leftover *out)
+static void remove_all(struct search *s, int type, struct breakpoints_left *out)
 {
 	size_t map = SIZE_MAX;
 	int file = -1;
@@ -250,14 +251,14 @@ static void remove_all(struct search *s, int type, struct leftover *out)
 		close(file);
 }
 
-int leftover_remove(const struct target_process *p, const volatile sig_atomic_t *stop,
-		    struct leftover *out, struct error *e)
+int breakpoints_remove(const struct target_process *p, const volatile sig_atomic_t *stop,
+		       struct breakpoints_left *out, struct error *e)
 {
 	struct search s = {.p = p, .stop = stop, .until_ns = now_ns() + LOOK_NS};
 	struct target_map *maps;
 	int type = 0, err;
 
-	*out = (struct leftover){0};
+	*out = (struct breakpoints_left){0};
 	s.pagemap = openat(p->proc_fd, "pagemap", O_RDONLY | O_CLOEXEC);
 	if (s.pagemap < 0)
 		return error_set(e, EXIT_FAILED, -errno,
