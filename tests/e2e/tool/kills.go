@@ -8,6 +8,7 @@ import (
 	"math/rand"
 	"os"
 	"os/exec"
+	"os/signal"
 	"path/filepath"
 	"strconv"
 	"strings"
@@ -220,7 +221,7 @@ func (c *code) learn(command *exec.Cmd) error {
 	return nil
 }
 
-// kills kills gscope while it traces a process, N times, each at a random moment, and looks for what
+// kills kills gscope while it traces a process, N times or until it is interrupted, and looks for what
 // stays in the code of the process.
 func kills(args []string) error {
 	if err := wantArgs(args, 4); err != nil {
@@ -247,8 +248,10 @@ func kills(args []string) error {
 		return err
 	}
 	random := rand.New(rand.NewSource(seed))
+	over := make(chan os.Signal, 1)
+	signal.Notify(over, os.Interrupt, syscall.SIGTERM)
 	killed, leaks, alives := 0, 0, 0
-	for i := 0; i < times; i++ {
+	for i := 0; i < times && len(over) == 0; i++ {
 		m := moment(i % int(moments))
 		what := fmt.Sprintf("kill %d %v, %v", i, m, capturesToKill[i/int(moments)%len(capturesToKill)])
 		hit, stay, err := c.killOne(capture(i/int(moments)), m, random)
@@ -280,7 +283,7 @@ func kills(args []string) error {
 			return fmt.Errorf("%s: what it left cannot be removed: %v", what, err)
 		}
 	}
-	fmt.Printf("killed %d of %d: %d left something, %d processes\n", killed, times, leaks, alives)
+	fmt.Printf("%d kills: %d left something in the code, %d left processes\n", killed, leaks, alives)
 	if leaks+alives > 0 {
 		return fmt.Errorf("%d of %d kills left something", leaks, killed)
 	}
