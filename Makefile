@@ -180,8 +180,8 @@ soak: toolchains
 	@$(MAKE) --no-print-directory $(JOBS) all $(B)/soak
 	@SOAK_SEEDS=$(or $(SOAK_SEEDS),2000) SOAK_CYCLES=$(or $(SOAK_CYCLES),1000) SOAK_WINDOWS=200 \
 		SOAK_KILLS=$(or $(SOAK_KILLS),2000) \
-		GSCOPE=$(B)/gscope tests/e2e/run -k soak inline-kills
-	@cat build/e2e/soak/accepted build/e2e/soak/settled
+		GSCOPE=$(B)/gscope tests/e2e/run -k soak inline-kills guardian-kills
+	@cat build/e2e/soak/accepted build/e2e/soak/settled build/e2e/guardian-kills/killed
 	@grep -h 'whole ones' build/e2e/inline-soak-*/log
 	@grep -h '^Go .* kills: ' build/e2e/inline-kills-*/log
 
@@ -234,8 +234,8 @@ help:
 	@echo 'make check     formatting, static analysis, shell scripts, man pages'
 	@echo 'make fuzz      what reads captures and binaries; FUZZ_SECONDS=60 for each, FUZZERS=elf...'
 	@echo 'make soak      damage recordings in thousands of ways; SOAK_SEEDS=2000 for each; redirect calls'
-	@echo '               SOAK_CYCLES=1000 times, of every release and build, and kill whoever does it'
-	@echo '               SOAK_KILLS=2000 times (root)'
+	@echo '               SOAK_CYCLES=1000 times, of every release and build; kill gscope, and who redirects'
+	@echo '               calls, SOAK_KILLS=2000 times (root)'
 	@echo 'make bench     measure the overhead: docs/overhead.md; BENCH=http: only some of it (root)'
 	@echo 'make compat    every Go release in every build, Debian'\''s services: docs/compatibility.md (root)'
 	@echo 'make accuracy  compare with what programs trace of themselves: docs/accuracy*.md (root)'

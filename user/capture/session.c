@@ -8,6 +8,7 @@
 #include <sys/resource.h>
 
 #include "user/base/clock.h"
+#include "user/capture/guardian.h"
 
 #define WAIT_NS 50000000 /* the longest a record waits in a ring */
 #define NICER 15 /* than whatever keeps the CPUs busy, targets for one: their records wait for us */
@@ -37,12 +38,21 @@ static int look_at_heaps(struct capture_session *s, struct error *e)
 	return err;
 }
 
+/* One that was killed is replaced at once: the next one that is may be gscope. */
+static void look_at_guardian(struct capture_session *s)
+{
+	if (guardian_look(s->opt.guardian) && s->opt.messages)
+		fprintf(s->opt.messages, "gscope: the process that removes probes should gscope be "
+					 "killed has ended; another one has taken its place\n");
+}
+
 static int look_at_losses(struct capture_session *s, struct error *e)
 {
 	struct loss_report report = {s, e};
 	int err = drain_losses(s->drain, report_loss, &report);
 
 	s->losses_ns = now_ns();
+	look_at_guardian(s);
 	return err && err != -ENOMEM ?
 		       error_set(e, EXIT_FAILED, err, "cannot read the loss counters: %s",
 				 strerror(-err)) :

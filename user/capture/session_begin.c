@@ -64,7 +64,7 @@ int session_attach(struct capture_session *s, struct error *e)
 	int err;
 
 	if (s->sites)
-		s->trap_ns = cost_of_trap(s->programs);
+		s->trap_ns = cost_of_trap(s->programs, s->opt.guardian);
 	err = attach_tracepoints(&s->trace_links, s->programs, e);
 	if (err)
 		return err;

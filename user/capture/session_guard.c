@@ -100,7 +100,7 @@ static int probes_off(struct capture_session *s, struct error *e)
 
 	s->programs->skel->bss->probes_rest = true;
 	for (size_t i = 0; i < s->opt.ntargets; i++)
-		links_close(&s->probe_links[i]);
+		probe_links_close(&s->probe_links[i]);
 	s->probing = false;
 	session_choose_stacks(s);
 	return err;
@@ -137,7 +137,7 @@ static int stay_without(struct capture_session *s, const struct error *why, stru
 		fprintf(s->opt.messages,
 			"gscope: %s; recording threads and system calls from here on\n", why->text);
 	for (size_t i = 0; i < s->opt.ntargets; i++)
-		links_close(&s->probe_links[i]);
+		probe_links_close(&s->probe_links[i]);
 	guard_stay(&s->guard, SHED_KERNEL);
 	return change_level(s, e);
 }

@@ -72,6 +72,7 @@ int session_plant(struct capture_session *s, size_t i, struct error *e)
 		.stack_limit = s->programs->skel->data->stack_limit,
 		/* until all probes are there, which takes longer than a ring has room for */
 		.off = true,
+		.messages = s->opt.messages,
 		.stop = s->opt.stop,
 	};
 	struct error why;
@@ -212,10 +213,11 @@ void session_end_inline(struct capture_session *s)
 		inline_enable(s->inlined[i], false);
 		err = inline_end(s->inlined[i], &why);
 		if (err == -EINPROGRESS)
-			tell(s, i, why.text, "; its calls are put back as soon as it does");
+			tell(s, i, why.text, "; trying again until its calls are put back");
 		else if (err)
 			tell(s, i, why.text, "");
 		s->restoring |= err == -EINPROGRESS;
+		s->result.left |= inline_is_left(s->inlined[i]);
 	}
 }
 
@@ -237,6 +239,7 @@ static void await_restored(struct capture_session *s, size_t i)
 	}
 	if (err)
 		tell(s, i, why.text, "");
+	s->result.left |= inline_is_left(s->inlined[i]);
 }
 
 void session_await_inline(struct capture_session *s)

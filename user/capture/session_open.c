@@ -78,7 +78,7 @@ int session_fall_back(struct capture_session *s, size_t i, int err, const struct
 				 "calls",
 				 why->text, tgid);
 	target_set_plain(t, why);
-	links_close(&s->probe_links[i]);
+	probe_links_close(&s->probe_links[i]);
 	s->cfg[i] = (struct target_cfg){0};
 	err = s->programs ? targets_enter(s->programs, i, tgid, &s->cfg[i]) : 0;
 	if (err)
@@ -115,6 +115,7 @@ static int take_targets(struct capture_session *s, struct error *e)
 		int err = target_has_goroutines(t) ? fill_cfg(&s->cfg[i], t, opt->no_probes, &why) :
 						     0;
 
+		s->probe_links[i].guardian = opt->guardian;
 		if (!opt->full)
 			sites_leave_full(&t->sites);
 		if (!opt->inlined)
@@ -169,12 +170,15 @@ void session_detach(struct capture_session *s)
 {
 	s->result.end_ns = now_ns();
 	s->stage.until_ns = s->result.end_ns;
-	session_end_inline(s);
+	if (s->programs && s->inlined)
+		session_choose_inline(s, 0, false);
 	for (size_t i = 0; s->programs && i < s->opt.ntargets; i++)
 		targets_leave(s->programs, s->traced[i].tgid);
 	for (size_t i = 0; s->probe_links && i < s->opt.ntargets; i++)
-		links_close(&s->probe_links[i]);
+		probe_links_close(&s->probe_links[i]);
 	links_close(&s->trace_links);
+	/* the last: a debugger may hold it up, and nobody empties the rings meanwhile */
+	session_end_inline(s);
 }
 
 int capture_session_open(struct capture_session **out, const struct capture_options *opt,
@@ -242,6 +246,14 @@ void capture_session_close(struct capture_session *s)
 	free(s->traced);
 	free(s->cfg);
 	free(s);
+}
+
+bool capture_session_await(struct capture_session *s)
+{
+	if (!s)
+		return false;
+	session_await_inline(s);
+	return s->result.left;
 }
 
 bool capture_session_restores(const struct capture_session *s)

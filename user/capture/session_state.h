@@ -35,7 +35,7 @@ struct capture_session {
 	struct drain *drain;
 	struct stage stage;
 	struct links trace_links;
-	struct links *probe_links; /* by target */
+	struct probe_links *probe_links; /* by target */
 	struct inline_engine **inlined; /* by target; NULL: uprobes alone */
 	bool restoring; /* calls are not yet back, as threads do not stop */
 	uint64_t *inline_seen; /* their hits, by target, when the guard looked */

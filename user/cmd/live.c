@@ -14,6 +14,7 @@
 #include "user/base/share.h"
 #include "user/base/version.h"
 #include "user/capture/file.h"
+#include "user/capture/guardian.h"
 #include "user/capture/sample.h"
 #include "user/capture/session.h"
 #include "user/cmd/cmd.h"
@@ -241,8 +242,8 @@ struct live_rest {
 	struct target *targets[LIVE_MAX_TARGETS];
 };
 
-static int capture_targets(const struct live_options *o, struct live_rest *rest, int fd,
-			   struct error *e)
+static int capture_targets(const struct live_options *o, struct live_rest *rest,
+			   struct guardian *guardian, int fd, int *status, struct error *e)
 {
 	struct capture_options co = {
 		.targets = rest->targets,
@@ -260,6 +261,7 @@ static int capture_targets(const struct live_options *o, struct live_rest *rest,
 		.duration_ns = o->duration_ns,
 		.buffer_bytes = o->buffer_bytes,
 		.stop = &stop,
+		.guardian = guardian,
 		.messages = stderr,
 		.progress = isatty(STDERR_FILENO) ? stderr : NULL,
 	};
@@ -274,6 +276,7 @@ static int capture_targets(const struct live_options *o, struct live_rest *rest,
 	if (!err)
 		err = capture_session_run(session, writer, e);
 	err2 = capture_writer_close(writer, err ? NULL : e);
+	*status = stop ? EXIT_INTERRUPTED : EXIT_DONE;
 	if (!err)
 		offer_more(o, capture_session_result(session));
 	rest->session = session;
@@ -328,22 +331,43 @@ static int clean(pid_t pid, struct error *e)
 	return err < 0 ? err : 0;
 }
 
-static void free_rest(struct live_rest *rest)
+/* False: something is left in a process. */
+static bool free_rest(struct live_rest *rest)
 {
+	bool left;
+
 	if (!rest)
-		return;
+		return true;
+	left = capture_session_await(rest->session);
 	capture_session_close(rest->session);
 	for (size_t i = 0; i < LIVE_MAX_TARGETS; i++)
 		target_close(rest->targets[i]);
 	free(rest);
+	return !left;
 }
 
-int live_capture(const struct live_options *o, int fd, bool *interrupted, struct live_rest **rest,
+/* NULL: probes are not needed, or it cannot be had. */
+static struct guardian *start_guardian(const struct live_options *o)
+{
+	struct guardian *g;
+	struct error e;
+
+	if (o->kernel || !o->npids)
+		return NULL;
+	if (!guardian_start(&g, &e))
+		return g;
+	cmd_warn("%s; `gscope detach` removes probes then", e.text);
+	return NULL;
+}
+
+int live_capture(const struct live_options *o, int fd, int *status, struct live_rest **rest,
 		 struct error *e)
 {
 	struct live_rest *r = calloc(1, sizeof(*r));
+	struct guardian *guardian;
 	int err = r ? procfs_check(e) : error_set(e, EXIT_FAILED, -ENOMEM, "out of memory");
 
+	guardian = err ? NULL : start_guardian(o);
 	for (size_t i = 0; i < o->npids && !err; i++) {
 		err = clean(o->pids[i], e);
 		if (!err)
@@ -353,24 +377,25 @@ int live_capture(const struct live_options *o, int fd, bool *interrupted, struct
 	}
 	if (!err) {
 		catch_signals();
-		err = capture_targets(o, r, fd, e);
+		err = capture_targets(o, r, guardian, fd, status, e);
 	}
-	*interrupted = stop;
 	*rest = r;
 	if (r && !capture_session_restores(r->session)) {
-		free_rest(r);
+		if (!free_rest(r) && !err)
+			*status = EXIT_FAILED;
 		*rest = NULL;
 	}
+	guardian_stop(guardian);
 	return err;
 }
 
-void live_finish(struct live_rest *rest)
+int live_finish(struct live_rest *rest, int status)
 {
 	if (!rest)
-		return;
+		return status;
 	/* what was captured is told by now: from here on Ctrl-C ends the waiting */
 	fflush(stdout);
 	stop = 0;
 	catch_signals();
-	free_rest(rest);
+	return free_rest(rest) ? status : EXIT_FAILED;
 }

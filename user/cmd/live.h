@@ -40,13 +40,16 @@ struct live_rest;
 
 /*
  * Trace as asked and write the capture to fd. Returns 0, or a negative errno with *e filled.
- * After 0 *interrupted tells whether Ctrl-C ended it early. *rest, NULL for none, is for live_finish(),
- * whatever is returned.
+ * After 0 *status is the exit status: that Ctrl-C ended it early, or that something is left in a process,
+ * which a message has said by then. *rest, NULL for none, is for live_finish(), whatever is returned.
  */
-int live_capture(const struct live_options *o, int fd, bool *interrupted, struct live_rest **rest,
+int live_capture(const struct live_options *o, int fd, int *status, struct live_rest **rest,
 		 struct error *e);
 
-/* When all is written: wait until they are as they were, or for Ctrl-C. Takes NULL. */
-void live_finish(struct live_rest *rest);
+/*
+ * When all is written: wait until they are as they were, or for Ctrl-C. Takes NULL. Returns the exit status:
+ * `status` if it went well.
+ */
+int live_finish(struct live_rest *rest, int status);
 
 #endif

@@ -68,9 +68,9 @@ int cmd_record(int argc, char **argv)
 	};
 	struct outfile *out = NULL;
 	struct live_rest *rest = NULL;
-	bool interrupted = false;
+	int status = EXIT_DONE;
 	struct error e, e2;
-	int err, status;
+	int err;
 
 	argp_parse(&argp, argc, argv, 0, NULL, &o);
 	if (!strcmp(o.output, "-") && isatty(STDOUT_FILENO)) {
@@ -79,16 +79,16 @@ int cmd_record(int argc, char **argv)
 	}
 	if (outfile_create(&out, o.output, OUTFILE_GROWS, &e))
 		return cmd_fail(&e);
-	err = live_capture(&o.live, outfile_fd(out), &interrupted, &rest, &e);
+	err = live_capture(&o.live, outfile_fd(out), &status, &rest, &e);
 	/* A capture that ended early, by a full disk say, is still worth having. */
 	if (err && lseek(outfile_fd(out), 0, SEEK_CUR) <= 0)
 		outfile_discard(out);
 	else if (outfile_commit(out, err ? &e2 : &e) && !err)
 		err = -EIO;
-	status = err ? cmd_fail(&e) : interrupted ? EXIT_INTERRUPTED : EXIT_DONE;
+	if (err)
+		status = cmd_fail(&e);
 	if (!err && strcmp(o.output, "-") != 0)
 		fprintf(stderr, "gscope: wrote %s; read it with: gscope report %s\n", o.output,
 			o.output);
-	live_finish(rest);
-	return status;
+	return live_finish(rest, status);
 }

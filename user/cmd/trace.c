@@ -150,9 +150,10 @@ int cmd_trace(int argc, char **argv)
 	};
 	struct outfile *out = NULL;
 	struct live_rest *rest = NULL;
-	bool interrupted = false, captured = false;
+	int status = EXIT_DONE;
+	bool captured = false;
 	struct error e;
-	int fd, err, status;
+	int fd, err;
 
 	argp_parse(&argp, argc, argv, 0, NULL, &o);
 	if (o.live.kernel)
@@ -166,7 +167,7 @@ int cmd_trace(int argc, char **argv)
 		err = error_set(&e, EXIT_FAILED, -errno, "no memory for the capture: %s",
 				strerror(errno));
 	} else {
-		err = live_capture(&o.live, fd, &interrupted, &rest, &e);
+		err = live_capture(&o.live, fd, &status, &rest, &e);
 		if (!err && lseek(fd, 0, SEEK_SET) < 0)
 			err = error_set(&e, EXIT_FAILED, -errno, "cannot read the capture back");
 		captured = !err;
@@ -179,10 +180,10 @@ int cmd_trace(int argc, char **argv)
 		outfile_discard(out);
 	else if (outfile_commit(out, err ? NULL : &e) && !err)
 		err = -EIO;
-	status = err ? cmd_fail(&e) : interrupted ? EXIT_INTERRUPTED : EXIT_DONE;
+	if (err)
+		status = cmd_fail(&e);
 	if (!err && o.output && strcmp(o.output, "-") != 0)
 		printf("\nThe Go trace is in %s; open it with: go tool trace %s\n", o.output,
 		       o.output);
-	live_finish(rest);
-	return status;
+	return live_finish(rest, status);
 }

@@ -84,6 +84,7 @@ int inline_plant(struct inline_engine *x, const struct inline_start *start, stru
 	err = planter_start(&x->planter, x->t->process, &x->plan, &o, start->stop, e);
 	if (err)
 		return err;
+	x->planter.messages = start->messages;
 	ro.h = x->planter.h;
 	err = reader_new(&x->reader, &ro);
 	if (err) {
@@ -151,6 +152,8 @@ int inline_pass(struct inline_engine *x, bool last)
 
 	if (!x->reader)
 		return 0;
+	if (!last)
+		planter_look(&x->planter);
 	err = reader_pass(x->reader, last);
 	fill = reader_fill(x->reader);
 	x->goes_on = reader_has_more(x->reader);
@@ -188,6 +191,11 @@ int inline_end(struct inline_engine *x, struct error *e)
 pid_t inline_leave(struct inline_engine *x)
 {
 	return planter_leave(&x->planter);
+}
+
+bool inline_is_left(const struct inline_engine *x)
+{
+	return x->planter.left;
 }
 
 struct ev_inline inline_summary(const struct inline_engine *x, uint64_t time_ns)

@@ -50,6 +50,7 @@ struct inline_start {
 	size_t first_source;
 	uint64_t stack_limit; /* bpf/control.h, stack_choice() */
 	bool off; /* stubs do nothing before inline_enable() */
+	FILE *messages; /* for one-line warnings, or NULL */
 	const volatile sig_atomic_t *stop; /* gives it up when it becomes non-zero; may be NULL */
 };
 
@@ -92,6 +93,9 @@ int inline_end(struct inline_engine *x, struct error *e);
 
 /* A process goes on to do that, and ends when it has: its pid, or 0 if it is done. */
 pid_t inline_leave(struct inline_engine *x);
+
+/* Whether calls are redirected still after inline_end(). */
+bool inline_is_left(const struct inline_engine *x);
 
 /* What is to be told of it, once it has ended. */
 struct ev_inline inline_summary(const struct inline_engine *x, uint64_t time_ns);

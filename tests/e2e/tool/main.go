@@ -19,6 +19,7 @@ var commands = map[string]func(args []string) error{
 	"heap":     heap,
 	"about":    about,
 	"text":     text,
+	"kills":    kills,
 	"load":     load,
 	"get":      get,
 	"exec":     execLater,
@@ -35,6 +36,7 @@ var commands = map[string]func(args []string) error{
 	"memfd":     memfd,
 	"poke":      poke,
 	"seize":     seize,
+	"break":     breakpointAt,
 	"deny":      deny,
 	"damage":    damage,
 	"ports":     ports,
@@ -64,6 +66,7 @@ const usage = `Usage: tool COMMAND [ARGS]
                           the release, the offsets' source, the probed instructions, frames of
                           stacks and those with a name
   text PID                how many bytes of its code, libraries too, differ from the files
+  kills GSCOPE PID N SEED kill it N times while it traces the process, and look at the code of that
   load ADDRESS N          N connections make HTTP requests until killed
   get ADDRESS             one HTTP request
   exec PROGRAM [ARGS]     "ready PID", wait for a line, work for a moment, become PROGRAM
@@ -77,6 +80,7 @@ const usage = `Usage: tool COMMAND [ARGS]
                         run it as in a container whose image has nothing but it; its PID goes to
                         standard error
   memfd PROGRAM [ARGS]  become a copy of it that is in no directory
+  break PID FUNCTION    leave a breakpoint where that function begins
   poke PID on|off       make the list of its runtime's threads endless
   deny NR PROGRAM [ARGS]  become it, with system call NR failing
   seize PID             trace it as a debugger does, and let it run, until killed
