@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "user/base/privilege.h"
 #include "user/cmd/cmd.h"
 #include "user/inline/engine.h"
 #include "user/target/process.h"
@@ -52,7 +53,7 @@ int cmd_detach(int argc, char **argv)
 	int err;
 
 	argp_parse(&argp, argc, argv, 0, NULL, &pid);
-	if (target_process_open(pid, &p, &e))
+	if (privilege_keep(PRIVILEGE_ATTACH, &e) || target_process_open(pid, &p, &e))
 		return cmd_fail(&e);
 	err = inline_clean(p, &e);
 	target_process_close(p);
