@@ -16,7 +16,10 @@
 #include "user/base/privilege.h"
 
 /* The sanitizers of a test build read /proc, and map what they execute. */
-#if defined(__SANITIZE_ADDRESS__)
+#ifndef __has_feature
+#define __has_feature(feature) 0
+#endif
+#if defined(__SANITIZE_ADDRESS__) || __has_feature(address_sanitizer)
 #define FILTERED 0
 #else
 #define FILTERED 1
