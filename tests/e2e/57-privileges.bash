@@ -6,10 +6,9 @@
 # of CapPrm and the like: the bits of the capabilities (include/uapi/linux/capability.h)
 cap_bit() {
 	case $1 in
-	chown) echo 0 ;; dac_override) echo 1 ;; dac_read_search) echo 2 ;; fowner) echo 3 ;;
-	kill) echo 5 ;; setuid) echo 7 ;; net_admin) echo 12 ;; sys_module) echo 16 ;;
-	sys_rawio) echo 17 ;; sys_ptrace) echo 19 ;; sys_admin) echo 21 ;; sys_nice) echo 23 ;;
-	sys_resource) echo 24 ;; perfmon) echo 38 ;; bpf) echo 39 ;; checkpoint_restore) echo 40 ;;
+	dac_override) echo 1 ;; dac_read_search) echo 2 ;; fowner) echo 3 ;;
+	sys_ptrace) echo 19 ;; sys_admin) echo 21 ;; sys_nice) echo 23 ;;
+	perfmon) echo 38 ;; bpf) echo 39 ;; checkpoint_restore) echo 40 ;;
 	esac
 }
 
@@ -132,7 +131,7 @@ needed() {
 	one_line no-ptrace 'CAP_SYS_PTRACE as well'
 	as 65534 $own,+sys_ptrace no-dac 1 record -p "${target[other]}" -d 200ms -o no.gscope
 	one_line no-dac 'CAP_DAC_READ_SEARCH as well'
-	as 65534 $other no-override 0 record -p "${target[other]}" -d 200ms --probes inline -o no.gscope
+	as 65534 $other no-override 0 trace -p "${target[other]}" -d 200ms --probes inline -o no.trace
 	one_line no-override 'calls cannot be redirected.*CAP_DAC_OVERRIDE'
 	cd "$dir" || fail "no $dir"
 	await_intact own

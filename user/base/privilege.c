@@ -28,14 +28,6 @@ static const struct stage stages[] = {
 	[PRIVILEGE_NONE] = {0, {0}},
 };
 
-static bool is_kept(const struct stage *s, cap_value_t cap)
-{
-	for (size_t i = 0; i < s->n; i++)
-		if (s->kept[i] == cap)
-			return true;
-	return false;
-}
-
 /* Of those there are, what the stage keeps: a new set; NULL: out of memory. */
 static cap_t reduced(const struct stage *s, cap_t now)
 {
@@ -53,12 +45,14 @@ static cap_t reduced(const struct stage *s, cap_t now)
 	return left;
 }
 
-/* Only who has CAP_SETPCAP may, and no other needs to: no_new_privs keeps the bounding set from use. */
-static void reduce_bounding_set(const struct stage *s)
+/*
+ * What an executed program could get: gscope executes none. Takes CAP_SETPCAP, which no stage keeps; for those without
+ * no_new_privs does the same.
+ */
+static void clear_bounding_set(void)
 {
 	for (cap_value_t cap = 0; prctl(PR_CAPBSET_READ, cap, 0, 0, 0) >= 0; cap++)
-		if (!is_kept(s, cap))
-			prctl(PR_CAPBSET_DROP, cap, 0, 0, 0);
+		prctl(PR_CAPBSET_DROP, cap, 0, 0, 0);
 }
 
 int privilege_keep(enum privilege_stage stage, struct error *e)
@@ -68,7 +62,7 @@ int privilege_keep(enum privilege_stage stage, struct error *e)
 	int err = left ? 0 : -ENOMEM;
 
 	if (!err) {
-		reduce_bounding_set(s);
+		clear_bounding_set();
 		prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0);
 		if (cap_set_proc(left) || prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0))
 			err = -errno;

@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
 /*
  * The capabilities of this process. They only ever become fewer: what a stage does not need is gone from all
- * sets, the bounding set included, and no program that is executed later gets it back
- * (no_new_privs).
+ * sets. The bounding set is emptied, and no program that is executed later gets anything back (no_new_privs).
  */
 #ifndef GSCOPE_BASE_PRIVILEGE_H
 #define GSCOPE_BASE_PRIVILEGE_H
