@@ -42,7 +42,7 @@ ifdef FUZZ
 CC       := $(CLANG)
 SANITIZE += -fsanitize=fuzzer-no-link
 endif
-LIBS     := libbpf libelf libdw capstone libzstd zlib libcap
+LIBS     := libbpf libelf libdw capstone libzstd zlib libcap libseccomp
 # evaluated once, and only when something is compiled: `make test` may install them first
 LIB_CFLAGS = $(eval LIB_CFLAGS := $$(shell pkg-config --cflags $(LIBS)))$(LIB_CFLAGS)
 LIB_LDLIBS = $(eval LIB_LDLIBS := $$(shell pkg-config --libs $(LIBS)))$(LIB_LDLIBS)

@@ -8,6 +8,7 @@
 #include <sys/resource.h>
 
 #include "user/base/clock.h"
+#include "user/base/privilege.h"
 #include "user/capture/guardian.h"
 
 #define WAIT_NS 50000000 /* the longest a record waits in a ring */
@@ -231,6 +232,8 @@ int capture_session_run(struct capture_session *s, struct capture_writer *w, str
 	err = session_attach(s, e);
 	if (!err)
 		err = session_record_beginning(s, since, e);
+	if (!err)
+		err = privilege_keep(PRIVILEGE_TRACE, e);
 	if (!err) {
 		s->result.begin_ns = now_ns();
 		err = session_guard_begin(s, e);

@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "user/base/privilege.h"
 #include "user/capture/breakpoints.h"
 #include "user/cmd/cmd.h"
 #include "user/inline/engine.h"
@@ -116,7 +117,7 @@ int cmd_detach(int argc, char **argv)
 	int calls, err;
 
 	argp_parse(&argp, argc, argv, 0, NULL, &pid);
-	if (target_process_open(pid, &p, &e))
+	if (privilege_keep(PRIVILEGE_ATTACH, &e) || target_process_open(pid, &p, &e))
 		return cmd_fail(&e);
 	calls = inline_clean(p, &wait, &e);
 	catch_signals();

@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "user/base/outfile.h"
+#include "user/base/privilege.h"
 #include "user/cmd/cmd.h"
 #include "user/cmd/live.h"
 
@@ -77,7 +78,8 @@ int cmd_record(int argc, char **argv)
 		cmd_warn("a capture file is binary: redirect standard output, or give -o FILE");
 		return EXIT_USAGE;
 	}
-	if (outfile_create(&out, o.output, OUTFILE_GROWS, &e))
+	if (privilege_keep(PRIVILEGE_ATTACH, &e) ||
+	    outfile_create(&out, o.output, OUTFILE_GROWS, &e))
 		return cmd_fail(&e);
 	err = live_capture(&o.live, outfile_fd(out), &status, &rest, &e);
 	/* A capture that ended early, by a full disk say, is still worth having. */

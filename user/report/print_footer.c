@@ -136,6 +136,17 @@ static void print_sites(const struct report *r, FILE *out)
 	}
 }
 
+/* The kernel tells the run times of BPF programs only to those with CAP_SYS_ADMIN: kernel/bpf/syscall.c, v5.8 */
+static void print_trace_runs(const struct ev_cost *c, FILE *out)
+{
+	fprintf(out, "%" PRIu64 " tracepoint runs ", (uint64_t)c->trace_hits);
+	if (c->trace_hits && !c->trace_run_ns)
+		fputs("that were not measured (they were few, or gscope had no CAP_SYS_ADMIN)",
+		      out);
+	else
+		fprintf(out, "of %" PRIu64 "ns", (uint64_t)c->trace_run_ns);
+}
+
 static void print_cost(const struct report *r, FILE *out)
 {
 	const struct replay_totals *t = &r->totals;
@@ -153,11 +164,9 @@ static void print_cost(const struct report *r, FILE *out)
 	fprintf(out, "Tracing cost %.1fms of CPU time", sum / 1e6);
 	if (span > 0)
 		fprintf(out, ", %.2f%% of one CPU", 100 * sum / span);
-	fprintf(out,
-		": %" PRIu64 " probe hits of %" PRIu64 "ns, %" PRIu64 " tracepoint runs of %" PRIu64
-		"ns",
-		(uint64_t)c->probe_hits, (uint64_t)(c->trap_ns + c->probe_run_ns),
-		(uint64_t)c->trace_hits, (uint64_t)c->trace_run_ns);
+	fprintf(out, ": %" PRIu64 " probe hits of %" PRIu64 "ns, ", (uint64_t)c->probe_hits,
+		(uint64_t)(c->trap_ns + c->probe_run_ns));
+	print_trace_runs(c, out);
 	if (t->inlined.hits)
 		fprintf(out, ", %" PRIu64 " redirected calls of %" PRIu64 "ns",
 			(uint64_t)t->inlined.hits, (uint64_t)t->inlined.hit_ns);
