@@ -179,6 +179,8 @@ int remote_call(struct remote *r, size_t thread, const struct call_way *way, con
 	err = trace(&c, PTRACE_SETSIGMASK, sizeof(all), &all);
 	if (!err)
 		err = make(&c, result);
+	if (err == -EBUSY)
+		wait_describe(r->p, c.t->tid, r->held_up, sizeof(r->held_up));
 	err2 = come_to_stop(&c, err == -EBUSY || err == -EINTR);
 	if (!err2)
 		err2 = give_back(&c);

@@ -166,15 +166,11 @@ static int refuse(struct error *e, int err, const char *what)
 }
 
 /* What a caller that has failed says: why the thread did not make the call. */
-static int refuse_call(const struct planted *d, const struct caller *c, int err, const char *what,
-		       struct error *e)
+static int refuse_call(const struct caller *c, int err, const char *what, struct error *e)
 {
-	char where[192];
-
-	if (err != -EBUSY || !c->r.n)
+	if (err != -EBUSY || !c->r.held_up[0])
 		return refuse(e, err, what);
-	wait_describe(d->p, c->r.v[0].tid, where, sizeof(where));
-	return error_set(e, EXIT_TARGET, err, "%s", where);
+	return error_set(e, EXIT_TARGET, err, "%s, and does not go on", c->r.held_up);
 }
 
 /* Both kinds of memory, by one thread; on an error there is neither. */
@@ -184,7 +180,7 @@ static int map_all(struct planted *d, struct caller *c, const struct inline_head
 	int64_t base = map_rings(d, c, h), got;
 
 	if (base < 0)
-		return refuse_call(d, c, (int)base, "shared memory", e);
+		return refuse_call(c, (int)base, "shared memory", e);
 	got = remote_mmap(c, h->stubs, h->stubs_size, PROT_READ | PROT_EXEC,
 			  MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED_NOREPLACE, -1);
 	if (got == (int64_t)h->stubs)
@@ -195,7 +191,7 @@ static int map_all(struct planted *d, struct caller *c, const struct inline_head
 		got = -EEXIST;
 	}
 	remote_munmap(c, (uint64_t)base, h->size);
-	return refuse_call(d, c, (int)got, "memory for code", e);
+	return refuse_call(c, (int)got, "memory for code", e);
 }
 
 static int find_room(const struct target_process *p, const struct inline_plan *plan, uint64_t size,
@@ -568,7 +564,7 @@ int plant_unmap(struct planted *d, struct error *e)
 		if (!err) {
 			err = unmap_both(d, &c);
 			if (err)
-				refuse_call(d, &c, err, "unmapping", &why);
+				refuse_call(&c, err, "unmapping", &why);
 			caller_release(&c);
 		}
 		err = err == -EBUSY ? -EAGAIN : err;

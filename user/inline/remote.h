@@ -31,6 +31,7 @@ struct remote {
 	size_t asleep; /* so many, the first ones, slept when they were asked to stop */
 	uint64_t since_ns; /* when the first of the others was */
 	uint64_t pause_ns; /* for how long those were stopped by an attempt that failed */
+	char held_up[192]; /* what a thread was at that did not get on with a call: remote_call() */
 };
 
 /*

@@ -159,7 +159,9 @@ void wait_describe(const struct target_process *p, pid_t tid, char *out, size_t 
 		state = at[2];
 	/* a function of the kernel's; "0" if it is in none, or may not be known */
 	read_line(p, tid, "wchan", where, sizeof(where));
-	if (!strcmp(where, "__refrigerator") || !strcmp(where, "do_freezer_trap"))
+	/* cgroup v1; v2, and where that is inlined: nothing else sleeps there */
+	if (!strcmp(where, "__refrigerator") || !strcmp(where, "do_freezer_trap") ||
+	    !strcmp(where, "get_signal"))
 		snprintf(out, size, "thread %d of process %d is frozen by its cgroup (%c)",
 			 (int)tid, (int)p->pid, state);
 	else
