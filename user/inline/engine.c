@@ -7,6 +7,7 @@
 #include "bpf/control.h"
 #include "user/base/clock.h"
 #include "user/inline/cost.h"
+#include "user/inline/leftover.h"
 #include "user/inline/plan.h"
 #include "user/inline/plant.h"
 #include "user/inline/planter.h"
@@ -16,6 +17,8 @@
 /* Between two passes: as seldom as can be without a ring that gets more than half full. */
 #define PATIENCE_MIN 500000
 #define PATIENCE_MAX 20000000
+
+#define CLEAN_NS 2000000000 /* for what others left, of which there is little if it is not a trap */
 
 struct inline_engine {
 	const struct target *t;
@@ -29,7 +32,8 @@ struct inline_engine {
 	struct inline_cost cost;
 };
 
-int inline_open(struct inline_engine **out, const struct target *t, uint64_t bytes, struct error *e)
+int inline_open(struct inline_engine **out, const struct target *t, uint64_t bytes, uint64_t taken,
+		struct error *e)
 {
 	struct inline_engine *x;
 	int err = plant_possible(t->process, e);
@@ -45,7 +49,7 @@ int inline_open(struct inline_engine **out, const struct target *t, uint64_t byt
 	}
 	x->t = t;
 	x->patience = PATIENCE_MIN;
-	err = inline_plan(&x->plan, t, bytes, e);
+	err = inline_plan(&x->plan, t, bytes, taken, e);
 	if (err) {
 		inline_close(x);
 		return err;
@@ -59,6 +63,29 @@ uint32_t inline_rings(const struct inline_engine *x)
 	return x->plan.geometry.rings;
 }
 
+uint64_t inline_bytes(const struct inline_engine *x)
+{
+	return inline_size(&x->plan.geometry);
+}
+
+/*
+ * Which calls were redirected: as the code of the process has it, not as its shared memory says. What it
+ * changes itself there is its own loss, and is seen in what it sends.
+ */
+static void find_sites(struct inline_engine *x)
+{
+	for (size_t i = 0; i < x->plan.n; i++) {
+		const struct inline_operand *o = &x->plan.operand[i];
+		int32_t rel;
+
+		if (target_process_read(x->t->process, o->pc + 1, &rel, sizeof(rel)) ||
+		    rel == o->original)
+			continue;
+		x->has[x->plan.stub[i].number] = true;
+		x->sites++;
+	}
+}
+
 int inline_plant(struct inline_engine *x, const struct inline_start *start, struct error *e)
 {
 	struct stub_options o = {
@@ -68,7 +95,6 @@ int inline_plant(struct inline_engine *x, const struct inline_start *start, stru
 	struct reader_options ro = {
 		.t = x->t,
 		.since_ns = now_ns(),
-		.geometry = x->plan.geometry,
 		.first_site = start->first_site,
 		.m = start->m,
 		.first_source = start->first_source,
@@ -83,15 +109,18 @@ int inline_plant(struct inline_engine *x, const struct inline_start *start, stru
 	if (err)
 		return err;
 	ro.h = x->planter.h;
+	/* they are smaller where memory turned out to be locked */
+	if (!inline_divide(&x->plan.geometry, x->planter.mapped)) {
+		planter_close(&x->planter);
+		return error_set(e, EXIT_FAILED, -EPROTO, "its rings have an odd size");
+	}
+	ro.geometry = x->plan.geometry;
 	err = reader_new(&x->reader, &ro);
 	if (err) {
 		planter_close(&x->planter);
 		return error_set(e, EXIT_FAILED, err, "out of memory");
 	}
-	for (size_t i = 0; i < x->plan.n; i++) {
-		x->has[x->plan.stub[i].number] = inline_is_redirected(&x->planter.h->site[i]);
-		x->sites += x->has[x->plan.stub[i].number];
-	}
+	find_sites(x);
 	return 0;
 }
 
@@ -196,6 +225,7 @@ struct ev_inline inline_summary(const struct inline_engine *x, uint64_t time_ns)
 		.hit_ns = inline_hit_ns(x),
 		.pause_ns = x->planter.pause_ns,
 		.threads = x->planter.threads,
+		.memory_kib = (uint32_t)(x->planter.mapped >> 10),
 		.clock_ns = reader_clock_bound(x->reader),
 	};
 	return ev;
@@ -212,30 +242,51 @@ void inline_close(struct inline_engine *x)
 	free(x);
 }
 
+/* Restore and unmap one of them: 0, or what could not be done. *found: something was in the way. */
+static int clean(struct planted *d, bool *found, struct error *stays, struct error *e)
+{
+	int err;
+
+	if (leftover_is_in_use(d))
+		return error_set(
+			e, EXIT_TARGET, -EBUSY,
+			"process %d is being traced by gscope %d, which has redirected its "
+			"calls: wait until that has ended",
+			(int)d->p->pid, d->own->owner);
+	/* memory that could not be unmapped at the time is no change */
+	*found |= d->own->state != INLINE_RESTORED;
+	err = plant_restore(d, e);
+	/* what stays is in nobody's way */
+	if (!err && !plant_unmap(d, stays))
+		stays->text[0] = 0;
+	return err;
+}
+
 int inline_clean(const struct target_process *p, struct error *e)
 {
-	struct error stays = {0};
-	struct planted d;
-	int found = 0, err = 0;
-	uint64_t from = 0;
-	bool owned;
+	uint64_t end = now_ns() + CLEAN_NS;
+	struct error stays = {0}, why;
+	struct leftovers l;
+	bool found = false;
+	size_t done = 0;
+	int err = leftovers_find(&l, p, e), one;
 
-	while (!err && plant_find(&d, p, from, &owned)) {
-		/* memory that could not be unmapped at the time is no change */
-		found |= d.h->state != INLINE_RESTORED;
-		from = d.h->base + d.mapped;
-		if (owned)
-			err = error_set(e, EXIT_TARGET, -EBUSY,
-					"process %d is being traced by gscope %d, which has "
-					"redirected its calls: wait until that has ended",
-					(int)p->pid, d.h->owner);
-		else
-			err = plant_restore(&d, e);
-		/* what stays is in nobody's way */
-		if (!err && !plant_unmap(&d, &stays))
-			stays.text[0] = 0;
-		plant_close(&d);
+	if (err)
+		return err;
+	for (; done < l.n && now_ns() < end; done++) {
+		one = clean(&l.v[done], &found, &stays, &why);
+		if (one && !err) {
+			err = one;
+			*e = why;
+		}
 	}
+	if (l.named > l.seen || done < l.n)
+		error_set(
+			&stays, EXIT_FAILED, 0,
+			"process %d has %zu mappings that are called like gscope's, which were not "
+			"all looked at: it makes them itself",
+			(int)p->pid, l.named);
+	leftovers_close(&l);
 	if (!err)
 		*e = stays;
 	return err ? err : found;

@@ -13,6 +13,8 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "user/inline/afford.h"
+#include "user/inline/memory.h"
 #include "user/inline/remote.h"
 #include "user/inline/room.h"
 #include "user/inline/tsc.h"
@@ -28,6 +30,7 @@
 #define BREAKPOINT 0xcc
 #define UNMAP_TRIES 100
 #define STACK_LOOK (64U << 10) /* signal stacks of Go are 32 KiB */
+#define LOCKED_MOST (8U << 20) /* of memory that is populated as soon as it is mapped */
 
 static const uint8_t syscall_code[] = {0x0f, 0x05, 0xcc, 0xcc};
 
@@ -63,9 +66,8 @@ int plant_possible(const struct target_process *p, struct error *e)
 	return err;
 }
 
-static int open_memory(struct planted *d, const struct target_process *p, struct error *e)
+int plant_open_memory(struct planted *d, const struct target_process *p, struct error *e)
 {
-	*d = (struct planted){.p = p, .shared_fd = -1};
 	d->mem_fd = openat(p->proc_fd, "mem", O_RDWR | O_CLOEXEC);
 	if (d->mem_fd < 0)
 		return error_set(e, EXIT_TARGET, -errno, "its memory cannot be written: %s",
@@ -80,17 +82,6 @@ static int put(const struct planted *d, uint64_t addr, const void *data, size_t 
 	if (n < 0)
 		return -errno;
 	return (size_t)n == size ? 0 : -EIO;
-}
-
-static int map_shared(struct planted *d, uint64_t size)
-{
-	void *at = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED, d->shared_fd, 0);
-
-	if (at == MAP_FAILED)
-		return -errno;
-	d->h = at;
-	d->mapped = size;
-	return 0;
 }
 
 /* --- memory in the process ---------------------------------------------------------------- */
@@ -148,35 +139,52 @@ static int64_t remote_munmap(const struct planted *d, const struct remote *r, ui
 	return call(d, r, insn, args);
 }
 
-/* Open the memory that is file descriptor `fd` of the process, and give it its size. */
-static int take_shared(struct planted *d, int fd, uint64_t size)
+/* Descriptor `fd` of the process, which has just made it: proven, sealed, mapped here. */
+static int take_shared(struct planted *d, const struct memory_kind *kind, int fd, uint64_t size)
 {
-	char path[32];
+	void *at = NULL;
+	struct stat st;
 	int err;
 
-	snprintf(path, sizeof(path), "fd/%d", fd);
-	d->shared_fd = openat(d->p->proc_fd, path, O_RDWR | O_CLOEXEC);
+	d->shared_fd = memory_take(kind, d->p->pidfd, fd, size);
 	if (d->shared_fd < 0)
-		return -errno;
-	err = ftruncate(d->shared_fd, (off_t)size) ? -errno : 0;
-	return err ? err : map_shared(d, size);
+		return d->shared_fd;
+	err = fstat(d->shared_fd, &st) ? -errno : memory_map(&at, d->shared_fd, size);
+	if (err)
+		return err;
+	d->dev = st.st_dev;
+	d->inode = st.st_ino;
+	d->h = at;
+	d->mapped = size;
+	return 0;
 }
 
-/* A memory file of the process, which it has for a moment only; mapped there and here. */
+/*
+ * A memory file of the process, which it has for a moment only; mapped there and here. All its threads
+ * are stopped, so that none closes or exchanges the descriptor meanwhile.
+ */
 static int64_t map_rings(struct planted *d, const struct remote *r, uint64_t insn, uint64_t name,
 			 uint64_t size)
 {
-	const uint64_t create[7] = {SYS_memfd_create, name, MFD_CLOEXEC};
-	int64_t addr, fd = call(d, r, insn, create);
-	uint64_t shut[7] = {SYS_close, (uint64_t)fd};
+	struct memory_kind kind;
+	uint64_t create[7] = {SYS_memfd_create, name}, shut[7] = {SYS_close};
+	int64_t addr, fd;
+	int err = memory_kind(&kind);
 
+	if (err)
+		return err;
+	create[2] = kind.flags;
+	fd = call(d, r, insn, create);
 	if (fd < 0)
 		return fd;
-	addr = take_shared(d, (int)fd, size);
+	shut[1] = (uint64_t)fd;
+	addr = take_shared(d, &kind, (int)fd, size);
 	if (!addr)
-		addr = remote_mmap(d, r, insn, 0, size, PROT_READ | PROT_WRITE, MAP_SHARED,
-				   (int)fd);
-	call(d, r, insn, shut);
+		addr = remote_mmap(d, r, insn, 0, size, PROT_READ | PROT_WRITE,
+				   MAP_SHARED | MAP_NORESERVE, (int)fd);
+	/* another process that shares its descriptors may have put one of its own there */
+	if (d->shared_fd >= 0 && !memory_is_still(d->p->pidfd, (int)fd, d->shared_fd))
+		call(d, r, insn, shut);
 	return addr;
 }
 
@@ -185,32 +193,52 @@ static int refuse(struct error *e, int err, const char *what)
 	return error_set(e, EXIT_TARGET, err, "%s is not possible in it: %s", what, strerror(-err));
 }
 
+/*
+ * Memory that is locked as it is mapped (mlockall) is populated at once: then rings are small, and where
+ * there would be too many there are none.
+ */
+static int fit_locked(struct planted *d, struct inline_plan *plan, uint64_t locked_before,
+		      struct error *e)
+{
+	if (afford_locked(d->p) <= locked_before || inline_fit(&plan->geometry, LOCKED_MOST))
+		return 0;
+	return error_set(e, EXIT_TARGET, -ENOSPC,
+			 "it locks its memory (mlockall), and %" PRIu64
+			 " KiB are too much to be populated at once",
+			 inline_size(&plan->geometry) >> 10);
+}
+
 /* Both kinds of memory, by one thread; on an error there is neither. */
-static int map_all(struct planted *d, const struct remote *r, const struct inline_plan *plan,
+static int map_all(struct planted *d, const struct remote *r, struct inline_plan *plan,
 		   uint64_t stubs, uint64_t stubs_size, uint64_t *base, struct error *e)
 {
-	uint64_t insn = plan->syscall_insn, size = inline_size(&plan->geometry);
+	uint64_t insn = plan->syscall_insn, locked = afford_locked(d->p);
 	int64_t got = remote_mmap(d, r, insn, stubs, stubs_size, PROT_READ | PROT_EXEC,
 				  MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED_NOREPLACE, -1);
 	int err;
 
 	if (got < 0)
 		return refuse(e, (int)got, "memory for code");
-	err = (uint64_t)got == stubs ? 0 : -EEXIST;
-	if (!err)
-		err = put(d, stubs, syscall_code, sizeof(syscall_code));
-	if (!err)
-		err = put(d, stubs + NAME_AT, INLINE_NAME, sizeof(INLINE_NAME));
+	if ((uint64_t)got != stubs) { /* a kernel to which the address is a wish */
+		remote_munmap(d, r, insn, (uint64_t)got, stubs_size);
+		return refuse(e, -EEXIST, "memory for code");
+	}
+	err = fit_locked(d, plan, locked, e);
 	if (!err) {
-		got = map_rings(d, r, insn, stubs + NAME_AT, size);
-		err = got < 0 ? (int)got : 0;
+		err = put(d, stubs, syscall_code, sizeof(syscall_code));
+		if (!err)
+			err = put(d, stubs + NAME_AT, INLINE_NAME, sizeof(INLINE_NAME));
+		if (!err)
+			got = map_rings(d, r, insn, stubs + NAME_AT, inline_size(&plan->geometry));
+		if (!err && got < 0)
+			err = (int)got;
+		if (err)
+			refuse(e, err, "shared memory");
 	}
-	if (err) {
+	if (err)
 		remote_munmap(d, r, insn, stubs, stubs_size);
-		return refuse(e, err, "shared memory");
-	}
 	*base = (uint64_t)got;
-	return 0;
+	return err;
 }
 
 static int find_room(const struct target_process *p, const struct inline_plan *plan, uint64_t size,
@@ -233,7 +261,7 @@ static int find_room(const struct target_process *p, const struct inline_plan *p
 static int write_stubs(struct planted *d, struct inline_plan *plan, const struct stub_options *o,
 		       struct error *e)
 {
-	struct x86_code c = {.room = d->h->stubs_size - CODE_AT, .addr = d->h->stubs + CODE_AT};
+	struct x86_code c = {.room = d->own->stubs_size - CODE_AT, .addr = d->own->stubs + CODE_AT};
 	int err;
 
 	c.bytes = malloc(c.room);
@@ -251,13 +279,14 @@ static int write_stubs(struct planted *d, struct inline_plan *plan, const struct
 	return 0;
 }
 
-static void write_header(struct planted *d, const struct inline_plan *plan, uint64_t stubs,
-			 uint64_t stubs_size, uint64_t base, const struct plant_owner *owner)
+static void fill_header(struct planted *d, const struct inline_plan *plan, uint64_t stubs,
+			uint64_t stubs_size, uint64_t base, const struct plant_owner *owner)
 {
-	*d->h = (struct inline_header){
+	*d->own = (struct inline_header){
 		.magic = INLINE_MAGIC,
 		.owner = owner->pid,
 		.owner_start = owner->start,
+		.target = d->p->pid,
 		.stubs = stubs,
 		.stubs_size = stubs_size,
 		.base = base,
@@ -293,20 +322,29 @@ static int change(const struct planted *d, uint64_t pc, int32_t from, int32_t to
 	return err;
 }
 
+static void set_state(struct planted *d, enum inline_state state)
+{
+	d->own->state = state;
+	/* for those who find it; of what was found itself there is no more to say */
+	if (d->h)
+		__atomic_store_n(&d->h->state, state, __ATOMIC_SEQ_CST);
+}
+
 /* Calls that are not as they were planned are left alone, unless all are so. */
 static int plant_operands(struct planted *d)
 {
 	uint32_t planted = 0;
 	int err = 0;
 
-	__atomic_store_n(&d->h->state, INLINE_PLANTED, __ATOMIC_SEQ_CST);
-	for (uint32_t i = 0; i < d->h->nsites && !err; i++) {
-		struct inline_operand *s = &d->h->site[i];
+	set_state(d, INLINE_PLANTED);
+	for (uint32_t i = 0; i < d->own->nsites && !err; i++) {
+		struct inline_operand *s = &d->own->site[i];
 
 		err = change(d, s->pc, s->original, s->planted, false);
 		planted += !err;
 		if (err == -ESTALE) {
 			s->planted = s->original;
+			d->h->site[i] = *s;
 			err = 0;
 		}
 	}
@@ -318,8 +356,8 @@ static int restore_operands(struct planted *d, uint64_t *where)
 {
 	int first = 0;
 
-	for (uint32_t i = 0; i < d->h->nsites && i < INLINE_MAX_SITES; i++) {
-		const struct inline_operand *s = &d->h->site[i];
+	for (uint32_t i = 0; i < d->own->nsites; i++) {
+		const struct inline_operand *s = &d->own->site[i];
 		int err = inline_is_redirected(s) ?
 				  change(d, s->pc, s->planted, s->original, true) :
 				  0;
@@ -330,7 +368,7 @@ static int restore_operands(struct planted *d, uint64_t *where)
 		}
 	}
 	if (!first)
-		__atomic_store_n(&d->h->state, INLINE_RESTORED, __ATOMIC_SEQ_CST);
+		set_state(d, INLINE_RESTORED);
 	return first;
 }
 
@@ -367,33 +405,67 @@ int plant_restore(struct planted *d, struct error *e)
 
 /* --- planting ----------------------------------------------------------------------------- */
 
-/* Map and write everything, with one thread stopped: no code leads there yet. */
+static int unmap_both(const struct planted *d, const struct remote *r)
+{
+	uint64_t insn = d->own->stubs, size = d->own->stubs_size;
+	int64_t got = remote_munmap(d, r, insn, d->own->base, d->own->size);
+
+	/* the instruction is in the memory that goes: nothing is executed behind it */
+	return (int)(got ? got : remote_munmap(d, r, insn, insn, size));
+}
+
+/* What was mapped a moment ago and is not in use yet goes, if a thread can be had for it. */
+static void unmap_unused(struct planted *d)
+{
+	struct error e;
+	struct remote r;
+
+	if (stop_caller(&r, d->p, &e))
+		return;
+	unmap_both(d, &r);
+	remote_resume(&r);
+}
+
+/* The stubs, and all that is known about them; no code leads there yet, and all threads run. */
+static int write_all(struct planted *d, struct inline_plan *plan, const struct stub_options *o,
+		     struct error *e)
+{
+	struct stub_options options = *o;
+	int err;
+
+	options.base = d->own->base;
+	options.geometry = plan->geometry;
+	err = write_stubs(d, plan, &options, e);
+	if (err)
+		return err;
+	memcpy(d->own->site, plan->operand, plan->n * sizeof(*plan->operand));
+	*d->h = *d->own;
+	/* what is mapped there is what was proven, whatever else shares the descriptors */
+	if (!plant_is_mapped(d, d->p))
+		return refuse(e, -EPERM, "shared memory");
+	return 0;
+}
+
 static int prepare(struct planted *d, struct inline_plan *plan, const struct stub_options *o,
 		   const struct plant_owner *owner, struct error *e)
 {
 	uint64_t stubs = 0, base = 0;
 	uint64_t size = (CODE_AT + stubs_room(plan->n) + PAGE - 1) & ~(uint64_t)(PAGE - 1);
-	struct stub_options options = *o;
 	struct remote r;
 	int err = find_room(d->p, plan, size, &stubs, e);
 
 	if (!err)
-		err = stop_caller(&r, d->p, e);
+		err = remote_stop_all(&r, d->p, e);
 	if (err)
 		return err;
 	err = map_all(d, &r, plan, stubs, size, &base, e);
-	if (!err) {
-		write_header(d, plan, stubs, size, base, owner);
-		options.base = base;
-		options.geometry = plan->geometry;
-		err = write_stubs(d, plan, &options, e);
-		memcpy(d->h->site, plan->operand, plan->n * sizeof(*plan->operand));
-		if (err) {
-			remote_munmap(d, &r, plan->syscall_insn, base, d->h->size);
-			remote_munmap(d, &r, plan->syscall_insn, stubs, size);
-		}
-	}
-	remote_resume(&r);
+	resume(d, &r);
+	if (err)
+		return err;
+	fill_header(d, plan, stubs, size, base, owner);
+	err = write_all(d, plan, o, e);
+	if (err)
+		unmap_unused(d);
 	return err;
 }
 
@@ -418,19 +490,51 @@ static int redirect(struct planted *d, struct error *e)
 int plant(struct planted *out, const struct target_process *p, struct inline_plan *plan,
 	  const struct stub_options *o, const struct plant_owner *owner, struct error *e)
 {
-	int err = open_memory(out, p, e);
+	int err;
 
+	*out = (struct planted){.p = p, .mem_fd = -1, .shared_fd = -1};
+	out->own = calloc(1, sizeof(*out->own));
+	err = out->own ? plant_open_memory(out, p, e) :
+			 error_set(e, EXIT_FAILED, -ENOMEM, "out of memory");
 	if (!err)
 		err = prepare(out, plan, o, owner, e);
 	if (!err) {
 		err = redirect(out, e);
 		/* code that still leads there needs it */
-		if (err && out->h->state != INLINE_PLANTED)
+		if (err && out->own->state != INLINE_PLANTED)
 			plant_unmap(out, NULL);
 	}
 	if (err)
 		plant_close(out);
 	return err;
+}
+
+/* Stubs: private memory that is executed and belongs to no file; the kernel may have joined it with more. */
+static bool is_stubs(const struct target_map *m, const struct inline_header *h)
+{
+	return m->start <= h->stubs && m->end >= h->stubs + h->stubs_size && !m->inode &&
+	       !strcmp(m->prot, "r-xp");
+}
+
+bool plant_is_mapped(const struct planted *d, const struct target_process *p)
+{
+	const struct inline_header *h = d->own;
+	bool rings = false, stubs = false;
+	struct target_map *maps;
+	struct error e;
+	size_t n;
+
+	if (target_process_maps(p, &maps, &n, &e))
+		return false;
+	for (size_t i = 0; i < n; i++) {
+		const struct target_map *m = &maps[i];
+
+		rings |= m->start == h->base && m->end == h->base + h->size && m->dev == d->dev &&
+			 m->inode == d->inode && !m->offset;
+		stubs |= is_stubs(m, h);
+	}
+	free(maps);
+	return rings && stubs;
 }
 
 /* --- leaving ------------------------------------------------------------------------------ */
@@ -460,7 +564,7 @@ static bool is_signal_frame(const uint64_t *words, size_t i, size_t n, uint64_t 
 static bool is_inside(const struct planted *d, const struct remote *r, size_t thread,
 		      uint64_t *stack)
 {
-	const struct inline_header *h = d->h;
+	const struct inline_header *h = d->own;
 	struct user_regs_struct regs;
 	size_t words = 0;
 	uint64_t sp;
@@ -530,20 +634,13 @@ static int wait_outside(struct planted *d, struct error *e)
 	return err;
 }
 
-static int unmap_both(const struct planted *d, const struct remote *r)
-{
-	uint64_t insn = d->h->stubs, size = d->h->stubs_size;
-	int64_t got = remote_munmap(d, r, insn, d->h->base, d->h->size);
-
-	/* the instruction is in the memory that goes: nothing is executed behind it */
-	return (int)(got ? got : remote_munmap(d, r, insn, insn, size));
-}
-
 int plant_unmap(struct planted *d, struct error *e)
 {
 	struct remote r;
 	int err = wait_outside(d, e);
 
+	if (!err && !plant_is_mapped(d, d->p))
+		return 0; /* the process has unmapped it itself, or ended */
 	if (!err)
 		err = stop_caller(&r, d->p, e);
 	if (!err) {
@@ -555,78 +652,16 @@ int plant_unmap(struct planted *d, struct error *e)
 		return 0;
 	return error_set(e, EXIT_FAILED, err,
 			 "%" PRIu64 " KiB of gscope's stay in process %d, which is harmless: %s",
-			 (d->h->stubs_size + d->h->size) >> 10, (int)d->p->pid, strerror(-err));
+			 (d->own->stubs_size + d->own->size) >> 10, (int)d->p->pid, strerror(-err));
 }
 
 void plant_close(struct planted *d)
 {
-	if (d->h)
-		munmap(d->h, d->mapped);
+	memory_unmap(d->h, d->mapped);
+	free(d->own);
 	if (d->shared_fd >= 0)
 		close(d->shared_fd);
 	if (d->mem_fd >= 0)
 		close(d->mem_fd);
 	*d = (struct planted){.mem_fd = -1, .shared_fd = -1};
-}
-
-/* --- what others left ----------------------------------------------------------------------- */
-
-static bool is_alive(pid_t pid, uint64_t start)
-{
-	struct target_process *p;
-	struct error e;
-	bool alive;
-
-	if (target_process_open(pid, &p, &e))
-		return false;
-	alive = p->start_time == start && target_process_alive(p);
-	target_process_close(p);
-	return alive;
-}
-
-/* The header of the memory behind a mapping makes sense. */
-static bool is_header(const struct planted *d, const struct target_map *m)
-{
-	const struct inline_header *h = d->h;
-
-	return h->magic == INLINE_MAGIC && h->base == m->start && h->size == d->mapped &&
-	       h->nsites <= INLINE_MAX_SITES && h->stubs_size < (64U << 20);
-}
-
-static bool open_found(struct planted *d, const struct target_map *m)
-{
-	char path[64];
-	struct stat st;
-
-	snprintf(path, sizeof(path), "map_files/%" PRIx64 "-%" PRIx64, m->start, m->end);
-	d->shared_fd = openat(d->p->proc_fd, path, O_RDWR | O_CLOEXEC);
-	return d->shared_fd >= 0 && !fstat(d->shared_fd, &st) &&
-	       (uint64_t)st.st_size == m->end - m->start &&
-	       (uint64_t)st.st_size > INLINE_HEADER_BYTES && !map_shared(d, (uint64_t)st.st_size) &&
-	       is_header(d, m);
-}
-
-bool plant_find(struct planted *out, const struct target_process *p, uint64_t from, bool *owned)
-{
-	struct target_map *maps;
-	struct error e;
-	bool found = false;
-	size_t n;
-
-	if (target_process_maps(p, &maps, &n, &e))
-		return false;
-	for (size_t i = 0; i < n && !found; i++) {
-		if (maps[i].start < from ||
-		    strncmp(maps[i].path, "/memfd:" INLINE_NAME, strlen("/memfd:" INLINE_NAME)))
-			continue;
-		if (open_memory(out, p, &e))
-			break;
-		found = open_found(out, &maps[i]);
-		if (!found)
-			plant_close(out);
-	}
-	free(maps);
-	if (found)
-		*owned = is_alive(out->h->owner, out->h->owner_start);
-	return found;
 }

@@ -18,9 +18,12 @@
 struct planted {
 	const struct target_process *p;
 	int mem_fd; /* its memory, to be written */
-	int shared_fd;
-	struct inline_header *h; /* the shared memory, mapped here, too */
+	int shared_fd; /* -1 of what was found */
+	/* the shared memory, mapped here, too: the process writes it as it likes, and so it is only written here */
+	struct inline_header *h;
 	uint64_t mapped; /* bytes of it */
+	struct inline_header *own; /* what is known of it: gscope's own copy */
+	uint64_t dev, inode; /* of the shared memory, as in /proc/PID/maps */
 	uint64_t pause_ns; /* for how long all its threads stood still, at most */
 	uint32_t threads; /* and how many there were the last time */
 };
@@ -45,13 +48,16 @@ int plant(struct planted *out, const struct target_process *p, struct inline_pla
 	  const struct stub_options *o, const struct plant_owner *owner, struct error *e);
 
 /*
- * What an earlier gscope left in the process, at `from` or above: true if there is anything. *owned:
- * its owner is alive and may be at work with it.
+ * Whether the process has mapped this memory and its stubs at the addresses of d->own: what it maps
+ * there itself later is not unmapped.
  */
-bool plant_find(struct planted *out, const struct target_process *p, uint64_t from, bool *owned);
+bool plant_is_mapped(const struct planted *d, const struct target_process *p);
+
+/* The memory of a process to be written. An EXIT_TARGET error says why it cannot be. */
+int plant_open_memory(struct planted *d, const struct target_process *p, struct error *e);
 
 /*
- * Put the operands back. -EBUSY: the threads could not be stopped, again may help. Other errors
+ * Put the operands back of d->own, which knows what they were. -EBUSY: the threads could not be stopped, again may help. Other errors
  * say which operands are neither what was planted nor the original, and were left alone.
  */
 int plant_restore(struct planted *d, struct error *e);

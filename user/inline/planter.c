@@ -7,7 +7,6 @@
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
@@ -15,6 +14,8 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "user/inline/forked.h"
+#include "user/inline/memory.h"
 #include "user/inline/plant.h"
 
 #define RESTORE_TRIES 100
@@ -113,7 +114,6 @@ static void run_child(int socket, const struct target_process *p, struct inline_
 	struct answer a = {0};
 	struct planted d;
 	char word;
-	ssize_t n;
 
 	a.err = plant(&d, p, plan, o, owner, &a.e);
 	if (!a.err) {
@@ -124,13 +124,12 @@ static void run_child(int socket, const struct target_process *p, struct inline_
 	send_answer(socket, &a, a.err ? -1 : d.shared_fd);
 	if (a.err)
 		return;
-	do
-		n = read(socket, &word, sizeof(word));
-	while (n < 0 && errno == EINTR);
+	forked_watch(&d, socket, &word);
 	a = (struct answer){0};
 	a.err = restore(&d, &a.e);
 	if (!a.err)
 		a.err = plant_unmap(&d, &a.e);
+	forked_clean_all(&d);
 	a.pause_ns = d.pause_ns;
 	a.threads = d.threads;
 	send_answer(socket, &a, -1);
@@ -175,10 +174,11 @@ static int receive(int socket, struct answer *a, int *fd)
 
 static int map_memory(struct planter *p, int fd, uint64_t size)
 {
-	void *at = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+	void *at;
+	int err = memory_map(&at, fd, size);
 
-	if (at == MAP_FAILED)
-		return -errno;
+	if (err)
+		return err;
 	p->h = at;
 	p->mapped = size;
 	return 0;
@@ -268,7 +268,6 @@ void planter_close(struct planter *p)
 	struct error e;
 
 	planter_stop(p, &e);
-	if (p->h)
-		munmap(p->h, p->mapped);
+	memory_unmap(p->h, p->mapped);
 	*p = (struct planter){0};
 }

@@ -10,6 +10,7 @@
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <time.h>
@@ -119,7 +120,9 @@ static bool is_mapped(const struct target_process *p, const void *addr)
 static void scene(enum how how, bool inside)
 {
 	struct inline_header h = {.magic = INLINE_MAGIC, .stubs_size = PAGE, .size = PAGE};
-	struct planted d = {.shared_fd = -1, .h = &h};
+	struct planted d = {.mem_fd = -1, .shared_fd = -1, .own = &h};
+	int fd = memfd_create("rings", MFD_CLOEXEC);
+	struct stat rings;
 	struct target_process *p;
 	struct error e = {0};
 	pid_t pid;
@@ -127,12 +130,16 @@ static void scene(enum how how, bool inside)
 
 	st = mmap(NULL, PAGE, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
 	CU_ASSERT_FATAL(st != MAP_FAILED);
-	st->code = mmap(NULL, 2 * PAGE, PROT_READ | PROT_WRITE | PROT_EXEC,
-			MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-	CU_ASSERT_FATAL(st->code != MAP_FAILED);
-	st->base = st->code + PAGE;
+	st->code = mmap(NULL, PAGE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	CU_ASSERT_FATAL(st->code != MAP_FAILED && !ftruncate(fd, PAGE) && !fstat(fd, &rings));
+	st->base = mmap(NULL, PAGE, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+	CU_ASSERT_FATAL(st->base != MAP_FAILED);
+	close(fd);
+	d.dev = rings.st_dev;
+	d.inode = rings.st_ino;
 	memcpy(st->code, syscall_code, sizeof(syscall_code));
 	memcpy(st->code + LOOP_AT, loop_code, sizeof(loop_code));
+	mprotect(st->code, PAGE, PROT_READ | PROT_EXEC);
 	h.stubs = (uint64_t)(uintptr_t)st->code;
 	h.base = (uint64_t)(uintptr_t)st->base;
 	pid = fork();
@@ -160,7 +167,8 @@ static void scene(enum how how, bool inside)
 	CU_ASSERT_EQUAL(waitpid(pid, &status, 0), pid);
 	CU_ASSERT_EQUAL(status, 0);
 	target_process_close(p);
-	munmap(st->code, 2 * PAGE);
+	munmap(st->code, PAGE);
+	munmap(st->base, PAGE);
 	munmap(st, PAGE);
 }
 
