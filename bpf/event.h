@@ -603,7 +603,7 @@ struct ev_inline {
 	__u64 hit_ns; /* of one pass through a stub, measured on this machine, in this run */
 	__u64 pause_ns; /* for how long the target's threads were stopped, at most */
 	__u32 threads; /* and how many they were */
-	__u32 pad;
+	__u32 memory_kib; /* shared with the target, which it has as far as it was written to */
 	__u64 clock_ns; /* what the records' times may be off */
 };
 _Static_assert(sizeof(struct ev_inline) == 64, "ev_inline");

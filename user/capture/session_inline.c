@@ -13,7 +13,8 @@
 static int without(struct capture_session *s, size_t i, int err, const struct error *why,
 		   struct error *e)
 {
-	if (err == -ENOMEM) {
+	/* what the target may not have is its own affair */
+	if (err == -ENOMEM && why->status != EXIT_TARGET) {
 		*e = *why;
 		return err;
 	}
@@ -28,12 +29,15 @@ static int without(struct capture_session *s, size_t i, int err, const struct er
 int session_open_inline(struct capture_session *s, size_t i, struct error *e)
 {
 	struct target *t = s->opt.targets[i];
+	uint64_t taken = 0;
 	struct error why;
 	int err;
 
 	if (!s->opt.inlined || s->opt.no_probes || !target_has_goroutines(t))
 		return 0;
-	err = inline_open(&s->inlined[i], t, s->opt.buffer_bytes, &why);
+	for (size_t k = 0; k < i; k++)
+		taken += s->inlined[k] ? inline_bytes(s->inlined[k]) : 0;
+	err = inline_open(&s->inlined[i], t, s->opt.buffer_bytes, taken, &why);
 	return err ? without(s, i, err, &why, e) : 0;
 }
 

@@ -81,9 +81,9 @@ static void print_inline(struct dump *d, const struct ev_inline *ev)
 {
 	fprintf(d->out,
 		" calls=%" PRIu32 " hits=%" PRIu64 " hit-ns=%" PRIu64 " pause-ns=%" PRIu64
-		" threads=%" PRIu32 " clock-ns=%" PRIu64,
+		" threads=%" PRIu32 " clock-ns=%" PRIu64 " memory-kib=%" PRIu32,
 		ev->sites, (uint64_t)ev->hits, (uint64_t)ev->hit_ns, (uint64_t)ev->pause_ns,
-		ev->threads, (uint64_t)ev->clock_ns);
+		ev->threads, (uint64_t)ev->clock_ns, ev->memory_kib);
 }
 
 /* Shares are in millionths. */

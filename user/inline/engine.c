@@ -8,6 +8,7 @@
 #include "bpf/control.h"
 #include "user/base/clock.h"
 #include "user/inline/cost.h"
+#include "user/inline/leftover.h"
 #include "user/inline/plan.h"
 #include "user/inline/plant.h"
 #include "user/inline/planter.h"
@@ -18,6 +19,8 @@
 /* Between two passes: as seldom as can be without a ring that gets more than half full. */
 #define PATIENCE_MIN 500000
 #define PATIENCE_MAX 20000000
+
+#define CLEAN_NS 2000000000 /* for what others left, of which there is little if it is not a trap */
 
 struct inline_engine {
 	const struct target *t;
@@ -31,7 +34,8 @@ struct inline_engine {
 	struct inline_cost cost;
 };
 
-int inline_open(struct inline_engine **out, const struct target *t, uint64_t bytes, struct error *e)
+int inline_open(struct inline_engine **out, const struct target *t, uint64_t bytes, uint64_t taken,
+		struct error *e)
 {
 	struct inline_engine *x;
 	int err = plant_possible(t->process, e);
@@ -47,7 +51,7 @@ int inline_open(struct inline_engine **out, const struct target *t, uint64_t byt
 	}
 	x->t = t;
 	x->patience = PATIENCE_MIN;
-	err = inline_plan(&x->plan, t, bytes, e);
+	err = inline_plan(&x->plan, t, bytes, taken, e);
 	if (err) {
 		inline_close(x);
 		return err;
@@ -61,6 +65,29 @@ uint32_t inline_rings(const struct inline_engine *x)
 	return x->plan.geometry.rings;
 }
 
+uint64_t inline_bytes(const struct inline_engine *x)
+{
+	return inline_size(&x->plan.geometry);
+}
+
+/*
+ * Which calls were redirected: as the code of the process has it, not as its shared memory says. What it
+ * changes itself there is its own loss, and is seen in what it sends.
+ */
+static void find_sites(struct inline_engine *x)
+{
+	for (size_t i = 0; i < x->plan.n; i++) {
+		const struct inline_operand *o = &x->plan.operand[i];
+		int32_t rel;
+
+		if (target_process_read(x->t->process, o->pc + 1, &rel, sizeof(rel)) ||
+		    rel == o->original)
+			continue;
+		x->has[x->plan.stub[i].number] = true;
+		x->sites++;
+	}
+}
+
 int inline_plant(struct inline_engine *x, const struct inline_start *start, struct error *e)
 {
 	struct stub_options o = {
@@ -70,7 +97,6 @@ int inline_plant(struct inline_engine *x, const struct inline_start *start, stru
 	struct reader_options ro = {
 		.t = x->t,
 		.since_ns = now_ns(),
-		.geometry = x->plan.geometry,
 		.first_site = start->first_site,
 		.m = start->m,
 		.first_source = start->first_source,
@@ -86,15 +112,18 @@ int inline_plant(struct inline_engine *x, const struct inline_start *start, stru
 		return err;
 	x->planter.messages = start->messages;
 	ro.h = x->planter.h;
+	/* they are smaller where memory turned out to be locked */
+	if (!inline_divide(&x->plan.geometry, x->planter.mapped)) {
+		planter_close(&x->planter);
+		return error_set(e, EXIT_FAILED, -EPROTO, "its rings have an odd size");
+	}
+	ro.geometry = x->plan.geometry;
 	err = reader_new(&x->reader, &ro);
 	if (err) {
 		planter_close(&x->planter);
 		return error_set(e, EXIT_FAILED, err, "out of memory");
 	}
-	for (size_t i = 0; i < x->plan.n; i++) {
-		x->has[x->plan.stub[i].number] = inline_is_redirected(&x->planter.h->site[i]);
-		x->sites += x->has[x->plan.stub[i].number];
-	}
+	find_sites(x);
 	return 0;
 }
 
@@ -211,6 +240,7 @@ struct ev_inline inline_summary(const struct inline_engine *x, uint64_t time_ns)
 		.hit_ns = inline_hit_ns(x),
 		.pause_ns = x->planter.pause_ns,
 		.threads = x->planter.threads,
+		.memory_kib = (uint32_t)(x->planter.mapped >> 10),
 		.clock_ns = reader_clock_bound(x->reader),
 	};
 	return ev;
@@ -232,6 +262,7 @@ struct leftover {
 	const struct target_process *p;
 	struct target *t; /* NULL: not known yet, or it cannot be */
 	struct error stays; /* "": nothing does */
+	bool found; /* something was in the way */
 };
 
 static const struct layout *layout_of(struct leftover *l)
@@ -241,16 +272,19 @@ static const struct layout *layout_of(struct leftover *l)
 	return l->t ? &l->t->layout : NULL;
 }
 
-static int clean_planted(struct leftover *l, struct planted *d, bool owned,
-			 const struct remote_wait *wait, struct error *e)
+/* Restore and unmap one of them: 0, or what could not be done. */
+static int clean_planted(struct leftover *l, struct planted *d, const struct remote_wait *wait,
+			 struct error *e)
 {
 	int err;
 
-	if (owned)
+	if (leftover_is_in_use(d))
 		return error_set(e, EXIT_TARGET, -EBUSY,
 				 "process %d is being traced by gscope %d, which has "
 				 "redirected its calls: wait until that has ended",
-				 (int)l->p->pid, d->h->owner);
+				 (int)l->p->pid, d->own->owner);
+	/* memory that could not be unmapped at the time is no change */
+	l->found |= d->own->state != INLINE_RESTORED;
 	d->wait = *wait;
 	err = plant_restore(d, e);
 	if (err)
@@ -282,23 +316,33 @@ static bool clean_stray(struct leftover *l)
 
 int inline_clean(const struct target_process *p, const struct remote_wait *wait, struct error *e)
 {
+	uint64_t end = now_ns() + CLEAN_NS;
 	struct leftover l = {.p = p};
-	struct planted d;
-	int found = 0, err = 0;
-	uint64_t from = 0;
-	bool owned;
+	struct leftovers all;
+	struct error why;
+	size_t done = 0;
+	int err = leftovers_find(&all, p, e), one;
 
-	while (!err && plant_find(&d, p, from, &owned)) {
-		/* memory that could not be unmapped at the time is no change */
-		found |= d.h->state != INLINE_RESTORED;
-		from = d.h->base + d.mapped;
-		err = clean_planted(&l, &d, owned, wait, e);
-		plant_close(&d);
+	if (err)
+		return err;
+	for (; done < all.n && now_ns() < end; done++) {
+		one = clean_planted(&l, &all.v[done], wait, &why);
+		if (one && !err) {
+			err = one;
+			*e = why;
+		}
 	}
+	if (all.named > all.seen || done < all.n)
+		error_set(
+			&l.stays, EXIT_FAILED, 0,
+			"process %d has %zu mappings that are called like gscope's, which were not "
+			"all looked at: it makes them itself",
+			(int)p->pid, all.named);
+	leftovers_close(&all);
 	if (!err)
-		found |= clean_stray(&l);
+		l.found |= clean_stray(&l);
 	target_close(l.t);
 	if (!err)
 		*e = l.stays;
-	return err ? err : found;
+	return err ? err : l.found;
 }

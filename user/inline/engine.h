@@ -10,8 +10,11 @@
  *   remote.c   threads held still (wait.c: for how long)
  *   call.c     system calls made by them (sigframe.c: how they find back, gadget.c: by what code)
  *   caller.c   which of them does
+ *   afford.c   how much memory a target may still have
+ *   memory.c   the memory shared with it: proven, sealed, mapped here
  *   plant.c    memory mapped, operands changed; and back
- *   stray.c    a descriptor one that was killed has left
+ *   leftover.c what a gscope that was killed has left (stray.c: a descriptor)
+ *   forked.c   what children of a target have by a fork
  *   planter.c  the process that does this, and undoes it whatever becomes of gscope
  *   reader.c   rings -> records (tsc.c: their times)
  *   cost.c     what a stub takes
@@ -36,13 +39,17 @@ struct inline_engine;
 
 /*
  * Look whether it can be done with this target, and plan it; nothing is changed yet. `bytes` for all
- * rings, 0: a default. EXIT_TARGET errors say why not. Free with inline_close().
+ * rings, 0: a default; `taken` of the memory at hand by the targets before it. EXIT_TARGET errors say
+ * why not. Free with inline_close().
  */
-int inline_open(struct inline_engine **out, const struct target *t, uint64_t bytes,
+int inline_open(struct inline_engine **out, const struct target *t, uint64_t bytes, uint64_t taken,
 		struct error *e);
 
 /* Sources of the merge it takes. */
 uint32_t inline_rings(const struct inline_engine *x);
+
+/* Bytes that the shared memory takes, of which a page is used once something is written there. */
+uint64_t inline_bytes(const struct inline_engine *x);
 
 struct inline_start {
 	uint32_t first_site; /* number of the target's first site */
@@ -105,7 +112,8 @@ void inline_close(struct inline_engine *x);
 /*
  * Take away what an earlier gscope that was killed has left in a process: 1 if there was something, 0 if
  * not; e->text says what stays all the same, or is "". -EBUSY: another gscope is at work with it, or a
- * thread does not stop in the time given. Other errors: plant_restore().
+ * thread does not stop in the time given. Takes some seconds at most, whatever the process has there, and what
+ * `wait` allows. Other errors: plant_restore().
  */
 int inline_clean(const struct target_process *p, const struct remote_wait *wait, struct error *e);
 

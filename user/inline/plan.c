@@ -2,9 +2,12 @@
 #include "user/inline/plan.h"
 
 #include <errno.h>
+#include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
+
+#include "user/inline/afford.h"
 
 #define CALL_OPCODE 0xe8
 #define CALL_SIZE 5
@@ -15,6 +18,8 @@
 #define ROOM_MAX (8U << 20) /* unless more is asked for: */
 #define ROOM_MOST (512U << 20)
 #define ROOM_ALL (32U << 20)
+#define ROOM_LEAST (64U << 10) /* where memory is short: a millisecond of a busy P */
+#define SHARE 4 /* of what the process may still have, all rings take this part at most */
 
 #define PROCS_MAX 1024U /* threads with other Ps share ring 0 */
 
@@ -112,11 +117,20 @@ static uint32_t count_procs(const struct target *t)
 	return slice[1] < PROCS_MAX ? (uint32_t)slice[1] : PROCS_MAX;
 }
 
+bool inline_fit(struct inline_geometry *g, uint64_t most)
+{
+	while (inline_size(g) > most && g->room > ROOM_LEAST) {
+		g->room /= 2;
+		g->stride = inline_stride(g->room);
+	}
+	return inline_size(g) <= most;
+}
+
 /*
  * There are rings for Ps that may be added: records of others have no stack, and memory that nobody
  * writes to is none.
  */
-static struct inline_geometry plan_rings(uint32_t procs, uint64_t bytes)
+static struct inline_geometry divide(uint32_t procs, uint64_t bytes)
 {
 	uint32_t more = 2 * procs + 6, most = bytes ? ROOM_MOST : ROOM_MAX;
 	struct inline_geometry g = {.rings = more < PROCS_MAX ? more : procs + 1, .room = ROOM_MIN};
@@ -128,9 +142,37 @@ static struct inline_geometry plan_rings(uint32_t procs, uint64_t bytes)
 	return g;
 }
 
-int inline_plan(struct inline_plan *out, const struct target *t, uint64_t bytes, struct error *e)
+/* Each page of a ring is the process's own as soon as a stub has written there. */
+static int plan_rings(struct inline_geometry *g, const struct target *t, uint64_t bytes,
+		      uint64_t taken, struct error *e)
 {
-	*out = (struct inline_plan){.geometry = plan_rings(count_procs(t), bytes)};
+	uint32_t procs = count_procs(t);
+	struct afford a;
+	uint64_t most;
+
+	*g = divide(procs, bytes);
+	afford_look(&a, t->process);
+	most = a.bytes > taken ? (a.bytes - taken) / SHARE : 0;
+	if (inline_fit(g, most))
+		return 0;
+	g->rings = procs + 1; /* none for Ps to come */
+	if (inline_fit(g, most))
+		return 0;
+	return error_set(e, EXIT_TARGET, -ENOSPC,
+			 "%s leaves it %" PRIu64 " KiB of memory, and gscope would need %" PRIu64
+			 " KiB, more than a quarter of that",
+			 a.by, (a.bytes > taken ? a.bytes - taken : 0) >> 10, inline_size(g) >> 10);
+}
+
+int inline_plan(struct inline_plan *out, const struct target *t, uint64_t bytes, uint64_t taken,
+		struct error *e)
+{
+	int err;
+
+	*out = (struct inline_plan){0};
+	err = plan_rings(&out->geometry, t, bytes, taken, e);
+	if (err)
+		return err;
 	out->stub = calloc(t->sites.n + 1, sizeof(*out->stub));
 	out->operand = calloc(t->sites.n + 1, sizeof(*out->operand));
 	if (!out->stub || !out->operand) {

@@ -17,6 +17,9 @@
 #include <unistd.h>
 
 #include "user/base/clock.h"
+#include "user/inline/forked.h"
+#include "user/inline/memory.h"
+#include "user/inline/plant.h"
 
 /*
  * Without "gscope", so that `pkill gscope`, which goes by this name, does not end it before it has put
@@ -141,42 +144,40 @@ static struct answer put_back(struct planted *d)
 	a.restored = !a.err;
 	if (!a.err)
 		a.err = plant_unmap(d, &a.e);
+	forked_clean_all(d);
 	a.pause_ns = d->pause_ns;
 	a.threads = d->threads;
 	return a;
 }
 
 /*
- * What an earlier child of the same parent has planted: -ENOENT if there is nothing, because that one
- * has put it back, or the process has ended or runs another program.
+ * What an earlier child of the same parent has planted, by the parent's knowledge of it: -ENOENT if there is
+ * nothing, because that one has put it back, or the process has ended or runs another program.
  */
-static int adopt(struct planted *d, const struct target_process *p, const struct layout *layout,
-		 const struct plant_owner *owner)
+static int adopt(struct planted *d, const struct planter *of, struct error *e)
 {
-	uint64_t from = 0;
-	bool owned;
-
-	while (plant_find(d, p, from, &owned)) {
-		if (d->h->owner == owner->pid && d->h->owner_start == owner->start) {
-			d->layout = layout;
-			d->wait = (struct remote_wait){.limit_ns = REMOTE_LIMIT_NS};
-			return 0;
-		}
-		from = d->h->base + d->mapped;
-		plant_close(d);
-	}
-	return -ENOENT;
+	*d = (struct planted){.p = of->process,
+			      .layout = of->layout,
+			      .wait = {.limit_ns = REMOTE_LIMIT_NS, .cancel_fd = -1},
+			      .own = of->own,
+			      .mem_fd = -1,
+			      .shared_fd = -1};
+	return plant_is_mapped(d, of->process) ? plant_open_memory(d, of->process, e) : -ENOENT;
 }
 
-/* Wait for a word of the parent's: false: it is gone. */
-static bool await_word(int socket, int parent, char *word)
+/* Wait for a word of the parent's, and look at the target's children in the meantime: false: it is gone. */
+static bool await_word(const struct planted *d, int socket, int parent, char *word)
 {
 	struct pollfd fds[] = {{.fd = socket, .events = POLLIN}, {.fd = parent, .events = POLLIN}};
+	int rest = 0;
 
 	for (;;) {
+		int got = poll(fds, 2, rest);
 		ssize_t n;
 
-		if (poll(fds, 2, -1) <= 0)
+		if (!got)
+			rest = forked_watch(d);
+		if (got <= 0)
 			continue;
 		n = recv(socket, word, sizeof(*word), MSG_DONTWAIT);
 		if (n == sizeof(*word))
@@ -194,8 +195,7 @@ static void put_back_alone(struct planted *d)
 	struct plant_owner owner = plant_owner();
 	uint64_t end = now_ns() + ORPHAN_NS;
 
-	d->h->owner = owner.pid;
-	d->h->owner_start = owner.start;
+	plant_set_owner(d, &owner);
 	for (;;) {
 		struct answer a = put_back(d);
 
@@ -212,7 +212,7 @@ static void serve(struct planted *d, int socket, int parent)
 	char word;
 
 	do {
-		if (!await_word(socket, parent, &word)) {
+		if (!await_word(d, socket, parent, &word)) {
 			put_back_alone(d);
 			return;
 		}
@@ -232,8 +232,8 @@ static void run_child(int socket, int parent, const struct planter *of, struct i
 	struct answer a = {0};
 	struct planted d;
 
-	a.err = plan ? plant(&d, of->process, plan, o, &of->owner, &wait, &a.e) :
-		       adopt(&d, of->process, of->layout, &of->owner);
+	a.err = plan ? plant(&d, of->process, plan, o, &of->owner, &wait, of->own, &a.e) :
+		       adopt(&d, of, &a.e);
 	if (!a.err) {
 		a.mapped = d.mapped;
 		a.pause_ns = d.pause_ns;
@@ -301,10 +301,11 @@ static int receive(const struct planter *p, struct answer *a, int *fd)
 
 static int map_memory(struct planter *p, int fd, uint64_t size)
 {
-	void *at = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+	void *at;
+	int err = memory_map(&at, fd, size);
 
-	if (at == MAP_FAILED)
-		return -errno;
+	if (err)
+		return err;
 	p->h = at;
 	p->mapped = size;
 	return 0;
@@ -414,6 +415,19 @@ static void await_undone(struct planter *p)
 	p->stopped = true;
 }
 
+/* The child has failed, by itself or because it was killed: what it did all the same is put back. */
+static void undo(struct planter *p)
+{
+	struct error e;
+
+	if (p->pid)
+		give_up(p);
+	p->stopped = p->own->state == INLINE_EMPTY && !p->own->base;
+	while (planter_stop(p, &e) == -EINPROGRESS)
+		;
+	planter_close(p);
+}
+
 int planter_start(struct planter *out, const struct target_process *p, struct inline_plan *plan,
 		  const struct stub_options *o, const volatile sig_atomic_t *stop, struct error *e)
 {
@@ -421,12 +435,19 @@ int planter_start(struct planter *out, const struct target_process *p, struct in
 	int err;
 
 	*out = (struct planter){.process = p, .layout = o->layout, .owner = plant_owner()};
+	out->own = mmap(NULL, sizeof(*out->own), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS,
+			-1, 0);
+	if (out->own == MAP_FAILED) {
+		out->own = NULL;
+		return no_answer(e, -errno);
+	}
 	err = fork_child(out, plan, o);
-	if (err)
-		return no_answer(e, err);
-	err = begin(out, stop, &asked, e);
+	if (!err)
+		err = begin(out, stop, &asked, e);
+	else
+		no_answer(e, err);
 	if (err) {
-		reap(out); /* closing the socket has it put back whatever there is */
+		undo(out);
 		return err;
 	}
 	if (!asked)
@@ -467,7 +488,7 @@ void planter_look(struct planter *p)
 {
 	uint64_t now = now_ns();
 
-	if (!p->h || p->stopped || now - p->looked_ns < LOOK_NS)
+	if (!p->own || p->stopped || now - p->looked_ns < LOOK_NS)
 		return;
 	p->looked_ns = now;
 	if (p->pid && waitpid(p->pid, NULL, WNOHANG) != p->pid)
@@ -546,7 +567,7 @@ int planter_stop(struct planter *p, struct error *e)
 	struct answer a = {0};
 	int err;
 
-	if (!p->h || p->stopped)
+	if (!p->own || p->stopped)
 		return 0;
 	err = ask_any(p, &a);
 	if (!err && goes_on(p, &a)) {
@@ -590,7 +611,8 @@ void planter_close(struct planter *p)
 
 	while (planter_stop(p, &e) == -EINPROGRESS)
 		;
-	if (p->h)
-		munmap(p->h, p->mapped);
+	memory_unmap(p->h, p->mapped);
+	if (p->own)
+		munmap(p->own, sizeof(*p->own));
 	*p = (struct planter){0};
 }

@@ -30,6 +30,7 @@ struct planter {
 	int socket;
 	uint64_t looked_ns;
 	uint64_t asked_ns; /* when it was asked first to put everything back */
+	struct inline_header *own; /* what is known of what was planted; shared with the child */
 	struct inline_header *h; /* the memory shared with the target */
 	uint64_t mapped;
 	uint64_t pause_ns; /* for how long all its threads stood still, at most */

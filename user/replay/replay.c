@@ -91,6 +91,7 @@ static void on_inline(struct replay *r, const struct ev_inline *ev)
 
 	sum->sites += ev->sites;
 	sum->hits += ev->hits;
+	sum->memory_kib += ev->memory_kib;
 	sum->threads = ev->pause_ns > sum->pause_ns ? ev->threads : sum->threads;
 	worst(&sum->hit_ns, ev->hit_ns);
 	worst(&sum->pause_ns, ev->pause_ns);

@@ -183,7 +183,10 @@ static void print_inline(const struct report *r, FILE *out)
 		"%" PRIu32 " calls were redirected; for that %" PRIu32
 		" thread%s stood still for %s at most. ",
 		x->sites, x->threads, x->threads == 1 ? "" : "s", time_text(x->pause_ns));
-	fprintf(out, "Times of their events are good to %" PRIu64 "ns.\n", (uint64_t)x->clock_ns);
+	fprintf(out, "Times of their events are good to %" PRIu64 "ns.", (uint64_t)x->clock_ns);
+	if (x->memory_kib) /* captures of earlier versions do not say */
+		fprintf(out, " Their rings were %" PRIu32 " KiB.", x->memory_kib);
+	fputc('\n', out);
 }
 
 void print_footer(const struct report *r, FILE *out)

@@ -31,6 +31,11 @@ var commands = map[string]func(args []string) error{
 	"flip":     flip,
 	"replace":  replace,
 
+	"swap":      swap,
+	"shrink":    shrink,
+	"forge":     forge,
+	"locked":    locked,
+	"forks":     forks,
 	"contain":   contain,
 	"contained": contained,
 	"memfd":     memfd,
@@ -75,6 +80,12 @@ const usage = `Usage: tool COMMAND [ARGS]
   halt PROGRAM [ARGS]     start it, stopped at its first instruction: "halted PID"
   spawn N               like a target: work, and start N programs
   odd                   like a target: do what goroutines rarely do
+  swap KIND FILE        a target that exchanges the descriptor of gscope's memory: for a path, a
+                        file, or memory that is unsealed, sealed, full or huge
+  shrink                a target that takes gscope's memory away from under it
+  forge N               a target with N mappings that gscope could take for its own
+  locked                a target that locks all memory it gets
+  forks                 a target that forks at each line
   flip FILE OUT OFFSET  copy with one byte inverted
   contain ROOT PROGRAM UID
                         run it as in a container whose image has nothing but it; its PID goes to

@@ -10,6 +10,7 @@
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <time.h>
@@ -158,8 +159,10 @@ static void scene(enum how how, bool inside)
 {
 	struct inline_header h = {
 		.magic = INLINE_MAGIC, .stubs_size = PAGE, .size = PAGE, .state = INLINE_RESTORED};
-	struct planted d = {.shared_fd = -1, .h = &h};
+	struct planted d = {.shared_fd = -1, .own = &h};
+	int fd = memfd_create("rings", MFD_CLOEXEC);
 	struct layout l = layout;
+	struct stat rings;
 	struct target_process *p;
 	struct error e = {0};
 	pid_t pid;
@@ -167,10 +170,14 @@ static void scene(enum how how, bool inside)
 
 	st = mmap(NULL, PAGE, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
 	CU_ASSERT_FATAL(st != MAP_FAILED);
-	st->code = mmap(NULL, 2 * PAGE, PROT_READ | PROT_WRITE | PROT_EXEC,
-			MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-	CU_ASSERT_FATAL(st->code != MAP_FAILED);
-	st->base = st->code + PAGE;
+	st->code = mmap(NULL, PAGE, PROT_READ | PROT_WRITE | PROT_EXEC, MAP_PRIVATE | MAP_ANONYMOUS,
+			-1, 0);
+	CU_ASSERT_FATAL(st->code != MAP_FAILED && !ftruncate(fd, PAGE) && !fstat(fd, &rings));
+	st->base = mmap(NULL, PAGE, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+	CU_ASSERT_FATAL(st->base != MAP_FAILED);
+	close(fd);
+	h.dev = rings.st_dev;
+	h.inode = rings.st_ino;
 	memcpy(st->code + LOOP_AT, loop_code, sizeof(loop_code));
 	CU_ASSERT_EQUAL_FATAL(mprotect(st->code, PAGE, PROT_READ | PROT_EXEC), 0);
 	h.stubs = addr_of(st->code);
@@ -205,7 +212,8 @@ static void scene(enum how how, bool inside)
 	CU_ASSERT_EQUAL(status, 0);
 	close(d.mem_fd);
 	target_process_close(p);
-	munmap(st->code, 2 * PAGE);
+	munmap(st->code, PAGE);
+	munmap(st->base, PAGE);
 	munmap(st, PAGE);
 }
 
