@@ -622,7 +622,12 @@ enum shed_what {
 	SHED_STEP = 2, /* another level */
 	SHED_PROBES_OFF = 3, /* what goroutines do is not seen from here on, */
 	SHED_PROBES_ON = 4, /* and is again */
-	SHED_SUMMARY = 5, /* at the end: the overhead of all the time since the last step */
+	SHED_SUMMARY = 5, /* at the end: the overhead of all the time */
+	/*
+	 * At the beginning: the overhead that was predicted for recording all, before anything was
+	 * attached. Steps of the same time are made for that.
+	 */
+	SHED_FORESEEN = 6,
 };
 
 /* All targets together. Shares are millionths of the CPU time they use without what tracing adds. */

@@ -165,7 +165,7 @@ static bool shed_valid(const struct event_head *h)
 {
 	const struct ev_shed *ev = (const void *)h;
 
-	return ev->what >= SHED_ASKED && ev->what <= SHED_SUMMARY && ev->from < SHED_LEVELS &&
+	return ev->what >= SHED_ASKED && ev->what <= SHED_FORESEEN && ev->from < SHED_LEVELS &&
 	       ev->to < SHED_LEVELS;
 }
 

@@ -101,9 +101,12 @@ static void show(struct capture_session *s)
 static int wait_ms(const struct capture_session *s, uint64_t now, uint64_t deadline)
 {
 	uint64_t until = s->moved_ns + session_inline_patience(s, WAIT_NS);
+	uint64_t tick = s->meter.time_ns + guard_patience(&s->guard);
 
 	if (s->more)
 		return 0;
+	if (until > tick)
+		until = tick;
 	if (s->has_heaps && until > now + HEAP_MAX_NS)
 		until = now + HEAP_MAX_NS;
 	if (until > deadline)
@@ -235,10 +238,9 @@ int capture_session_run(struct capture_session *s, struct capture_writer *w, str
 	if (!err)
 		err = privilege_keep(PRIVILEGE_TRACE, e);
 	if (!err) {
+		session_guard_start(s);
 		s->result.begin_ns = now_ns();
-		err = session_guard_begin(s, e);
-		if (!err)
-			err = loop(s, e);
+		err = loop(s, e);
 	}
 	session_guard_end(s);
 	session_detach(s);

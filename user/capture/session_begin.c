@@ -69,7 +69,10 @@ int session_attach(struct capture_session *s, struct error *e)
 	if (err)
 		return err;
 	session_measure_filter(s);
-	err = enter_targets(s, e);
+	session_predict(s);
+	err = session_guard_begin(s, e);
+	if (!err)
+		err = enter_targets(s, e);
 	for (size_t i = 0; i < s->opt.ntargets && !err; i++)
 		err = attach_target(s, i, e);
 	if (!err)
@@ -83,7 +86,7 @@ int session_attach(struct capture_session *s, struct error *e)
 				"attached to it",
 				s->traced[i].tgid);
 	if (!err)
-		session_choose_inline(s, s->programs->skel->data->stack_limit, true);
+		session_guard_attached(s);
 	return err;
 }
 

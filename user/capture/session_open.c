@@ -107,7 +107,9 @@ static int take_targets(struct capture_session *s, struct error *e)
 	s->inlined = calloc(opt->ntargets + 1, sizeof(*s->inlined));
 	s->inline_seen = calloc(opt->ntargets + 1, sizeof(*s->inline_seen));
 	s->heaps = calloc(opt->ntargets + 1, sizeof(*s->heaps));
-	if (!s->cfg || !s->traced || !s->probe_links || !s->inlined || !s->inline_seen || !s->heaps)
+	s->work = calloc(opt->ntargets + 1, sizeof(*s->work));
+	if (!s->cfg || !s->traced || !s->probe_links || !s->inlined || !s->inline_seen ||
+	    !s->heaps || !s->work)
 		return out_of_memory(e);
 	for (size_t i = 0; i < opt->ntargets; i++) {
 		struct target *t = opt->targets[i];
@@ -201,6 +203,8 @@ int capture_session_open(struct capture_session **out, const struct capture_opti
 	s->epoll_fd = -1;
 	s->progress.out = opt->progress;
 	err = take_targets(s, e);
+	if (!err)
+		session_predict_begin(s);
 	load.sites = s->sites;
 	if (!err)
 		err = programs_load(&s->programs, &load, e);
@@ -242,6 +246,7 @@ void capture_session_close(struct capture_session *s)
 	free(s->inlined);
 	free(s->inline_seen);
 	free(s->heaps);
+	free(s->work);
 	free(s->probe_links);
 	free(s->traced);
 	free(s->cfg);

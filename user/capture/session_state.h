@@ -16,6 +16,7 @@
 #include "user/capture/load.h"
 #include "user/capture/merge.h"
 #include "user/capture/meter.h"
+#include "user/capture/predict.h"
 #include "user/capture/progress.h"
 #include "user/capture/records.h"
 #include "user/capture/session.h"
@@ -56,6 +57,9 @@ struct capture_session {
 	struct meter meter;
 	struct guard guard;
 	bool guarded; /* within a budget */
+	struct work *
+		work; /* by target: what it had done when the session was opened; time 0: not known */
+	struct guard_forecast forecast; /* span 0: none */
 	enum shed_level level; /* in force, */
 	bool probing; /* and whether probes are there */
 };
@@ -123,12 +127,21 @@ void session_measure_filter(struct capture_session *s);
 /* Whose stacks are walked: as asked, and as far as they are not shed. */
 void session_choose_stacks(struct capture_session *s);
 
-/* EV_SHED: what was asked for; what became of it. */
+/* Look at what targets do, a first and a last time. */
+void session_predict_begin(struct capture_session *s);
+void session_predict(struct capture_session *s);
+
+/* EV_SHED: what was asked for, and what is left out from the beginning; what became of it. */
 int session_record_asked(struct capture_session *s, uint64_t time_ns, struct error *e);
 int session_write_shed(struct capture_session *s, const struct ev_cost *cost);
 
-/* Measure from here on; look, and do what the guard decides; the last look. */
+/*
+ * Measure from here on, before targets are entered, and decide by the prediction; all is attached;
+ * look, and do what the guard decides; the last look.
+ */
 int session_guard_begin(struct capture_session *s, struct error *e);
+void session_guard_attached(struct capture_session *s);
+void session_guard_start(struct capture_session *s);
 int session_guard_tick(struct capture_session *s, struct error *e);
 void session_guard_end(struct capture_session *s);
 

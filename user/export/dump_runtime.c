@@ -97,10 +97,10 @@ void dump_shed(struct dump *d, const struct ev_shed *ev)
 	static const char *const whats[] = {
 		[SHED_ASKED] = "asked",           [SHED_STEP] = "step",
 		[SHED_PROBES_OFF] = "probes-off", [SHED_PROBES_ON] = "probes-on",
-		[SHED_SUMMARY] = "summary",
+		[SHED_SUMMARY] = "summary",       [SHED_FORESEEN] = "foreseen",
 	};
 
-	fprintf(d->out, " %s", ev->what <= SHED_SUMMARY ? whats[ev->what] : "?");
+	fprintf(d->out, " %s", ev->what <= SHED_FORESEEN ? whats[ev->what] : "?");
 	if (ev->what == SHED_STEP)
 		fprintf(d->out, " %s->%s", shed_level_name(ev->from), shed_level_name(ev->to));
 	else

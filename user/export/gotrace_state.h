@@ -133,6 +133,7 @@ struct gotrace {
 	unsigned int nnotes;
 	uint64_t blind_since; /* probes are off; 0: they are on */
 	uint64_t shed_ns; /* of the last record of what was left out: goroutines may do nothing behind it */
+	uint64_t foreseen_ns; /* when it was predicted what all would cost; 0: it was not */
 	uint64_t gaps; /* told so far */
 
 	unsigned int minor; /* Go 1.minor: of the header */

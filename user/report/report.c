@@ -76,6 +76,7 @@ static int on_process(void *ctx, struct process *ps, uint64_t time)
 	rp->begin = time;
 	tasks_rows_init(&rp->threads, r->options.top);
 	goroutines_init(&rp->goroutines, r->options.sort, r->options.top, &r->names);
+	rp->goroutines.blind = r->shed.blind_since != 0;
 	bare_init(&rp->bare, r->options.sort, r->options.top);
 	rp->gc.names = rp->annotations.names = &r->names;
 	HASH_ADD(hh, r->processes, tgid, sizeof(rp->tgid), rp);

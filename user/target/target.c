@@ -124,6 +124,9 @@ static int open_parts(struct target *t, struct error *e)
 		heap_find(&t->heap, t->globals.gc_controller, (unsigned int)t->build.go_minor,
 			  t->elf, t->pcln, t->bias);
 	if (!err)
+		work_find(&t->work, &t->layout, (unsigned int)t->build.go_minor, t->elf, t->pcln,
+			  t->bias);
+	if (!err)
 		err = plan_sites(t, e);
 	if (!err)
 		err = find_goidgen(t, e);
