@@ -225,7 +225,7 @@ static void await_answer(struct planter *p, const volatile sig_atomic_t *stop)
 /* The child's first answer. */
 static int begin(struct planter *p, const volatile sig_atomic_t *stop, struct error *e)
 {
-	struct answer a;
+	struct answer a = {0};
 	int fd, err;
 
 	await_answer(p, stop);
@@ -284,7 +284,7 @@ int planter_start(struct planter *out, const struct target_process *p, struct in
 
 int planter_stop(struct planter *p, struct error *e)
 {
-	struct answer a;
+	struct answer a = {0};
 	int fd, err = 0;
 
 	if (!p->pid)
