@@ -64,7 +64,7 @@ static void __attribute__((noreturn)) trace(const struct target *t, volatile int
 	struct inline_start start = {.stack_limit = STACKS_OF_ALL};
 	struct inline_engine *x;
 	struct error e;
-	int err = inline_open(&x, t, 0, &e);
+	int err = inline_open(&x, t, 0, 0, &e);
 
 	if (!err) {
 		start.m = merge_new(inline_rings(x));
@@ -271,9 +271,9 @@ bool kills(pid_t pid, unsigned int n, unsigned int seed)
 	printf("%u kills: %" PRIu64 " of the tracer, %" PRIu64 " of its helper, %" PRIu64
 	       " of both; %" PRIu64 " before all was there, %" PRIu64
 	       " later; code was left changed %" PRIu64 " times, memory %" PRIu64
-	       ", a descriptor %" PRIu64 "; nothing after detach\n",
+	       ", a descriptor %" PRIu64 "%s\n",
 	       i, k.done[TRACER], k.done[HELPER], k.done[BOTH], k.early, k.late, k.changed,
-	       k.mapped, k.strays);
+	       k.mapped, k.strays, k.wrong[0] ? "" : "; nothing after detach");
 	if (k.wrong[0])
 		fprintf(stderr, "kill %u: %s\n", i, k.wrong);
 	target_close(t);

@@ -54,6 +54,7 @@ struct thread *thread_get(struct replay *r, uint32_t tid, uint32_t tgid)
 	t->process = process_find(r, tgid);
 	t->cpu = -1;
 	t->sys_nr = -1;
+	t->cut.nr = -1;
 	HASH_ADD(hh, r->threads, tid, sizeof(t->tid), t);
 	return t;
 }

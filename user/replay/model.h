@@ -118,6 +118,13 @@ struct thread {
 	bool preempted; /* it could have gone on all the time */
 	int sys_nr; /* -1: in no syscall */
 	uint64_t sys_begin; /* 0: before it was traced */
+	/* a call that was interrupted, and may go on as another one; nr -1: none */
+	struct {
+		int nr;
+		int64_t ret;
+		uint64_t begin, end;
+		uint64_t g; /* address of the goroutine it was made for, or 0 */
+	} cut;
 	UT_hash_handle hh;
 };
 

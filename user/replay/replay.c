@@ -39,6 +39,7 @@ static void forget_threads(struct replay *r, const struct process *ps)
 		t->state = T_UNKNOWN;
 		t->asleep = 0;
 		t->sys_nr = -1;
+		t->cut.nr = -1;
 	}
 }
 
