@@ -34,6 +34,8 @@ struct capture_options {
 	uint64_t buffer_bytes; /* of all rings together; 0: see ring_size() */
 	const volatile sig_atomic_t
 		*stop; /* ends the capture when it becomes non-zero; may be NULL */
+	void (*begun)(void *ctx); /* called when the capture holds something; may be NULL */
+	void *begun_ctx;
 	FILE *progress; /* a terminal for the progress line, or NULL */
 	FILE *messages; /* for one-line warnings ("gscope: ..."), or NULL */
 };

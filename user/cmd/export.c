@@ -146,7 +146,7 @@ int cmd_export(int argc, char **argv)
 	fd = replay_file_open(o.path, &reader, &e);
 	err = fd < 0 ? fd : 0;
 	if (!err)
-		err = outfile_create(&out, output, OUTFILE_WHOLE, &e);
+		err = outfile_create(&out, output, &e);
 	if (!err)
 		err = export(&o, reader, out, &e);
 	/* A trace that had to end early, -EPROTO, is a valid one. */

@@ -254,6 +254,8 @@ static int capture_targets(const struct live_options *o, struct target **targets
 		.duration_ns = o->duration_ns,
 		.buffer_bytes = o->buffer_bytes,
 		.stop = &stop,
+		.begun = o->begun,
+		.begun_ctx = o->begun_ctx,
 		.messages = stderr,
 		.progress = isatty(STDERR_FILENO) ? stderr : NULL,
 	};
@@ -335,6 +337,8 @@ int live_capture(const struct live_options *o, int fd, bool *interrupted, struct
 	}
 	if (!err) {
 		catch_signals();
+		for (size_t i = 0; i < o->npids; i++)
+			targets[i]->process->stop = &stop;
 		err = capture_targets(o, targets, fd, e);
 	}
 	*interrupted = stop;
