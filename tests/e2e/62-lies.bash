@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only
-# shellcheck shell=bash disable=SC2154
+# shellcheck shell=bash disable=SC2154,SC2153
 #
 # What a target says of itself costs a bounded time and a bounded memory, true or not.
 
@@ -58,10 +58,10 @@ lie() {
 	run_gscope truth 0 record -p "${target[target]}" -d 200ms -o truth.gscope
 	quit target
 }
-add lies-many lie 1.22 'runtime\.allglen.makes.no.sense' many 60000000
+add lies-many lie 1.22 'makes.no.sense' many 60000000
 add lies-nowhere lie 1.22 'makes.no.sense' nowhere
 add lies-round lie 1.22 'runtime\.allm.makes.no.sense' round
-for kind in many nowhere round; do need 1.22 lies plain; done
+for _ in many nowhere round; do need 1.22 lies plain; done
 
 # the same goroutine two million times takes its time, which Ctrl-C ends
 lie_stopped() {
@@ -85,3 +85,25 @@ lie_stopped() {
 has_probes() { ! is_intact target; }
 add lies-same lie_stopped
 need 1.22 lies plain
+
+# nothing in a name that a terminal would obey gets there: neither by -v nor by a message nor by the report
+escapes() {
+	local program odd
+
+	program=$("$top/tests/targets/build" "$newest" idle plain)
+	odd=$dir/$'a\e]0;b\x9bc\nd\u202ee'
+	cp "$program" "$odd"
+	start target "$odd"
+	await_ready target
+	run_gscope verbose 0 record -v -p "${target[target]}" -d 200ms -o capture.gscope
+	run_gscope report 0 report capture.gscope
+	run_gscope dump 0 dump capture.gscope
+	grep -q 'probes go to .*/a?]0;b?c?d?e' verbose.err || fail "-v does not name the program: $(cat -v verbose.err)"
+	! LC_ALL=C grep -q $'[\e\x9b]\|\xe2\x80\xae' verbose.err report.out dump.out ||
+		fail 'what a terminal would obey is written as it is'
+	! grep -q '^d' verbose.err || fail 'a name begins a line'
+	work target
+	quit target
+}
+add escapes escapes
+need "$newest" idle plain

@@ -66,10 +66,10 @@ func main() {
 	debug.SetGCPercent(-1)
 	glen, gptr, m := allglen, allgptr, allm
 	switch os.Args[1] {
-	case "many": // of which only the first is there
-		list := (**byte)(unsafe.Pointer(&pages(8*n, false)[0]))
-		*list = *allgptr
-		allgptr = list
+	case "many": // of which only the first and the last are there
+		list := unsafe.Slice((**byte)(unsafe.Pointer(&pages(8*n, false)[0])), n)
+		list[0], list[n-1] = *allgptr, *allgptr
+		allgptr = &list[0]
 		allglen = uintptr(n)
 	case "nowhere":
 		*(*uintptr)(unsafe.Pointer(&allgptr)) = 4096
