@@ -15,7 +15,7 @@
 /* More CPU time than any probe's program needs. */
 #define STEP_NS 50000
 #define PAUSE_NS 1000000
-#define LIMIT_NS 200000000ULL
+#define LIMIT_NS 1000000000ULL
 
 /*
  * CPU time of a thread in ns, the first number of /proc/PID/task/TID/schedstat. The kernel brings
