@@ -18,6 +18,7 @@
 
 #include "bpf/control.h"
 #include "gscope.skel.h"
+#include "user/base/io.h"
 
 /* since Linux 6.6; older headers have not got it */
 #define UPROBE_MULTI 48
@@ -372,6 +373,9 @@ static int explain_load(int err, struct error *e)
 				 "the kernel does not let gscope load BPF programs: run it as root "
 				 "outside of containers; with kernel lockdown (see "
 				 "/sys/kernel/security/lockdown) it cannot work");
+	case -EMFILE:
+	case -ENFILE:
+		return error_set(e, EXIT_FAILED, err, "%s", io_files_reason(err));
 	case -ENOMEM:
 		return error_set(e, EXIT_FAILED, err,
 				 "no memory for the BPF programs: raise the limit of locked memory "

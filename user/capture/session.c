@@ -230,6 +230,8 @@ int capture_session_run(struct capture_session *s, struct capture_writer *w, str
 	s->stage.w = w;
 	go_ahead(s);
 	s->stage.e = e;
+	s->stage.begun = s->opt.begun;
+	s->stage.begun_ctx = s->opt.begun_ctx;
 	s->stage.until_ns = UINT64_MAX;
 	since = now_ns();
 	err = session_attach(s, e);

@@ -37,6 +37,8 @@ struct capture_options {
 	const volatile sig_atomic_t
 		*stop; /* ends the capture when it becomes non-zero; may be NULL */
 	struct guardian *guardian; /* who attaches probes; NULL: the session itself */
+	void (*begun)(void *ctx); /* called when the capture holds something; may be NULL */
+	void *begun_ctx;
 	FILE *progress; /* a terminal for the progress line, or NULL */
 	FILE *messages; /* for one-line warnings ("gscope: ..."), or NULL */
 };

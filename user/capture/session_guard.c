@@ -133,7 +133,7 @@ int session_guard_begin(struct capture_session *s, struct error *e)
 void session_guard_attached(struct capture_session *s)
 {
 	for (size_t i = 0; i < s->opt.ntargets && !s->guard.probes; i++)
-		links_close(&s->probe_links[i]);
+		probe_links_close(&s->probe_links[i]);
 	s->probing = s->guard.probes;
 	session_choose_stacks(s);
 }

@@ -190,6 +190,16 @@ static void count(struct stage *st, const struct event_head *ev)
 	}
 }
 
+/* Whoever reads the growing file sees that the tracing has begun. */
+static int begun(struct stage *st)
+{
+	int err = capture_writer_flush(st->w, st->e);
+
+	if (!err && st->begun)
+		st->begun(st->begun_ctx);
+	return err;
+}
+
 static int after(struct stage *st, const struct event_head *ev)
 {
 	const struct ev_snap_p *p = (const void *)ev;
@@ -204,8 +214,7 @@ static int after(struct stage *st, const struct event_head *ev)
 		t = stage_find(st, task->tgid);
 		return t ? stage_gone(st, t, ev->time_ns, GONE_EXEC) : 0;
 	case EV_READY:
-		/* whoever reads the growing file sees that the tracing has begun */
-		return capture_writer_flush(st->w, st->e);
+		return begun(st);
 	case EV_SNAP_P:
 		t = stage_find(st, p->tgid);
 		if (t && p->p && !pcset_find(&t->procs, p->p) && pcset_add(&t->procs, p->p, 0))

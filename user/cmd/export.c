@@ -142,7 +142,7 @@ int cmd_export(int argc, char **argv)
 		free(output);
 		return EXIT_USAGE;
 	}
-	err = outfile_create(&o.out, output, OUTFILE_WHOLE, &e);
+	err = outfile_create(&o.out, output, &e);
 	if (!err)
 		err = replay_file_confined(o.path, PRIVILEGE_OUTPUT, export, &o, &e);
 	/* A trace that had to end early, -EPROTO, is a valid one. */

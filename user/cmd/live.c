@@ -262,6 +262,8 @@ static int capture_targets(const struct live_options *o, struct live_rest *rest,
 		.buffer_bytes = o->buffer_bytes,
 		.stop = &stop,
 		.guardian = guardian,
+		.begun = o->begun,
+		.begun_ctx = o->begun_ctx,
 		.messages = stderr,
 		.progress = isatty(STDERR_FILENO) ? stderr : NULL,
 	};
@@ -377,6 +379,8 @@ int live_capture(const struct live_options *o, int fd, int *status, struct live_
 	}
 	if (!err) {
 		catch_signals();
+		for (size_t i = 0; i < o->npids; i++)
+			r->targets[i]->process->stop = &stop;
 		err = capture_targets(o, r, guardian, fd, status, e);
 	}
 	*rest = r;

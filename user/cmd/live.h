@@ -30,6 +30,8 @@ struct live_options {
 	bool verbose; /* say what was found out about the processes */
 	uint64_t duration_ns;
 	uint64_t buffer_bytes; /* 0: the default */
+	void (*begun)(void *ctx); /* called when the capture holds something; may be NULL */
+	void *begun_ctx;
 };
 
 /* The options both have, to be a child of the command's own; input: struct live_options. */

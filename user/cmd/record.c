@@ -61,6 +61,11 @@ static const struct argp argp = {
 	.children = children,
 };
 
+static void show(void *out)
+{
+	outfile_show(out);
+}
+
 int cmd_record(int argc, char **argv)
 {
 	struct record_options o = {
@@ -78,12 +83,13 @@ int cmd_record(int argc, char **argv)
 		cmd_warn("a capture file is binary: redirect standard output, or give -o FILE");
 		return EXIT_USAGE;
 	}
-	if (privilege_keep(PRIVILEGE_ATTACH, &e) ||
-	    outfile_create(&out, o.output, OUTFILE_GROWS, &e))
+	if (privilege_keep(PRIVILEGE_ATTACH, &e) || outfile_create(&out, o.output, &e))
 		return cmd_fail(&e);
+	o.live.begun = show;
+	o.live.begun_ctx = out;
 	err = live_capture(&o.live, outfile_fd(out), &status, &rest, &e);
 	/* A capture that ended early, by a full disk say, is still worth having. */
-	if (err && lseek(outfile_fd(out), 0, SEEK_CUR) <= 0)
+	if (err && !outfile_shows(out))
 		outfile_discard(out);
 	else if (outfile_commit(out, err ? &e2 : &e) && !err)
 		err = -EIO;

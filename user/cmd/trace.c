@@ -158,7 +158,7 @@ int cmd_trace(int argc, char **argv)
 		cmd_warn("level kernel: no Go trace will be written, as its format needs every "
 			 "transition of goroutines; the report follows");
 	/* What cannot be written is known before anything is attached. */
-	else if (outfile_create(&o.out, o.output, OUTFILE_WHOLE, &e))
+	else if (outfile_create(&o.out, o.output, &e))
 		return cmd_fail(&e);
 	fd = memfd_create("gscope-capture", MFD_CLOEXEC);
 	if (fd < 0) {

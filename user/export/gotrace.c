@@ -207,6 +207,7 @@ static int on_end(void *ctx, const struct replay_totals *totals, struct error *e
 }
 
 static const struct sink_ops ops = {
+	.knows_crowd = true,
 	.process = on_process,
 	.goroutine = on_goroutine,
 	.processor = on_processor,
@@ -295,6 +296,7 @@ void gotrace_free(struct gotrace *t)
 	tables_clear(&t->tables);
 	bytes_free(&t->out);
 	bytes_free(&t->samples);
+	bytes_free(&t->unbound.data);
 	wire_free_tasks(t);
 	free(t->loose);
 	free(t);

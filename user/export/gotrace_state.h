@@ -142,8 +142,10 @@ struct gotrace {
 	uint64_t gen_begin; /* ns */
 	uint64_t last; /* ns, of the last event */
 	struct bytes out; /* batches of this generation */
+	size_t preamble; /* bytes of it that announce what was there at the start */
 	struct wire_mark marks[WIRE_MARKS_MAX]; /* of this generation */
 	unsigned int nmarks;
+	struct batch unbound; /* of events on no thread */
 	struct bytes samples; /* a batch of them */
 	struct loose_event *loose;
 	size_t nloose, loose_size;

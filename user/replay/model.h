@@ -35,7 +35,9 @@ enum p_state { P_IDLE, P_RUNNING, P_SYSCALL };
 
 enum t_state { T_UNKNOWN, T_RUNNING, T_RUNNABLE, T_SLEEPING, T_DEAD };
 
+struct crowd;
 struct process;
+struct replay;
 struct thread;
 
 /* Something that goes on for a while: see enum range_kind in sink.h. */
@@ -152,6 +154,8 @@ struct process {
 	bool no_kernel; /* switches, wake-ups and system calls of its threads are not recorded */
 	uint64_t ready_ns;
 	struct goroutine *goroutines; /* by addr; live ones */
+	struct crowd *crowd; /* more live ones, which nothing has happened to: replay/crowd.h */
+	struct replay *replay;
 	struct proc *procs; /* by addr */
 	struct ended *ended; /* by id; only until ready */
 	struct range gc;

@@ -34,6 +34,7 @@
 /* One target. */
 struct report_process {
 	uint32_t tgid;
+	struct process *process; /* that has a crowd; NULL: no goroutines, or none that change */
 	struct ev_target info;
 	const char *plain; /* why it has no goroutines; NULL: it has */
 	uint64_t begin, end; /* of its trace */

@@ -75,7 +75,8 @@ static int on_process(void *ctx, struct process *ps, uint64_t time)
 	rp->no_kernel = ps->no_kernel;
 	rp->begin = time;
 	tasks_rows_init(&rp->threads, r->options.top);
-	goroutines_init(&rp->goroutines, r->options.sort, r->options.top, &r->names);
+	rp->process = ps->plain || ps->bare ? NULL : ps;
+	goroutines_init(&rp->goroutines, r->options.sort, r->options.top, &r->names, time);
 	rp->goroutines.blind = r->shed.blind_since != 0;
 	bare_init(&rp->bare, r->options.sort, r->options.top);
 	rp->gc.names = rp->annotations.names = &r->names;
@@ -280,7 +281,7 @@ static int end_process(struct report *r, struct report_process *rp, uint64_t tim
 	rp->end = time > rp->begin ? time : rp->begin;
 	procs_close(&rp->procs, rp->end);
 	annotations_close(&rp->annotations);
-	err = goroutines_close(&rp->goroutines, rp->end);
+	err = goroutines_close(&rp->goroutines, rp->process, rp->end);
 	err2 = bare_close(&rp->bare);
 	err = err ? err : err2;
 	err2 = gc_close(&rp->gc, rp->end);
@@ -320,6 +321,7 @@ static int on_end(void *ctx, const struct replay_totals *t, struct error *e)
 struct sink report_sink(struct report *r)
 {
 	static const struct sink_ops ops = {
+		.knows_crowd = true,
 		.process = on_process,
 		.goroutine = on_goroutine,
 		.processor = on_processor,
