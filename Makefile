@@ -12,6 +12,9 @@ ifeq ($(origin CC),default)
 CC      := gcc
 endif
 
+# of the BPF programs; another one to build them by another CLANG, too
+BPF_DIR ?= build/bpf
+
 O    := build$(if $(FUZZ),/fuzz,$(if $(SAN),/san))
 ARCH := $(subst x86_64,x86,$(subst aarch64,arm64,$(shell uname -m)))
 
@@ -27,16 +30,18 @@ LIBS     := libbpf libelf libdw capstone libzstd zlib libcap
 LIB_CFLAGS = $(eval LIB_CFLAGS := $$(shell pkg-config --cflags $(LIBS)))$(LIB_CFLAGS)
 LIB_LDLIBS = $(eval LIB_LDLIBS := $$(shell pkg-config --libs $(LIBS)))$(LIB_LDLIBS)
 
-COMPILE = $(CC) -std=gnu11 $(WARN) -D_GNU_SOURCE -I. -Ibuild/bpf $(LIB_CFLAGS) $(SANITIZE) \
+COMPILE = $(CC) -std=gnu11 $(WARN) -D_GNU_SOURCE -I. -I$(BPF_DIR) $(LIB_CFLAGS) $(SANITIZE) \
 	  $(CPPFLAGS) $(CFLAGS) -pthread -MMD -MP
 LINK    = $(CC) $(SANITIZE) $(CFLAGS) $(LDFLAGS) -pthread
-BPF_CC  = $(CLANG) -target bpf -mcpu=v3 -O2 -g -Wall -Werror -D__TARGET_ARCH_$(ARCH) \
+# macros of libbpf 1.4 have variables that clang 21 and later warn of
+BPF_CC  = $(CLANG) -target bpf -mcpu=v3 -O2 -g -Wall -Werror -Wno-unknown-warning-option \
+	  -Wno-default-const-init-var-unsafe -D__TARGET_ARCH_$(ARCH) \
 	  -Ivmlinux/$(ARCH) -I. -MMD -MP
 
 find = $(sort $(shell find $(1) -name '$(2)' 2>/dev/null))
 
-BPF_OBJS  := $(patsubst %.c,build/%.o,$(wildcard bpf/*.bpf.c))
-SKELETON  := $(if $(BPF_OBJS),build/bpf/gscope.skel.h)
+BPF_OBJS  := $(patsubst bpf/%.c,$(BPF_DIR)/%.o,$(wildcard bpf/*.bpf.c))
+SKELETON  := $(if $(BPF_OBJS),$(BPF_DIR)/gscope.skel.h)
 LIB_OBJS  := $(patsubst %.c,$(O)/%.o,$(filter-out user/main.c,$(call find,user,*.c)))
 MAIN_OBJ  := $(patsubst %.c,$(O)/%.o,$(wildcard user/main.c))
 UNIT_OBJS := $(patsubst %.c,$(O)/%.o,$(filter-out %/prog/c/host.c,$(call find,tests/unit,*.c)))
@@ -81,14 +86,14 @@ $(O)/%.o: %.c | $(SKELETON) build/.tools
 	@mkdir -p $(@D)
 	$(call quiet,CC)$(COMPILE) -c -o $@ $<
 
-build/bpf/%.bpf.o: bpf/%.bpf.c | build/.tools
+$(BPF_DIR)/%.bpf.o: bpf/%.bpf.c | build/.tools
 	@mkdir -p $(@D)
 	$(call quiet,BPF)$(BPF_CC) -c -o $@ $<
 
-build/bpf/gscope.bpf.o: $(BPF_OBJS)
+$(BPF_DIR)/gscope.bpf.o: $(BPF_OBJS)
 	$(call quiet,BPFLINK)$(BPFTOOL) gen object $@ $^
 
-build/bpf/gscope.skel.h: build/bpf/gscope.bpf.o
+$(BPF_DIR)/gscope.skel.h: $(BPF_DIR)/gscope.bpf.o
 	$(call quiet,SKEL)$(BPFTOOL) gen skeleton $< name gscope_bpf >$@.new && mv $@.new $@
 
 # one clear line when something to build with is missing, instead of a compiler's many
