@@ -158,14 +158,18 @@ uint8_t site_go_kind(enum site_kind kind)
 }
 
 /* The programs of bpf/ that take hits of sites, each of some kinds. */
-enum program { PROGRAM_GO, PROGRAM_RUNTIME, PROGRAM_USER, PROGRAMS };
+enum program { PROGRAM_GO, PROGRAM_RUNTIME, PROGRAM_SWEEP, PROGRAM_NOTE, PROGRAM_LABELS, PROGRAMS };
 
 static enum program program_of(const struct site *site)
 {
 	uint8_t kind = uses[site->kind].kind;
 
+	if (kind == USER_LABELS)
+		return PROGRAM_LABELS;
 	if (kind >= USER_TASK_BEGIN)
-		return PROGRAM_USER;
+		return PROGRAM_NOTE;
+	if (kind == RT_SWEEP_BEGIN || kind == RT_SWEEP_END)
+		return PROGRAM_SWEEP;
 	return kind >= RT_STW_BEGIN ? PROGRAM_RUNTIME : PROGRAM_GO;
 }
 
@@ -174,8 +178,12 @@ static struct bpf_program *loaded_program(const struct programs *p, enum program
 	switch (program) {
 	case PROGRAM_RUNTIME:
 		return p->skel->progs.runtime_probe;
-	case PROGRAM_USER:
-		return p->skel->progs.user_probe;
+	case PROGRAM_SWEEP:
+		return p->skel->progs.sweep_probe;
+	case PROGRAM_NOTE:
+		return p->skel->progs.note_probe;
+	case PROGRAM_LABELS:
+		return p->skel->progs.labels_probe;
 	default:
 		return p->skel->progs.go_probe;
 	}
@@ -196,7 +204,7 @@ static int attach_some(struct links *l, const struct programs *p, const struct b
 {
 	struct bpf_link *link;
 
-	if (p->multi) {
+	if (p->has.multi) {
 		LIBBPF_OPTS(bpf_uprobe_multi_opts, opts, .offsets = b->offsets + first,
 			    .cookies = b->cookies + first, .cnt = n);
 
@@ -219,7 +227,7 @@ static int attach_batch(struct links *l, const struct programs *p, const struct 
 {
 	int err;
 
-	if (p->multi) {
+	if (p->has.multi) {
 		err = attach_some(l, p, b, 0, b->n);
 		if (!err || err == -ENOMEM)
 			return err;
@@ -355,6 +363,9 @@ static int attach_chosen(struct links *l, const struct programs *p, const struct
 			b.cookies[b.n] = full_cookie(t, i, c);
 			numbers[b.n++] = i;
 		}
+		/* a program that is missing was named when it was refused */
+		if (bpf_program__fd(b.prog) < 0)
+			b.n = 0;
 		err = b.n ? attach_batch(l, p, &b, refused) : 0;
 		for (size_t i = 0; i < b.n; i++)
 			c->errors[numbers[i]] = refused[i];
@@ -444,5 +455,5 @@ int attach_empty(struct links *l, const struct programs *p, uint64_t file_off)
 		.n = 1,
 	};
 
-	return attach_some(l, p, &b, 0, 1);
+	return p->missing[MISS_COST].why ? -ENOENT : attach_some(l, p, &b, 0, 1);
 }
