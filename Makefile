@@ -15,8 +15,10 @@ endif
 
 O    := build
 ARCH := $(subst x86_64,x86,$(subst aarch64,arm64,$(shell uname -m)))
-# of this variant; the BPF programs, in $(O)/bpf, are the same in all
+# of the variant; the BPF programs are the same in all
 B    := $(O)$(if $(FUZZ),/fuzz,$(if $(SAN),/san))
+# of the BPF programs; another one to build them by another CLANG, too
+BPF_DIR ?= $(O)/bpf
 # BPF programs that are compiled already, for which neither clang nor bpftool is needed: the
 # archive of `make dist` has them. BPF_OBJECT= (none) compiles them.
 BPF_OBJECT := $(wildcard bpf/$(ARCH)/gscope.bpf.o)
@@ -47,16 +49,18 @@ LIBS     := libbpf libelf libdw capstone libzstd zlib libcap libseccomp
 LIB_CFLAGS = $(eval LIB_CFLAGS := $$(shell pkg-config --cflags $(LIBS)))$(LIB_CFLAGS)
 LIB_LDLIBS = $(eval LIB_LDLIBS := $$(shell pkg-config --libs $(LIBS)))$(LIB_LDLIBS)
 
-COMPILE = $(CC) -std=gnu11 $(WARN) -D_GNU_SOURCE -I. -I$(O)/bpf $(LIB_CFLAGS) $(SANITIZE) \
+COMPILE = $(CC) -std=gnu11 $(WARN) -D_GNU_SOURCE -I. -I$(BPF_DIR) $(LIB_CFLAGS) $(SANITIZE) \
 	  $(CPPFLAGS) $(CFLAGS) -pthread -MMD -MP
 LINK    = $(CC) $(SANITIZE) $(CFLAGS) $(LDFLAGS) -pthread
-BPF_CC  = $(CLANG) -target bpf -mcpu=v3 -O2 -g -Wall -Werror -D__TARGET_ARCH_$(ARCH) \
+# macros of libbpf 1.4 have variables that clang 21 and later warn of
+BPF_CC  = $(CLANG) -target bpf -mcpu=v3 -O2 -g -Wall -Werror -Wno-unknown-warning-option \
+	  -Wno-default-const-init-var-unsafe -D__TARGET_ARCH_$(ARCH) \
 	  -Ivmlinux/$(ARCH) -I. -MMD -MP
 
 find = $(sort $(shell find $(1) -name '$(2)' 2>/dev/null))
 
-BPF_OBJS  := $(patsubst %.c,$(O)/%.o,$(wildcard bpf/*.bpf.c))
-SKELETON  := $(if $(BPF_OBJS),$(O)/bpf/gscope.skel.h)
+BPF_OBJS  := $(patsubst bpf/%.c,$(BPF_DIR)/%.o,$(wildcard bpf/*.bpf.c))
+SKELETON  := $(if $(BPF_OBJS),$(BPF_DIR)/gscope.skel.h)
 LIB_OBJS  := $(patsubst %.c,$(B)/%.o,$(filter-out user/main.c,$(call find,user,*.c)))
 MAIN_OBJ  := $(patsubst %.c,$(B)/%.o,$(wildcard user/main.c))
 UNIT_OBJS := $(patsubst %.c,$(B)/%.o,$(filter-out %/prog/c/host.c,$(call find,tests/unit,*.c)))
@@ -103,23 +107,23 @@ $(B)/%.o: %.c | $(SKELETON) $(O)/.tools
 	$(call quiet,CC)$(COMPILE) -c -o $@ $<
 
 ifeq ($(BPF_OBJECT),)
-$(O)/bpf/%.bpf.o: bpf/%.bpf.c | $(O)/.tools
+$(BPF_DIR)/%.bpf.o: bpf/%.bpf.c | $(O)/.tools
 	@mkdir -p $(@D)
 	$(call quiet,BPF)$(BPF_CC) -c -o $@ $<
 
-$(O)/bpf/gscope.bpf.o: $(BPF_OBJS)
+$(BPF_DIR)/gscope.bpf.o: $(BPF_OBJS)
 	$(call quiet,BPFLINK)$(BPFTOOL) gen object $@ $^
 
-$(O)/bpf/gscope.skel.h: $(O)/bpf/gscope.bpf.o $(O)/bpf/.given
+$(BPF_DIR)/gscope.skel.h: $(BPF_DIR)/gscope.bpf.o $(BPF_DIR)/.given
 	$(call quiet,SKEL)$(BPFTOOL) gen skeleton $< name gscope_bpf >$@.new && mv $@.new $@
 	@tools/bpf-object --sum $< $(BPF_SOURCES)
 else
-$(O)/bpf/gscope.skel.h: $(BPF_OBJECT) $(O)/bpf/.given | $(O)/.tools
+$(BPF_DIR)/gscope.skel.h: $(BPF_OBJECT) $(BPF_DIR)/.given | $(O)/.tools
 	$(call quiet,SKEL)BPFTOOL='$(BPFTOOL)' tools/bpf-object $< $@
 endif
 
 # the object that was given, if any: another one is another skeleton
-$(O)/bpf/.given: FORCE | $(O)/.tools
+$(BPF_DIR)/.given: FORCE | $(O)/.tools
 	@mkdir -p $(@D); echo '$(BPF_OBJECT)' | cmp -s - $@ || echo '$(BPF_OBJECT)' >$@
 
 # one clear line when something to build with is missing, instead of a compiler's many
@@ -213,7 +217,7 @@ distros: services dist
 
 # sources with the compiled BPF programs, which are the same for every kernel
 dist: $(SKELETON)
-	@tools/dist $(O)/bpf $(ARCH) $(O)
+	@tools/dist $(BPF_DIR) $(ARCH) $(O)
 
 install: all
 	install -D -m 755 -t $(DESTDIR)$(PREFIX)/bin $(PROGRAM)

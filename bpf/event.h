@@ -57,8 +57,9 @@ enum event_type {
 	EV_HEAP = 79, /* struct ev_heap: the size of the heap has changed */
 	EV_SHED = 80, /* struct ev_shed: what is left out, to stay within a budget or as asked */
 	EV_INLINE = 81, /* struct ev_inline: how the inline engine did, at the end */
+	EV_MISSING = 82, /* struct ev_missing: a program that the kernel refused */
 };
-#define EV_USER_END (EV_INLINE + 1) /* behind the last one */
+#define EV_USER_END (EV_MISSING + 1) /* behind the last one */
 
 struct event_head {
 	__u64 time_ns;
@@ -640,5 +641,16 @@ struct ev_shed {
 	__u64 budget; /* 0: none */
 };
 _Static_assert(sizeof(struct ev_shed) == 48, "ev_shed");
+
+/* Of all targets: the kernel refused a BPF program, and what that would have told is missing. */
+struct ev_missing {
+	struct event_head h; /* tid 0 */
+	__u32 err; /* errno of the refusal; 0: not known */
+	__u32 pad;
+	char program[32]; /* its name; texts are for people to read */
+	char shows[64]; /* what will not be seen */
+	char why[256]; /* the kernel's reason */
+};
+_Static_assert(sizeof(struct ev_missing) == 376, "ev_missing");
 
 #endif

@@ -67,7 +67,7 @@ static __always_inline void *event_room(__u16 type, __u32 room, __u32 loss_class
 
 	if (!s)
 		return NULL;
-	for (int i = 0; i < RING_TRIES; i++) {
+	for (__u64 i = 0; i < RING_TRIES; i++) {
 		at = *(volatile __u64 *)&s->begun;
 		end = ring_next(at, room);
 		if (!ring_has_room(s, cpu, end))

@@ -190,6 +190,18 @@ int runtime_probe(struct pt_regs *ctx)
 		return on_proc(ctx, cookie);
 	case READ_RUNTIME:
 		return on_runtime(ctx, cookie);
+	}
+	bpf_tail_call(ctx, &no_program, 0);
+	return 0;
+}
+
+/* A program of its own, so that a kernel which refuses one has the other. */
+SEC("uprobe.multi")
+int sweep_probe(struct pt_regs *ctx)
+{
+	__u64 cookie = bpf_get_attach_cookie(ctx);
+
+	switch (cookie_reading(cookie)) {
 	case READ_SWEEP_BEGIN:
 		return on_sweep_begin(cookie);
 	case READ_SWEEP_SPAN:

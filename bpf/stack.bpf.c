@@ -13,9 +13,6 @@
 /* At most so many are C's. */
 #define NATIVE_FRAMES 32
 
-/* Frames of the smaller of two record sizes. */
-#define FEW_FRAMES 32
-
 /*
  * A walk's state is kept in memory and not in registers, so that the verifier, which knows
  * nothing of what is in memory, needs not follow every number of frames to its own end.
@@ -25,6 +22,7 @@ struct scratch {
 	__u32 flags;
 	__u64 n; /* frames in pc */
 	__u64 id;
+	__u64 lo, hi; /* the goroutine's stack */
 	__u64 bp;
 	__u64 base, have; /* the window: [base, base + have) */
 	__u64 window[WINDOW / 8 + 2];
@@ -69,46 +67,62 @@ static __always_inline struct scratch *claim(void)
 	return NULL;
 }
 
-static __always_inline bool send(const struct scratch *s, __u64 id, const struct walk *w,
-				 const __u32 frames)
+/*
+ * The parts of stack_send() are functions that are not part of another, so that they use the same bytes
+ * of a program's stack, one after the other.
+ *
+ * Whether that stack was sent before; `remember`: from now on it was.
+ */
+int stack_known(const struct scratch *s, int remember)
 {
-	__u32 room = sizeof(struct ev_stack) + frames * 8;
-	struct ev_stack *ev = event_reserve(EV_STACK, room, LOSS_STACK);
+	__u32 first, second;
+	__u64 *a, *b;
 
+	if (!s)
+		return 1;
+	first = s->id & (KNOWN_STACKS - 1);
+	second = s->id >> 32 & (KNOWN_STACKS - 1);
+	a = bpf_map_lookup_elem(&known_stacks, &first);
+	b = bpf_map_lookup_elem(&known_stacks, &second);
+	if (!a || !b)
+		return 0;
+	if (*a == s->id || *b == s->id)
+		return 1;
+	if (!remember)
+		return 0;
+	if (*a && !*b)
+		*b = s->id;
+	else
+		*a = s->id;
+	return 1;
+}
+
+/* 0: it did not fit into the ring. It stays unknown then: its next use tries again. */
+int stack_emit(const struct scratch *s, const struct walk *w)
+{
+	struct ev_stack *ev;
+	__u64 bytes;
+
+	if (!s || !w || s->n > EVENT_MAX_FRAMES)
+		return 0;
+	bytes = s->n * 8;
+	ev = event_reserve(EV_STACK, sizeof(*ev) + bytes, LOSS_STACK);
 	if (!ev)
-		return false;
+		return 0;
 	/* nobody reads the ring past that record before it is out, which is later */
 	if (w->before)
 		ev->h.time_ns = w->before - 1;
 	ev->h.tid = w->id;
-	ev->h.size = sizeof(struct ev_stack) + s->n * 8;
-	ev->id = id;
+	ev->id = s->id;
 	ev->tgid = w->id >> 32;
-	ev->n = s->n;
+	ev->n = bytes / 8;
 	ev->flags = s->flags;
-	bpf_probe_read_kernel(ev->pc, frames * 8, s->pc);
-	event_submit(ev, room);
-	return true;
-}
-
-/* A stack that did not fit into the ring stays unknown: its next use tries again. */
-static __always_inline __u64 send_new(const struct scratch *s, __u64 id, const struct walk *w)
-{
-	__u32 first = id & (KNOWN_STACKS - 1), second = id >> 32 & (KNOWN_STACKS - 1);
-	__u64 *a = bpf_map_lookup_elem(&known_stacks, &first);
-	__u64 *b = bpf_map_lookup_elem(&known_stacks, &second);
-
-	if (!a || !b)
-		return 0;
-	if (*a == id || *b == id)
-		return id;
-	if (!(s->n <= FEW_FRAMES ? send(s, id, w, FEW_FRAMES) : send(s, id, w, EVENT_MAX_FRAMES)))
-		return 0;
-	if (*a && !*b)
-		*b = id;
-	else
-		*a = id;
-	return id;
+	/* the compiler may forget what it knows by now */
+	barrier_var(bytes);
+	if (bytes <= sizeof(s->pc))
+		bpf_probe_read_kernel(ev->pc, bytes, s->pc);
+	event_submit(ev, sizeof(*ev) + bytes);
+	return 1;
 }
 
 /* Have 16 bytes at s->bp in the window, as many as it takes more. */
@@ -162,9 +176,9 @@ static __always_inline bool cross_callback(struct scratch *s, __u64 bp, __u64 hi
 }
 
 /* One frame. False: it was the last. */
-static __always_inline bool step(struct scratch *s, __u64 lo, __u64 hi)
+static __always_inline bool step(struct scratch *s)
 {
-	__u64 n, next, pc, at, bp = s->bp;
+	__u64 n, next, pc, at, bp = s->bp, lo = s->lo, hi = s->hi;
 
 	if (!bp)
 		return false;
@@ -195,8 +209,34 @@ truncated:
 	return false;
 }
 
-/* Is there a call before it? `e8` with a distance, or `ff /2` with whatever it takes. */
-static __always_inline bool is_return_address(__u64 pc)
+/*
+ * STEPS frames. 0: the last one was among them. A function of its own to the verifier, which then follows
+ * that many steps and not EVENT_MAX_FRAMES, whatever came before; called once for STEPS frames it
+ * costs next to nothing.
+ *
+ * Counters of loops have 64 bits here: one of 32 may share its place on the stack with something else,
+ * and then the verifier does not know what it is.
+ */
+#define STEPS 16
+_Static_assert(EVENT_MAX_FRAMES % STEPS == 0, "steps");
+
+int stack_steps(struct scratch *s)
+{
+	if (!s)
+		return 0;
+	for (__u64 i = 0; i < STEPS; i++) {
+		barrier();
+		if (!step(s))
+			return 0;
+	}
+	return 1;
+}
+
+/*
+ * Is there a call before it? `e8` with a distance, or `ff /2` with whatever it takes. A function of its own
+ * to the verifier, too.
+ */
+int is_return_address(__u64 pc)
 {
 	__u8 c[8];
 
@@ -224,7 +264,7 @@ static __always_inline __u64 walk_native(struct scratch *s, const struct native_
 		push(s, w->caller);
 		s->flags = w->flags;
 	}
-	for (int i = 0; i < NATIVE_FRAMES; i++) {
+	for (__u64 i = 0; i < NATIVE_FRAMES; i++) {
 		if (bp < w->lo || bp + 16 > w->hi || bp & 7 ||
 		    bpf_probe_read_user(frame, sizeof(frame), (void *)bp) ||
 		    !is_return_address(frame[1]))
@@ -259,54 +299,71 @@ static __always_inline bool follow_switch(struct scratch *s, const struct walk *
 }
 
 /* The frames in front of the goroutine's; s->bp becomes that of the first of these, 0: none. */
-static __always_inline void walk_above(struct scratch *s, const struct native_walk *w)
+int stack_above(struct scratch *s, const struct native_walk *w)
 {
-	__u64 bp = walk_native(s, w);
+	__u64 bp;
 
+	if (!s || !w)
+		return 0;
+	bp = walk_native(s, w);
 	if (w->next == NEXT_GO)
 		push(s, w->go.pc);
 	else if (w->next == NEXT_BP)
 		s->bp = bp >= w->go.lo && bp < w->go.hi ? bp : 0;
 	else if (!follow_switch(s, &w->go))
 		s->bp = 0;
+	return 0;
+}
+
+/* The leaf of a goroutine's stack. */
+static __always_inline void walk_leaf(struct scratch *s, const struct walk *w)
+{
+	if (!w->hi)
+		s->flags = STACK_LEFT_OUT;
+	push(s, w->pc);
+	if (w->caller) {
+		push(s, w->caller);
+		s->flags = STACK_MAYBE_CALLER;
+	}
 }
 
 static __always_inline __u64 walk_and_send(const struct walk *w, const struct native_walk *native)
 {
 	struct scratch *s;
-	__u64 lo, hi, id;
+	__u64 id;
 
 	s = claim();
 	if (!s) {
 		count_loss(LOSS_STACK);
 		return 0;
 	}
-	lo = w->lo;
-	hi = w->hi;
-	s->bp = hi >= lo + 16 ? w->bp : 0;
+	s->lo = w->lo;
+	s->hi = w->hi;
+	s->bp = w->hi >= w->lo + 16 ? w->bp : 0;
 	s->base = 0;
 	s->have = 0;
 	s->n = 0;
 	s->flags = 0;
 	s->id = stack_id_begin(w->id >> 32);
-	if (native) {
-		walk_above(s, native);
-	} else {
-		if (!hi)
-			s->flags = STACK_LEFT_OUT;
-		push(s, w->pc);
-		if (w->caller) {
-			push(s, w->caller);
-			s->flags = STACK_MAYBE_CALLER;
-		}
-	}
-	for (__u32 i = 0; i < EVENT_MAX_FRAMES; i++) {
+	if (native)
+		stack_above(s, native);
+	else
+		walk_leaf(s, w);
+	/* once more than there is room for: it tells that it was cut */
+	for (__u64 i = 0; i <= EVENT_MAX_FRAMES / STEPS; i++) {
 		barrier();
-		if (!step(s, lo, hi))
+		if (!stack_steps(s))
 			break;
 	}
 	barrier();
-	id = send_new(s, stack_id_end(stack_id_add(s->id, s->flags)), w);
+	s->id = stack_id_end(stack_id_add(s->id, s->flags));
+	id = s->id;
+	if (!stack_known(s, 0)) {
+		if (stack_emit(s, w))
+			stack_known(s, 1);
+		else
+			id = 0;
+	}
 	s->busy = 0;
 	return id;
 }

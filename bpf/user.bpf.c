@@ -5,13 +5,20 @@
  */
 #include "bpf/hit.bpf.h"
 
-/*
- * Records have one of these sizes, as a ring wants to know it beforehand; twice, as the verifier
- * does not know that what is left becomes less.
- */
-#define SMALL 96
-#define MEDIUM 512
-#define LARGE 2112 /* two texts of USER_MAX_TEXT, or as much in USER_MAX_LABELS pairs */
+/* Bytes of all strings of a record: two texts of USER_MAX_TEXT, or as much in pairs of labels. */
+#define MAX_STRINGS 2112
+
+/* A record as functions see it that the verifier checks by themselves: as long as any can be. */
+struct any_record {
+	char bytes[RING_RECORD_MAX];
+};
+
+/* An offset in its strings; and what the verifier takes for one: the next power of two, less 8. */
+#define STRINGS_MASK 4088U
+_Static_assert(MAX_STRINGS <= STRINGS_MASK, "strings");
+_Static_assert(sizeof(struct ev_user) + STRINGS_MASK + sizeof(struct user_piece) + USER_MAX_TEXT <=
+		       sizeof(struct any_record),
+	       "a record");
 
 /* What a string takes; if it cannot be read, where it is takes as much as a short one. */
 static __always_inline __u32 piece_bytes(__u64 len)
@@ -23,10 +30,15 @@ static __always_inline __u32 piece_bytes(__u64 len)
 	return sizeof(struct user_piece) + ((len + 7) & ~7ULL);
 }
 
-static __always_inline struct ev_user *user_reserve(const struct hit *h, __u32 room)
+/* With room for so many bytes of strings, or MAX_STRINGS; sets *room to what it has of them. */
+static __always_inline struct ev_user *user_reserve(const struct hit *h, __u32 strings, __u32 *room)
 {
-	struct ev_user *ev = event_reserve(EV_USER, room, LOSS_GO);
+	struct ev_user *ev;
 
+	if (strings > MAX_STRINGS)
+		strings = MAX_STRINGS;
+	*room = strings;
+	ev = event_reserve(EV_USER, sizeof(*ev) + strings, LOSS_GO);
 	if (!ev)
 		return NULL;
 	ev->h.tid = h->id;
@@ -47,26 +59,34 @@ static __always_inline struct ev_user *user_reserve(const struct hit *h, __u32 r
 	return ev;
 }
 
-/* Append a string to a record with room for 2 * `limit` bytes. False: there is none left. */
-static __always_inline bool put(struct ev_user *ev, const __u32 limit,
-				const struct user_string *text)
+/*
+ * Append a string to an ev_user that has room for `room` bytes of them. 0: none was left. A function
+ * of its own to the verifier: how long the strings before were makes no difference to it.
+ */
+int user_put(struct any_record *record, const struct user_string *text, __u32 room)
 {
-	__u32 off = ev->h.size - sizeof(*ev), n = text->len;
+	struct ev_user *ev = (void *)record;
 	struct user_piece *piece;
+	__u32 off, n;
 
+	if (!ev || !text)
+		return 0;
+	off = ev->h.size - sizeof(*ev);
+	n = text->len;
 	if (text->len > USER_MAX_TEXT) {
 		n = USER_MAX_TEXT;
 		ev->flags |= USER_CUT;
 	}
-	if (off + piece_bytes(n) > limit) {
+	if (off > STRINGS_MASK || off + piece_bytes(n) > room) {
 		ev->flags |= USER_CUT;
-		return false;
+		return 0;
 	}
-	/* both follow from that, but not to the verifier */
-	barrier_var(n);
+	/* both follow from that, but whether the verifier sees it is up to the compiler */
 	barrier_var(off);
-	if (n > limit || off > limit - piece_bytes(0))
-		return false;
+	off &= STRINGS_MASK;
+	barrier_var(n);
+	if (n > USER_MAX_TEXT)
+		return 0;
 	piece = (void *)(ev->text + off);
 	piece->elsewhere = 0;
 	piece->pad = 0;
@@ -78,7 +98,7 @@ static __always_inline bool put(struct ev_user *ev, const __u32 limit,
 	piece->len = n;
 	ev->len[0]++;
 	ev->h.size += sizeof(*piece) + ((n + 7) & ~7U);
-	return true;
+	return 1;
 }
 
 /* What an annotation consists of. */
@@ -89,10 +109,10 @@ struct note {
 	__u8 texts;
 };
 
-static __always_inline int send_note(const struct hit *h, const struct note *t, const __u32 limit)
+static __always_inline int send_note(const struct hit *h, const struct note *t)
 {
-	const __u32 room = sizeof(struct ev_user) + 2 * limit;
-	struct ev_user *ev = user_reserve(h, room);
+	__u32 strings = piece_bytes(t->text[0].len) + piece_bytes(t->text[1].len), room;
+	struct ev_user *ev = user_reserve(h, strings, &room);
 
 	if (!ev)
 		return 0;
@@ -101,10 +121,10 @@ static __always_inline int send_note(const struct hit *h, const struct note *t, 
 	ev->parent = t->parent;
 	ev->stack = t->stack;
 	if (t->texts > 0)
-		put(ev, limit, &t->text[0]);
+		user_put((void *)ev, &t->text[0], room);
 	if (t->texts > 1)
-		put(ev, limit, &t->text[1]);
-	event_submit(ev, room);
+		user_put((void *)ev, &t->text[1], room);
+	event_submit(ev, sizeof(*ev) + room);
 	return 0;
 }
 
@@ -139,7 +159,6 @@ _Static_assert(sizeof(struct note) <= sizeof(struct g_head), "note");
 static __always_inline int tell_note(struct hit *h, const struct pt_regs *ctx, __u64 stack)
 {
 	struct note *t = (void *)&h->g; /* nobody needs that any more, and room is scarce */
-	__u32 bytes;
 
 	*t = (struct note){.kind = cookie_kind(h->cookie), .stack = stack};
 	if (t->kind != USER_START_REGION)
@@ -156,12 +175,7 @@ static __always_inline int tell_note(struct hit *h, const struct pt_regs *ctx, _
 		t->parent = ctx->bx;
 	else if (t->kind == USER_REGION_BEGIN && ctx->bx)
 		t->kind = USER_REGION_END;
-	bytes = piece_bytes(t->text[0].len) + piece_bytes(t->text[1].len);
-	if (bytes <= SMALL)
-		return send_note(h, t, SMALL);
-	if (bytes <= MEDIUM)
-		return send_note(h, t, MEDIUM);
-	return send_note(h, t, LARGE);
+	return send_note(h, t);
 }
 
 static __noinline int on_note(struct pt_regs *ctx, __u64 cookie)
@@ -243,26 +257,55 @@ static __always_inline void label_text(const struct labels *l, __u32 i, struct u
 		*text = (struct user_string){};
 }
 
-static __always_inline int send_labels(const struct hit *h, const struct labels *l,
-				       const __u32 limit)
+static __always_inline bool has_label(const struct labels *l, __u32 i)
 {
-	const __u32 room = sizeof(struct ev_user) + 2 * limit;
-	struct ev_user *ev = user_reserve(h, room);
+	return l->used >> (i >> 1 & 7) & 1;
+}
 
+/*
+ * Loops over labels call functions that the verifier checks by themselves: it follows all ways
+ * through a string once, and not for each combination of them.
+ */
+_Static_assert(USER_MAX_LABELS == 8, "labels");
+
+/* What key or value `i` takes; 0: there is none. */
+__u32 label_bytes(const struct labels *l, __u32 i)
+{
+	struct user_string text;
+
+	if (!l || !has_label(l, i))
+		return 0;
+	label_text(l, i, &text);
+	return piece_bytes(text.len);
+}
+
+/* Append it. 0: no room was left. */
+int label_put(struct any_record *record, const struct labels *l, __u32 i, __u32 room)
+{
+	struct user_string text;
+
+	if (!l || !record || !has_label(l, i))
+		return 1;
+	label_text(l, i, &text);
+	return user_put(record, &text, room);
+}
+
+static __always_inline int send_labels(const struct hit *h, const struct labels *l)
+{
+	__u32 strings = 0, room;
+	struct ev_user *ev;
+
+	for (__u64 i = 0; i < 2 * USER_MAX_LABELS; i++)
+		strings += label_bytes(l, i);
+	ev = user_reserve(h, strings, &room);
 	if (!ev)
 		return 0;
 	if (l->more)
 		ev->flags |= USER_CUT;
-	for (__u32 i = 0; i < 2 * USER_MAX_LABELS; i++) {
-		struct user_string text;
-
-		if (!(l->used >> (i >> 1) & 1))
-			continue;
-		label_text(l, i, &text);
-		if (!put(ev, limit, &text))
+	for (__u64 i = 0; i < 2 * USER_MAX_LABELS; i++)
+		if (!label_put((void *)ev, l, i, room))
 			break;
-	}
-	event_submit(ev, room);
+	event_submit(ev, sizeof(*ev) + room);
 	return 0;
 }
 
@@ -272,36 +315,33 @@ static __noinline int on_labels(struct pt_regs *ctx, __u64 cookie)
 	__u64 set = cookie_place(cookie) == PLACE_REGISTER ? named_register(ctx, cookie) : ctx->ax;
 	struct labels l = {};
 	struct hit h;
-	__u32 bytes = 0;
 
 	if (!hit_begin(&h, ctx, cookie, ctx->r14))
 		return 0;
 	if (set && !(h.cfg->go_minor >= 24 ? find_list(&l, set) : find_map(&l, set)))
 		l.more = true;
-	for (__u32 i = 0; i < 2 * USER_MAX_LABELS; i++) {
-		struct user_string text;
-
-		if (!(l.used >> (i >> 1) & 1))
-			continue;
-		label_text(&l, i, &text);
-		bytes += piece_bytes(text.len);
-	}
-	if (bytes <= SMALL)
-		return send_labels(&h, &l, SMALL);
-	if (bytes <= MEDIUM)
-		return send_labels(&h, &l, MEDIUM);
-	return send_labels(&h, &l, LARGE);
+	return send_labels(&h, &l);
 }
 
 SEC("uprobe.multi")
-int user_probe(struct pt_regs *ctx)
+int note_probe(struct pt_regs *ctx)
+{
+	__u64 cookie = bpf_get_attach_cookie(ctx);
+
+	if (cookie_reading(cookie) == READ_USER)
+		return on_note(ctx, cookie);
+	bpf_tail_call(ctx, &no_program, 0);
+	return 0;
+}
+
+/* A program of its own, so that a kernel which refuses one has the other. */
+SEC("uprobe.multi")
+int labels_probe(struct pt_regs *ctx)
 {
 	__u64 cookie = bpf_get_attach_cookie(ctx);
 
 	if (cookie_kind(cookie) == USER_LABELS)
 		return on_labels(ctx, cookie);
-	if (cookie_reading(cookie) == READ_USER)
-		return on_note(ctx, cookie);
 	bpf_tail_call(ctx, &no_program, 0);
 	return 0;
 }

@@ -114,6 +114,7 @@ static struct event_head *make(const uint8_t *b)
 		{EV_SNAP_GC, sizeof(struct ev_snap_gc)},
 		{EV_HEAP, sizeof(struct ev_heap)},
 		{EV_SHED, sizeof(struct ev_shed)},
+		{EV_MISSING, sizeof(struct ev_missing)},
 	};
 	struct event_head *h = (void *)room;
 
@@ -275,6 +276,10 @@ static struct event_head *make(const uint8_t *b)
 			.overhead = (uint64_t)b[7] << b[1] % 56,
 			.budget = b[4],
 		};
+		break;
+	case EV_MISSING:
+		memset(((struct ev_missing *)room)->why, b[3] | 1, 200);
+		memset(((struct ev_missing *)room)->shows, b[4], 40);
 		break;
 	case EV_HEAP:
 		*(struct ev_heap *)room =

@@ -275,7 +275,7 @@ static const struct bpf_program *program_of(const struct bench_case *c)
 	if (c->empty)
 		return programs->skel->progs.probe_empty;
 	if (c->kind >= USER_TASK_BEGIN)
-		return programs->skel->progs.user_probe;
+		return programs->skel->progs.note_probe;
 	return c->kind >= RT_STW_BEGIN ? programs->skel->progs.runtime_probe :
 					 programs->skel->progs.go_probe;
 }

@@ -185,14 +185,18 @@ uint8_t site_go_kind(enum site_kind kind)
 }
 
 /* The programs of bpf/ that take hits of sites, each of some kinds. */
-enum program { PROGRAM_GO, PROGRAM_RUNTIME, PROGRAM_USER, PROGRAMS };
+enum program { PROGRAM_GO, PROGRAM_RUNTIME, PROGRAM_SWEEP, PROGRAM_NOTE, PROGRAM_LABELS, PROGRAMS };
 
 static enum program program_of(const struct site *site)
 {
 	uint8_t kind = uses[site->kind].kind;
 
+	if (kind == USER_LABELS)
+		return PROGRAM_LABELS;
 	if (kind >= USER_TASK_BEGIN)
-		return PROGRAM_USER;
+		return PROGRAM_NOTE;
+	if (kind == RT_SWEEP_BEGIN || kind == RT_SWEEP_END)
+		return PROGRAM_SWEEP;
 	return kind >= RT_STW_BEGIN ? PROGRAM_RUNTIME : PROGRAM_GO;
 }
 
@@ -201,8 +205,12 @@ static struct bpf_program *loaded_program(const struct programs *p, enum program
 	switch (program) {
 	case PROGRAM_RUNTIME:
 		return p->skel->progs.runtime_probe;
-	case PROGRAM_USER:
-		return p->skel->progs.user_probe;
+	case PROGRAM_SWEEP:
+		return p->skel->progs.sweep_probe;
+	case PROGRAM_NOTE:
+		return p->skel->progs.note_probe;
+	case PROGRAM_LABELS:
+		return p->skel->progs.labels_probe;
 	default:
 		return p->skel->progs.go_probe;
 	}
@@ -221,10 +229,10 @@ struct batch {
 static int attach_some(struct probe_links *l, const struct programs *p, const struct batch *b,
 		       size_t first, size_t n)
 {
-	int type = p->multi ? 0 : uprobes_perf_type();
+	int type = p->has.multi ? 0 : uprobes_perf_type();
 	const struct uprobes u = {
 		.prog_fd = bpf_program__fd(b->prog),
-		.multi = p->multi,
+		.multi = p->has.multi,
 		.perf_type = (uint32_t)type,
 		.pid = b->pid,
 		.path = b->path,
@@ -252,7 +260,7 @@ static int attach_batch(struct probe_links *l, const struct programs *p, const s
 {
 	int err;
 
-	if (p->multi) {
+	if (p->has.multi) {
 		err = attach_some(l, p, b, 0, b->n);
 		if (!err || is_of_all(err))
 			return err;
@@ -388,6 +396,9 @@ static int attach_chosen(struct probe_links *l, const struct programs *p, const 
 			b.cookies[b.n] = full_cookie(t, i, c);
 			numbers[b.n++] = i;
 		}
+		/* a program that is missing was named when it was refused */
+		if (bpf_program__fd(b.prog) < 0)
+			b.n = 0;
 		err = b.n ? attach_batch(l, p, &b, refused) : 0;
 		for (size_t i = 0; i < b.n; i++)
 			c->errors[numbers[i]] = refused[i];
@@ -477,5 +488,5 @@ int attach_empty(struct probe_links *l, const struct programs *p, uint64_t file_
 		.n = 1,
 	};
 
-	return attach_some(l, p, &b, 0, 1);
+	return p->missing[MISS_COST].why ? -ENOENT : attach_some(l, p, &b, 0, 1);
 }

@@ -176,6 +176,13 @@ static bool end_valid(const struct event_head *h)
 	return ev->why >= END_DURATION && ev->why <= END_DISK_FULL;
 }
 
+static bool missing_valid(const struct event_head *h)
+{
+	const struct ev_missing *ev = (const void *)h;
+
+	return IS_STRING(ev->program) && IS_STRING(ev->shows) && IS_STRING(ev->why);
+}
+
 /* clang-format off */
 static const struct event_shape shapes[] = {
 	[EV_SWITCH]    = {"switch", sizeof(struct ev_switch), false, switch_valid},
@@ -211,6 +218,7 @@ static const struct event_shape shapes[] = {
 	[EV_HEAP]      = {"heap", sizeof(struct ev_heap), false, NULL},
 	[EV_INLINE]    = {"inline", sizeof(struct ev_inline), false, NULL},
 	[EV_SHED]      = {"shed", sizeof(struct ev_shed), false, shed_valid},
+	[EV_MISSING]   = {"missing", sizeof(struct ev_missing), false, missing_valid},
 };
 /* clang-format on */
 

@@ -1,13 +1,16 @@
 /* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
-/* The BPF programs in the kernel: what this kernel can do, loading, rings, settings. */
+/* The BPF programs in the kernel: which ones, loading, settings. */
 #ifndef GSCOPE_CAPTURE_LOAD_H
 #define GSCOPE_CAPTURE_LOAD_H
 
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
 
 #include "user/base/error.h"
+#include "user/capture/features.h"
+#include "user/capture/refused.h"
 
 struct bpf_program;
 struct ring_taken;
@@ -21,13 +24,22 @@ struct load_options {
 	bool samples; /* CPU samples will be asked for */
 	bool no_kernel; /* no switches, wake-ups and system calls */
 	size_t sites; /* probe sites of all targets */
+	FILE *messages; /* what is left out; NULL: nothing is said */
+};
+
+#define PROGRAM_NAME 64 /* bytes of a program's name, at most */
+#define MISSING_WHY 256
+
+/* A program that is missing. */
+struct missing {
+	char *why; /* it was refused, in words; NULL: it was not */
+	int err; /* -errno */
 };
 
 struct programs {
 	struct gscope_bpf *skel;
-	bool typed; /* tracepoints are tp_btf programs, else raw_tp */
-	bool steady; /* system calls by perf tracepoints, whose programs are never preempted */
-	bool multi; /* many uprobes per link */
+	struct features has; /* what the kernel has */
+	struct missing missing[DISPENSABLES];
 	size_t ncpus; /* possible ones */
 	int *ring_fds; /* by CPU; -1: the CPU is offline and has none */
 	uint64_t ring_bytes; /* of one ring; it takes an eighth more: struct ring_chunk */
@@ -35,20 +47,18 @@ struct programs {
 };
 
 /*
- * Load everything; nothing runs yet. Errors say what is missing and what to do: -EPERM, -ENOTSUP
- * (the kernel lacks something), -ENOMEM. Free with programs_close(), which takes NULL.
+ * Load all that is wanted; nothing runs yet. What the kernel refuses and can be missed is left out, and
+ * named on `messages`. Errors say what is missing and what to do: -EPERM, -ENOTSUP (the kernel lacks
+ * something), -ENOMEM, or as the kernel refused a program. Free with programs_close(), which takes NULL.
  */
 int programs_load(struct programs **out, const struct load_options *opt, struct error *e);
 void programs_close(struct programs *p);
 
+/* The same for a kernel that has what `has` says, as tests want it. */
+int programs_load_with(struct programs **out, const struct load_options *opt,
+		       const struct features *has, struct error *e);
+
 /* Whether a program is one of a tracepoint. */
 bool programs_is_tracepoint(const struct bpf_program *prog);
-
-/*
- * Size of one ring for `cpus` CPUs: a power of two not less than 64 KiB. `total` bytes are
- * shared out, rounded up; 0 asks for a second of 500,000 records on the whole machine, and for
- * 4 MiB at least, as far as `memory`, the bytes of the machine, is 32 times what all rings are.
- */
-uint64_t ring_size(uint64_t total, size_t cpus, uint64_t memory);
 
 #endif

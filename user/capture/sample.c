@@ -68,6 +68,8 @@ int sample_attach(struct links *l, const struct programs *p, unsigned int rate, 
 	size_t wanted = 0, missing = 0;
 	int why = 0;
 
+	if (p->missing[MISS_SAMPLES].why)
+		return 0;
 	for (size_t cpu = 0; cpu < p->ncpus; cpu++) {
 		int err = p->ring_fds[cpu] < 0 ? -ENODEV : attach_cpu(l, p, cpu, rate);
 

@@ -169,10 +169,34 @@ static int record_goroutines(struct capture_session *s, size_t i, struct error *
 	return err ? err : record_target(&s->own, t->t, now_ns(), e);
 }
 
+/* What programs would have told that the kernel has refused. */
+static int record_missing(struct capture_session *s, uint64_t since, struct error *e)
+{
+	int err = 0;
+
+	for (unsigned int d = 0; d < DISPENSABLES && !err; d++) {
+		const struct missing *m = &s->programs->missing[d];
+		struct ev_missing ev = {
+			.h = {.time_ns = since, .type = EV_MISSING, .size = sizeof(ev)},
+			.err = (uint32_t)-m->err,
+		};
+
+		if (!m->why)
+			continue;
+		snprintf(ev.program, sizeof(ev.program), "%s", dispensable_program(d));
+		snprintf(ev.shows, sizeof(ev.shows), "%s", dispensable_shows(d));
+		snprintf(ev.why, sizeof(ev.why), "%s", m->why);
+		err = record_add(&s->own, &ev.h, e);
+	}
+	return err;
+}
+
 int session_record_beginning(struct capture_session *s, uint64_t since, struct error *e)
 {
 	int err = session_record_asked(s, since, e);
 
+	if (!err)
+		err = record_missing(s, since, e);
 	for (size_t i = 0; i < s->opt.ntargets && !err; i++)
 		err = record_identity(s, i, since, e);
 	/* more is told of their threads than of all others, so they come first */

@@ -194,6 +194,7 @@ int capture_session_open(struct capture_session **out, const struct capture_opti
 		.probed = !opt->no_probes,
 		.samples = opt->full,
 		.no_kernel = opt->no_kernel,
+		.messages = opt->messages,
 	};
 	int err;
 

@@ -113,6 +113,14 @@ void dump_shed(struct dump *d, const struct ev_shed *ev)
 		print_percent(d, "budget", ev->budget);
 }
 
+static void print_missing(struct dump *d, const struct ev_missing *ev)
+{
+	fprintf(d->out, " errno=%" PRIu32, ev->err);
+	dump_text(d, ev->program, (unsigned int)strlen(ev->program));
+	dump_text(d, ev->shows, (unsigned int)strlen(ev->shows));
+	dump_text(d, ev->why, (unsigned int)strlen(ev->why));
+}
+
 void dump_runtime(struct dump *d, const struct event_head *ev)
 {
 	const void *p = ev;
@@ -138,6 +146,9 @@ void dump_runtime(struct dump *d, const struct event_head *ev)
 		break;
 	case EV_SHED:
 		dump_shed(d, p);
+		break;
+	case EV_MISSING:
+		print_missing(d, p);
 		break;
 	}
 }

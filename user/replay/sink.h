@@ -239,6 +239,7 @@ struct sink_ops {
 	 * goroutine is seen.
 	 */
 	int (*shed)(void *ctx, const struct ev_shed *s);
+	int (*missing)(void *ctx, const struct ev_missing *m); /* for all processes */
 	int (*repair)(void *ctx, const struct repair *r);
 	int (*site)(void *ctx, const struct ev_site *s);
 	int (*gone)(void *ctx, struct process *ps, enum gone_how how, uint64_t time);

@@ -138,6 +138,11 @@ void tell_shed(struct replay *r, const struct ev_shed *s)
 	TELL(r, shed, s);
 }
 
+void tell_missing(struct replay *r, const struct ev_missing *m)
+{
+	TELL(r, missing, m);
+}
+
 void tell_site(struct replay *r, const struct ev_site *s)
 {
 	TELL(r, site, s);

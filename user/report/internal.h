@@ -66,6 +66,8 @@ struct report_probes {
 	uint64_t hits[PROBE_KINDS];
 };
 
+#define MOST_MISSING 8
+
 struct report {
 	struct report_options options;
 	const struct symbols *symbols;
@@ -81,6 +83,8 @@ struct report {
 	size_t nrepairs;
 	struct gaps gaps;
 	struct shed shed;
+	struct ev_missing missing[MOST_MISSING]; /* of one capture there are no more */
+	size_t nmissing;
 	struct replay_totals totals;
 	char *damage;
 };

@@ -189,6 +189,20 @@ static void print_inline(const struct report *r, FILE *out)
 	fputc('\n', out);
 }
 
+/* What the kernel did not let gscope see. */
+static void print_missing(const struct report *r, FILE *out)
+{
+	for (size_t i = 0; i < r->nmissing; i++) {
+		fputs("WARNING: not seen: ", out);
+		print_text(r->missing[i].shows, out);
+		fputs("; the kernel refused BPF program ", out);
+		print_text(r->missing[i].program, out);
+		fputs(": ", out);
+		print_text(r->missing[i].why, out);
+		fputs(".\n", out);
+	}
+}
+
 void print_footer(const struct report *r, FILE *out)
 {
 	const struct replay_totals *t = &r->totals;
@@ -200,6 +214,7 @@ void print_footer(const struct report *r, FILE *out)
 		print_text(r->damage, out);
 		fputs(".\n", out);
 	}
+	print_missing(r, out);
 	print_losses(r, out);
 	print_shed(r, out);
 	print_repairs(r, out);

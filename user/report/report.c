@@ -200,6 +200,15 @@ static int on_loss(void *ctx, const struct ev_loss *l)
 	return 0;
 }
 
+static int on_missing(void *ctx, const struct ev_missing *m)
+{
+	struct report *r = ctx;
+
+	if (r->nmissing < MOST_MISSING)
+		r->missing[r->nmissing++] = *m;
+	return 0;
+}
+
 static int on_shed(void *ctx, const struct ev_shed *s)
 {
 	bool turns = s->what == SHED_PROBES_OFF || s->what == SHED_PROBES_ON;
@@ -336,6 +345,7 @@ struct sink report_sink(struct report *r)
 		.sample = on_sample,
 		.loss = on_loss,
 		.shed = on_shed,
+		.missing = on_missing,
 		.repair = on_repair,
 		.site = on_site,
 		.gone = on_gone,

@@ -103,6 +103,7 @@ struct event_head *record_make(void *buf, unsigned int type, unsigned int tail, 
 		[EV_HEAP] = sizeof(struct ev_heap),
 		[EV_SHED] = sizeof(struct ev_shed),
 		[EV_INLINE] = sizeof(struct ev_inline),
+		[EV_MISSING] = sizeof(struct ev_missing),
 		[EV_GOROUTINE] = sizeof(struct ev_goroutine),
 		[EV_OFF_CPU] = sizeof(struct ev_off_cpu),
 	};
@@ -132,6 +133,11 @@ struct event_head *record_make(void *buf, unsigned int type, unsigned int tail, 
 		((struct ev_shed *)buf)->what = SHED_ASKED + seed % SHED_SUMMARY;
 		((struct ev_shed *)buf)->from = seed % SHED_LEVELS;
 		((struct ev_shed *)buf)->to = seed / SHED_LEVELS % SHED_LEVELS;
+		break;
+	case EV_MISSING:
+		((struct ev_missing *)buf)->program[31] = 0;
+		((struct ev_missing *)buf)->shows[63] = 0;
+		((struct ev_missing *)buf)->why[255] = 0;
 		break;
 	case EV_RUNTIME:
 		((struct ev_runtime *)buf)->kind =

@@ -10,6 +10,7 @@
 #include "user/capture/attach.h"
 #include "user/capture/config.h"
 #include "user/capture/load.h"
+#include "user/capture/rings.h"
 #include "user/capture/pcset.h"
 #include "user/capture/tasks.h"
 
