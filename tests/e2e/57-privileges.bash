@@ -7,7 +7,7 @@
 cap_bit() {
 	case $1 in
 	dac_override) echo 1 ;; dac_read_search) echo 2 ;; fowner) echo 3 ;;
-	sys_ptrace) echo 19 ;; sys_admin) echo 21 ;; sys_nice) echo 23 ;;
+	kill) echo 5 ;; sys_ptrace) echo 19 ;; sys_admin) echo 21 ;; sys_nice) echo 23 ;;
 	perfmon) echo 38 ;; bpf) echo 39 ;; checkpoint_restore) echo 40 ;;
 	esac
 }
@@ -32,9 +32,15 @@ has_at_most() {
 }
 
 # of gscope, once it has attached
-tracing=(bpf perfmon sys_ptrace dac_read_search dac_override fowner checkpoint_restore sys_admin)
+tracing=(bpf perfmon sys_ptrace dac_read_search dac_override fowner checkpoint_restore)
+# who redirects calls
+planting=(sys_ptrace dac_read_search dac_override checkpoint_restore sys_nice kill)
 # the thread that writes the file
 writing=(sys_nice)
+
+is_filtered() {
+	[ "$(status_of "$1" Seccomp)" = 2 ]
+}
 
 is_tracing() {
 	[ "$("$tool" text "${target[target]}")" != 0 ]
@@ -54,7 +60,7 @@ has_reader() {
 }
 
 stages() {
-	local pid reader engine
+	local pid reader engine helper
 
 	start_target target "$newest" chans plain
 	for engine in uprobe inline; do
@@ -63,6 +69,14 @@ stages() {
 		await "the probes of $engine to be there" is_tracing
 		await "$engine to have given up what it does not need" \
 			has_at_most "$pid" "${tracing[@]}" "${writing[@]}"
+		await "$engine to have given up system calls" is_filtered "$pid"
+		for helper in $(pgrep -P "$pid"); do
+			case $(cat "/proc/$helper/comm") in
+			probe-guardian) has_at_most "$helper" bpf perfmon sys_admin || fail 'the guardian has too much' ;;
+			call-planter) has_at_most "$helper" "${planting[@]}" || fail 'the planter has too much' ;;
+			*) fail "what is $(cat "/proc/$helper/comm")?" ;;
+			esac
+		done
 		# more than fits into a pipe
 		[ $engine = uprobe ] || work target
 		kill -INT "$pid"

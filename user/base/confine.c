@@ -84,6 +84,47 @@ static int filter(void)
 	return err;
 }
 
+/* What a tracer that has attached never does, and who has taken it over would. */
+static const char *const denied[] = {
+	"execve",        "execveat",      "socket",
+	"connect",       "bind",          "listen",
+	"mount",         "umount2",       "move_mount",
+	"fsopen",        "open_tree",     "pivot_root",
+	"chroot",        "setns",         "unshare",
+	"setuid",        "setgid",        "setreuid",
+	"setregid",      "setresuid",     "setresgid",
+	"setgroups",     "init_module",   "finit_module",
+	"delete_module", "kexec_load",    "kexec_file_load",
+	"reboot",        "swapon",        "swapoff",
+	"iopl",          "ioperm",        "open_by_handle_at",
+	"add_key",       "keyctl",        "request_key",
+	"chmod",         "fchmod",        "fchmodat",
+	"mknod",         "mknodat",       "io_uring_setup",
+	"userfaultfd",   "settimeofday",  "clock_settime",
+	"sethostname",   "setdomainname", "acct",
+	"quotactl",      "personality",
+};
+
+int confine_tracer(struct error *e)
+{
+	scmp_filter_ctx f = seccomp_init(SCMP_ACT_ALLOW);
+	int err = f ? seccomp_attr_set(f, SCMP_FLTATR_CTL_TSYNC, 1) : -ENOMEM;
+
+	for (size_t i = 0; i < sizeof(denied) / sizeof(denied[0]) && !err; i++) {
+		int number = seccomp_syscall_resolve_name(denied[i]);
+
+		if (number != __NR_SCMP_ERROR)
+			err = seccomp_rule_add(f, SCMP_ACT_ERRNO(EPERM), number, 0);
+	}
+	if (!err)
+		err = seccomp_load(f);
+	if (f)
+		seccomp_release(f);
+	return err ? error_set(e, EXIT_FAILED, err, "cannot restrict system calls: %s",
+			       strerror(-err)) :
+		     0;
+}
+
 int confine_self(struct error *e)
 {
 	int err = privilege_keep(PRIVILEGE_NONE, e);

@@ -19,6 +19,12 @@
 int confine_run(int (*work)(void *ctx, void *result, struct error *e), void *ctx, void *result,
 		size_t size, struct error *e);
 
+/*
+ * Give up, for all threads, the system calls by which a tracer that was taken over would get further: executing
+ * programs, sockets, mounts, other users' ids. 0, or a negative errno with a message.
+ */
+int confine_tracer(struct error *e);
+
 /* Confine this process: 0, or a negative errno with a message. */
 int confine_self(struct error *e);
 

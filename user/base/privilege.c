@@ -2,6 +2,8 @@
 #include "user/base/privilege.h"
 
 #include <errno.h>
+#include <linux/capability.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/capability.h>
@@ -20,30 +22,17 @@ static const struct stage stages[] = {
 			      {CAP_BPF, CAP_PERFMON, CAP_SYS_PTRACE, CAP_DAC_READ_SEARCH,
 			       CAP_DAC_OVERRIDE, CAP_FOWNER, CAP_CHOWN, CAP_CHECKPOINT_RESTORE,
 			       CAP_SYS_ADMIN, CAP_SYS_NICE, CAP_SYS_RESOURCE, CAP_KILL}},
-	[PRIVILEGE_TRACE] = {8,
+	[PRIVILEGE_TRACE] = {7,
 			     {CAP_BPF, CAP_PERFMON, CAP_SYS_PTRACE, CAP_DAC_READ_SEARCH,
-			      CAP_DAC_OVERRIDE, CAP_FOWNER, CAP_CHECKPOINT_RESTORE, CAP_SYS_ADMIN}},
+			      CAP_DAC_OVERRIDE, CAP_FOWNER, CAP_CHECKPOINT_RESTORE}},
+	[PRIVILEGE_GUARDIAN] = {3, {CAP_BPF, CAP_PERFMON, CAP_SYS_ADMIN}},
+	[PRIVILEGE_PLANT] = {6,
+			     {CAP_SYS_PTRACE, CAP_DAC_READ_SEARCH, CAP_DAC_OVERRIDE,
+			      CAP_CHECKPOINT_RESTORE, CAP_SYS_NICE, CAP_KILL}},
 	[PRIVILEGE_WRITE] = {1, {CAP_SYS_NICE}},
 	[PRIVILEGE_OUTPUT] = {3, {CAP_DAC_OVERRIDE, CAP_FOWNER, CAP_CHOWN}},
 	[PRIVILEGE_NONE] = {0, {0}},
 };
-
-/* Of those there are, what the stage keeps: a new set; NULL: out of memory. */
-static cap_t reduced(const struct stage *s, cap_t now)
-{
-	cap_t left = cap_init();
-
-	for (size_t i = 0; left && i < s->n; i++) {
-		cap_flag_value_t has = CAP_CLEAR;
-
-		/* a kernel or a library older than the capability does not know it */
-		if (cap_get_flag(now, s->kept[i], CAP_PERMITTED, &has) || has != CAP_SET)
-			continue;
-		cap_set_flag(left, CAP_PERMITTED, 1, &s->kept[i], CAP_SET);
-		cap_set_flag(left, CAP_EFFECTIVE, 1, &s->kept[i], CAP_SET);
-	}
-	return left;
-}
 
 /*
  * What an executed program could get: gscope executes none. Takes CAP_SETPCAP, which no stage keeps; for those without
@@ -58,17 +47,22 @@ static void clear_bounding_set(void)
 int privilege_keep(enum privilege_stage stage, struct error *e)
 {
 	const struct stage *s = &stages[stage];
-	cap_t now = cap_get_proc(), left = now ? reduced(s, now) : NULL;
-	int err = left ? 0 : -ENOMEM;
+	struct __user_cap_header_struct h = {.version = _LINUX_CAPABILITY_VERSION_3};
+	struct __user_cap_data_struct d[_LINUX_CAPABILITY_U32S_3];
+	uint32_t kept[_LINUX_CAPABILITY_U32S_3] = {0};
+	int err = capget(&h, d) ? -errno : 0;
 
-	if (!err) {
-		clear_bounding_set();
-		prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0);
-		if (cap_set_proc(left) || prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0))
-			err = -errno;
+	for (size_t i = 0; i < s->n; i++)
+		kept[CAP_TO_INDEX(s->kept[i])] |= CAP_TO_MASK(s->kept[i]);
+	for (size_t i = 0; i < _LINUX_CAPABILITY_U32S_3; i++) {
+		d[i].permitted &= kept[i];
+		d[i].effective = d[i].permitted;
+		d[i].inheritable = 0;
 	}
-	cap_free(left);
-	cap_free(now);
+	clear_bounding_set();
+	prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0);
+	if (!err && (capset(&h, d) || prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0)))
+		err = -errno;
 	return err ? error_set(e, EXIT_FAILED, err, "cannot give up privileges: %s",
 			       strerror(-err)) :
 		     0;

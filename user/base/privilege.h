@@ -16,6 +16,10 @@ enum privilege_stage {
 	PRIVILEGE_ATTACH,
 	/* from then on; the output is put in its place with these, too */
 	PRIVILEGE_TRACE,
+	/* of the process that attaches probes and has run times counted: user/capture/guardian.h */
+	PRIVILEGE_GUARDIAN,
+	/* of the process that redirects calls: user/inline/planter.h */
+	PRIVILEGE_PLANT,
 	/* of the thread that compresses and writes a capture: its nice value */
 	PRIVILEGE_WRITE,
 	/* of a command that reads a capture and writes a file */
@@ -26,7 +30,7 @@ enum privilege_stage {
 
 /*
  * Keep the capabilities of `stage` that there are, and drop all others of this thread; threads that are made
- * later inherit that. 0, or a negative errno with a message: then the process must not go on.
+ * later inherit that. Makes system calls only, so a child of a process with threads may call it. 0, or a negative errno with a message: then the process must not go on.
  */
 int privilege_keep(enum privilege_stage stage, struct error *e);
 

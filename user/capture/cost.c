@@ -100,13 +100,6 @@ uint64_t cost_of_traced(const struct run_time *before, const struct run_time *af
 	return others < ns ? (ns - others) / mine : ns / runs;
 }
 
-int cost_count_begin(void)
-{
-	int fd = bpf_enable_stats(BPF_STATS_RUN_TIME);
-
-	return fd < 0 ? -errno : fd;
-}
-
 void cost_counted(const struct programs *p, struct run_times *out)
 {
 	struct bpf_program *prog;

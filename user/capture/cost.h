@@ -33,9 +33,6 @@ struct run_times {
 uint64_t cost_of_traced(const struct run_time *before, const struct run_time *after, uint64_t mine,
 			uint64_t filter_ns);
 
-/* Tell the kernel to count: an fd that ends it when closed, or a negative errno. */
-int cost_count_begin(void);
-
 /* What was counted since the programs were loaded. */
 void cost_counted(const struct programs *p, struct run_times *out);
 

@@ -19,6 +19,8 @@
 
 #include <bpf/bpf.h>
 
+#include "user/base/privilege.h"
+
 /*
  * Without "gscope", so that `pkill gscope`, which goes by this name, does not end it before it has
  * removed the probes.
@@ -30,7 +32,12 @@
 #define SLICES 30 /* to answer; what the kernel does meanwhile takes some 10 ms */
 #define END_MS 3000
 
-enum request { REQUEST_ATTACH = 'a', REQUEST_CLOSE = 'c', REQUEST_END = 'e' };
+enum request {
+	REQUEST_ATTACH = 'a',
+	REQUEST_CLOSE = 'c',
+	REQUEST_STATISTICS = 's',
+	REQUEST_END = 'e',
+};
 
 /* What both see. The one whose turn it is writes. */
 struct desk {
@@ -116,6 +123,13 @@ static void do_close(struct desk *d)
 	}
 }
 
+static int run_times_begin(void)
+{
+	int fd = bpf_enable_stats(BPF_STATS_RUN_TIME);
+
+	return fd < 0 ? -errno : fd;
+}
+
 /* False: it is to end. */
 static bool serve(const struct guardian *g)
 {
@@ -128,6 +142,8 @@ static bool serve(const struct guardian *g)
 		return false;
 	if (word == REQUEST_ATTACH)
 		answer = do_attach(g->desk);
+	else if (word == REQUEST_STATISTICS)
+		answer = run_times_begin();
 	else
 		do_close(g->desk);
 	send(g->there, &answer, sizeof(answer), MSG_NOSIGNAL | MSG_DONTWAIT);
@@ -152,6 +168,7 @@ __attribute__((noreturn)) static void be_guardian(const struct guardian *g)
 	prctl(PR_SET_NAME, NAME);
 	rename_args(g);
 	put("/proc/self/oom_score_adj", "-1000");
+	privilege_keep(PRIVILEGE_GUARDIAN, NULL);
 	for (;;) {
 		if (poll(fds, 2, -1) <= 0)
 			continue;
@@ -265,6 +282,16 @@ int guardian_attach(struct guardian *g, const struct uprobes *u)
 	memcpy(d->offsets, u->offsets, u->n * sizeof(*u->offsets));
 	memcpy(d->cookies, u->cookies, u->n * sizeof(*u->cookies));
 	err = ask(g, REQUEST_ATTACH, &answer);
+	return err ? err : answer;
+}
+
+int guardian_count_run_times(struct guardian *g)
+{
+	int answer, err;
+
+	if (!g || !is_there(g))
+		return run_times_begin();
+	err = ask(g, REQUEST_STATISTICS, &answer);
 	return err ? err : answer;
 }
 

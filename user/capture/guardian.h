@@ -41,6 +41,12 @@ bool guardian_look(struct guardian *g);
  */
 int guardian_attach(struct guardian *g, const struct uprobes *u);
 
+/*
+ * Have the kernel count run times of BPF programs while the descriptor is open that this returns, or a negative
+ * errno. That takes CAP_SYS_ADMIN, which gscope itself gives up before it reads what comes from targets.
+ */
+int guardian_count_run_times(struct guardian *g);
+
 /* Close links, in that order. */
 void guardian_close(struct guardian *g, const int *links, size_t n);
 

@@ -10,6 +10,7 @@
 
 #include "gscope.skel.h"
 #include "user/base/clock.h"
+#include "user/capture/guardian.h"
 
 /*
  * No program takes so many traps' time: a CPU was taken away meanwhile, by the kernel or by the host of a
@@ -53,7 +54,7 @@ static void count_begin(struct meter *m, uint64_t events)
 {
 	if (m->count_fd >= 0)
 		close(m->count_fd);
-	m->count_fd = cost_count_begin();
+	m->count_fd = guardian_count_run_times(m->guardian);
 	m->uncounted = 0;
 	m->before_events = events;
 	cost_counted(m->p, &m->before);

@@ -8,6 +8,7 @@
 #include <sys/resource.h>
 
 #include "user/base/clock.h"
+#include "user/base/confine.h"
 #include "user/base/privilege.h"
 #include "user/capture/guardian.h"
 
@@ -239,6 +240,8 @@ int capture_session_run(struct capture_session *s, struct capture_writer *w, str
 		err = session_record_beginning(s, since, e);
 	if (!err)
 		err = privilege_keep(PRIVILEGE_TRACE, e);
+	if (!err)
+		err = confine_tracer(e);
 	if (!err) {
 		session_guard_start(s);
 		s->result.begin_ns = now_ns();

@@ -119,6 +119,7 @@ int session_guard_begin(struct capture_session *s, struct error *e)
 	if (pids) {
 		for (size_t i = 0; i < s->opt.ntargets; i++)
 			pids[i] = (pid_t)s->traced[i].tgid;
+		s->meter.guardian = s->opt.guardian;
 		s->meter.trap_ns = s->trap_ns;
 		s->meter.filter_ns = s->filter_ns;
 		err = meter_open(&s->meter, s->programs, s->sites, pids, s->opt.ntargets,

@@ -348,14 +348,12 @@ static bool free_rest(struct live_rest *rest)
 	return !left;
 }
 
-/* NULL: probes are not needed, or it cannot be had. */
-static struct guardian *start_guardian(const struct live_options *o)
+/* NULL: it cannot be had. */
+static struct guardian *start_guardian(void)
 {
 	struct guardian *g;
 	struct error e;
 
-	if (o->kernel || !o->npids)
-		return NULL;
 	if (!guardian_start(&g, &e))
 		return g;
 	cmd_warn("%s; `gscope detach` removes probes then", e.text);
@@ -369,7 +367,7 @@ int live_capture(const struct live_options *o, int fd, int *status, struct live_
 	struct guardian *guardian;
 	int err = r ? procfs_check(e) : error_set(e, EXIT_FAILED, -ENOMEM, "out of memory");
 
-	guardian = err ? NULL : start_guardian(o);
+	guardian = err ? NULL : start_guardian();
 	for (size_t i = 0; i < o->npids && !err; i++) {
 		err = clean(o->pids[i], e);
 		if (!err)

@@ -17,6 +17,7 @@
 #include <unistd.h>
 
 #include "user/base/clock.h"
+#include "user/base/privilege.h"
 #include "user/inline/forked.h"
 #include "user/inline/memory.h"
 #include "user/inline/plant.h"
@@ -99,6 +100,7 @@ static void become_child(int socket, int parent, const struct target_process *p)
 		signal(ignored[i], SIG_IGN);
 	prctl(PR_SET_NAME, NAME);
 	stay_alive();
+	privilege_keep(PRIVILEGE_PLANT, NULL);
 	/* while it waits for a CPU, the target stands still */
 	prctl(PR_SET_TIMERSLACK, 1);
 	sched_setscheduler(0, SCHED_FIFO, &(struct sched_param){.sched_priority = 1});
