@@ -122,6 +122,7 @@ demo: setup
 test: setup
 	@$(MAKE) --no-print-directory $(JOBS) services $(PROGRAM) $(O)/unit $(O)/soak
 	@$(O)/unit
+	@tests/bpf/run
 	@$(if $(wildcard tests/e2e/run),GSCOPE=$(CURDIR)/$(O)/gscope tests/e2e/run)
 
 check: check-format check-c check-shell check-man
