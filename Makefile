@@ -155,6 +155,7 @@ demo:
 test: setup
 	@$(MAKE) --no-print-directory $(JOBS) services $(PROGRAM) $(B)/unit $(B)/soak
 	@$(B)/unit
+	@tests/bpf/run
 	@$(if $(wildcard tests/e2e/run),GSCOPE=$(B)/gscope tests/e2e/run $(E2E))
 
 check: check-format check-c check-shell check-man

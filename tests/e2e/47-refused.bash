@@ -48,7 +48,24 @@ refused_several() {
 	grep ' user ' events.out | grep -q labels || fail 'the labels are missing, too'
 }
 
-for case in labels several; do
+# cannot HOW WORDS: without its goroutines a target is not traced, and one line says why
+cannot() {
+	LD_PRELOAD=$PWD/refuse.so REFUSE="go_probe=$1 note_probe=$1" run_gscope trace 1 trace \
+		-p "${target[target]}" -d 1s -o trace.out
+	one_line trace "$2"
+	! grep -q 'needs Linux' trace.err || fail 'the kernel is not too old'
+}
+
+refused_vital() {
+	build_refuse
+	start_target target "$newest" notes plain
+	cannot large 'the kernel refuses BPF program go_probe: it is too large'
+	cannot wrong 'go_probe: its verifier does not accept it'
+	cannot 1 'the kernel does not let gscope load BPF program go_probe'
+	cannot 12 'too little memory for BPF program go_probe'
+}
+
+for case in labels several vital; do
 	add "refused-$case" "refused_$case"
 	need "$newest" notes plain
 done
