@@ -114,6 +114,7 @@ static struct event_head *make(const uint8_t *b)
 		{EV_SNAP_GC, sizeof(struct ev_snap_gc)},
 		{EV_HEAP, sizeof(struct ev_heap)},
 		{EV_SHED, sizeof(struct ev_shed)},
+		{EV_DAMAGE, sizeof(struct ev_damage)},
 	};
 	struct event_head *h = (void *)room;
 
@@ -274,6 +275,14 @@ static struct event_head *make(const uint8_t *b)
 			.to = b[6] % SHED_LEVELS,
 			.overhead = (uint64_t)b[7] << b[1] % 56,
 			.budget = b[4],
+		};
+		break;
+	case EV_DAMAGE:
+		*(struct ev_damage *)room = (struct ev_damage){
+			.h = *h,
+			.tgid = b[3] & 1 ? TGID : 1,
+			.kinds = 1 + b[4] % DAMAGE_ALL,
+			.found = b[5],
 		};
 		break;
 	case EV_HEAP:

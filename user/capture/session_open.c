@@ -106,8 +106,10 @@ static int take_targets(struct capture_session *s, struct error *e)
 	s->probe_links = calloc(opt->ntargets + 1, sizeof(*s->probe_links));
 	s->inlined = calloc(opt->ntargets + 1, sizeof(*s->inlined));
 	s->inline_seen = calloc(opt->ntargets + 1, sizeof(*s->inline_seen));
+	s->told = calloc(opt->ntargets + 1, sizeof(*s->told));
 	s->heaps = calloc(opt->ntargets + 1, sizeof(*s->heaps));
-	if (!s->cfg || !s->traced || !s->probe_links || !s->inlined || !s->inline_seen || !s->heaps)
+	if (!s->cfg || !s->traced || !s->probe_links || !s->inlined || !s->inline_seen ||
+	    !s->told || !s->heaps)
 		return out_of_memory(e);
 	for (size_t i = 0; i < opt->ntargets; i++) {
 		struct target *t = opt->targets[i];
@@ -236,6 +238,7 @@ void capture_session_close(struct capture_session *s)
 		inline_close(s->inlined[i]);
 	free(s->inlined);
 	free(s->inline_seen);
+	free(s->told);
 	free(s->heaps);
 	free(s->probe_links);
 	free(s->traced);
