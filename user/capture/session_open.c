@@ -106,10 +106,11 @@ static int take_targets(struct capture_session *s, struct error *e)
 	s->probe_links = calloc(opt->ntargets + 1, sizeof(*s->probe_links));
 	s->inlined = calloc(opt->ntargets + 1, sizeof(*s->inlined));
 	s->inline_seen = calloc(opt->ntargets + 1, sizeof(*s->inline_seen));
+	s->told = calloc(opt->ntargets + 1, sizeof(*s->told));
 	s->heaps = calloc(opt->ntargets + 1, sizeof(*s->heaps));
 	s->work = calloc(opt->ntargets + 1, sizeof(*s->work));
 	if (!s->cfg || !s->traced || !s->probe_links || !s->inlined || !s->inline_seen ||
-	    !s->heaps || !s->work)
+	    !s->told || !s->heaps || !s->work)
 		return out_of_memory(e);
 	for (size_t i = 0; i < opt->ntargets; i++) {
 		struct target *t = opt->targets[i];
@@ -246,6 +247,7 @@ void capture_session_close(struct capture_session *s)
 		inline_close(s->inlined[i]);
 	free(s->inlined);
 	free(s->inline_seen);
+	free(s->told);
 	free(s->heaps);
 	free(s->work);
 	free(s->probe_links);

@@ -26,6 +26,11 @@
 /* epoll data: ring wake-ups, or a target's index above it */
 #define EVENT_RING 0
 
+struct told_damage {
+	uint64_t found;
+	uint64_t time_ns;
+};
+
 struct capture_session {
 	struct capture_options opt;
 	struct target_cfg *cfg; /* by target */
@@ -40,6 +45,7 @@ struct capture_session {
 	struct inline_engine **inlined; /* by target; NULL: uprobes alone */
 	bool restoring; /* calls are not yet back, as threads do not stop */
 	uint64_t *inline_seen; /* their hits, by target, when the guard looked */
+	struct told_damage *told; /* what was told of theirs, by target */
 	struct heap_watch *heaps; /* by target */
 	bool has_heaps; /* any of them can be read */
 	uint64_t inline_ns; /* when their rings were emptied */
@@ -48,6 +54,7 @@ struct capture_session {
 	bool more; /* the merge has records left that are due */
 	uint64_t losses_ns; /* when their losses were looked at */
 	int nice; /* the caller's nice value */
+	int stopped; /* *opt.stop when the loop ended: another value ends the end, too */
 	struct progress progress;
 	struct capture_result result;
 	uint32_t sites; /* of all targets */

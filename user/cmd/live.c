@@ -187,7 +187,7 @@ static volatile sig_atomic_t stop;
 static void on_signal(int sig)
 {
 	(void)sig;
-	stop = 1;
+	stop = stop + 1; /* another one after the end has begun cuts that short */
 }
 
 /* The first Ctrl-C ends the tracing, a second one the program: every probe goes with it. */

@@ -86,6 +86,21 @@ static void print_inline(struct dump *d, const struct ev_inline *ev)
 		ev->threads, (uint64_t)ev->clock_ns, ev->memory_kib);
 }
 
+static void print_damage(struct dump *d, const struct ev_damage *ev)
+{
+	static const char *const kinds[] = {"position", "record", "time", "counter",
+					    "flood",    "held",   "cut"};
+	const char *before = " kinds=";
+
+	fprintf(d->out, " pid=%" PRIu32 " found=%" PRIu64, ev->tgid, (uint64_t)ev->found);
+	for (size_t i = 0; i < sizeof(kinds) / sizeof(kinds[0]); i++) {
+		if (!(ev->kinds & 1U << i))
+			continue;
+		fprintf(d->out, "%s%s", before, kinds[i]);
+		before = ",";
+	}
+}
+
 /* Shares are in millionths. */
 static void print_percent(struct dump *d, const char *key, uint64_t share)
 {
@@ -143,6 +158,9 @@ void dump_runtime(struct dump *d, const struct event_head *ev)
 		break;
 	case EV_INLINE:
 		print_inline(d, p);
+		break;
+	case EV_DAMAGE:
+		print_damage(d, p);
 		break;
 	case EV_SHED:
 		dump_shed(d, p);

@@ -111,19 +111,20 @@ int inline_plant(struct inline_engine *x, const struct inline_start *start, stru
 	if (err)
 		return err;
 	x->planter.messages = start->messages;
-	ro.h = x->planter.h;
 	/* they are smaller where memory turned out to be locked */
 	if (!inline_divide(&x->plan.geometry, x->planter.mapped)) {
 		planter_close(&x->planter);
 		return error_set(e, EXIT_FAILED, -EPROTO, "its rings have an odd size");
 	}
 	ro.geometry = x->plan.geometry;
+	ro.memory = x->planter.h;
+	ro.has_stub = x->has;
+	find_sites(x);
 	err = reader_new(&x->reader, &ro);
 	if (err) {
 		planter_close(&x->planter);
 		return error_set(e, EXIT_FAILED, err, "out of memory");
 	}
-	find_sites(x);
 	return 0;
 }
 
@@ -166,11 +167,21 @@ uint64_t inline_all_hits(const struct inline_engine *x)
 	return sum;
 }
 
+/* Stubs take no more than the process has used. */
 uint64_t inline_hit_ns(const struct inline_engine *x)
 {
-	uint64_t hits = inline_all_hits(x);
+	uint64_t hits = inline_all_hits(x), ns = x->cost.hit_ns, most;
 
-	return x->cost.hit_ns + (hits ? reader_waits(x->reader) * x->cost.wait_ns / hits : 0);
+	if (!hits)
+		return ns;
+	ns += reader_waits(x->reader) * x->cost.wait_ns / hits;
+	most = reader_cpu_ns(x->reader) / hits;
+	return ns < most ? ns : most;
+}
+
+struct inline_damage inline_damage(const struct inline_engine *x)
+{
+	return x->reader ? reader_damage(x->reader) : (struct inline_damage){0};
 }
 
 int inline_pass(struct inline_engine *x, bool last)
@@ -248,10 +259,13 @@ struct ev_inline inline_summary(const struct inline_engine *x, uint64_t time_ns)
 
 void inline_close(struct inline_engine *x)
 {
+	struct error e;
+
 	if (!x)
 		return;
+	planter_stop(&x->planter, &e);
+	reader_free(x->reader); /* before what it guards is unmapped */
 	planter_close(&x->planter);
-	reader_free(x->reader);
 	inline_plan_free(&x->plan);
 	free(x->has);
 	free(x);

@@ -16,7 +16,8 @@
  *   leftover.c what a gscope that was killed has left (stray.c: a descriptor)
  *   forked.c   what children of a target have by a fork
  *   planter.c  the process that does this, and undoes it whatever becomes of gscope
- *   reader.c   rings -> records (tsc.c: their times)
+ *   border.c   what is read of the shared memory is checked, once and for all (tsc.c: times)
+ *   reader.c   rings -> records
  *   cost.c     what a stub takes
  *   engine.c   all of it for one target
  */
@@ -32,6 +33,7 @@
 #include "bpf/event.h"
 #include "user/base/error.h"
 #include "user/capture/merge.h"
+#include "user/inline/border.h"
 #include "user/inline/wait.h"
 #include "user/target/target.h"
 
@@ -77,7 +79,7 @@ bool inline_tells_syscalls(const struct inline_engine *x);
 void inline_choose_stacks(struct inline_engine *x, uint64_t limit);
 void inline_enable(struct inline_engine *x, bool on);
 
-/* Records so far, of all sites, and what one has taken on average, ns. */
+/* Records so far, of all sites, and what one has taken on average, ns: as far as the target says so. */
 uint64_t inline_all_hits(const struct inline_engine *x);
 uint64_t inline_hit_ns(const struct inline_engine *x);
 
@@ -90,6 +92,9 @@ uint64_t inline_patience(const struct inline_engine *x);
 /* What was lost since the last call; hits of a site. */
 uint64_t inline_lost(struct inline_engine *x);
 uint64_t inline_hits(const struct inline_engine *x, size_t site);
+
+/* What was found in the rings that no stub writes, so far. */
+struct inline_damage inline_damage(const struct inline_engine *x);
 
 /*
  * Put everything back. EXIT_FAILED errors say what could not be. The records that are in the rings

@@ -85,8 +85,8 @@ static void stay_alive(void)
 		(void)!write(fd, "-1000", 5);
 		close(fd);
 	}
-	/* what it has in memory, not all that it could have */
-	mlockall(MCL_CURRENT | MCL_FUTURE | MCL_ONFAULT);
+	/* what it has in memory, not all that it could have; nor what it maps later, which has a limit */
+	mlockall(MCL_CURRENT | MCL_ONFAULT);
 }
 
 static void become_child(int socket, int parent, const struct target_process *p)

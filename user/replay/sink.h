@@ -241,6 +241,8 @@ struct sink_ops {
 	int (*shed)(void *ctx, const struct ev_shed *s);
 	int (*missing)(void *ctx, const struct ev_missing *m); /* for all processes */
 	int (*repair)(void *ctx, const struct repair *r);
+	/* What is told of goroutines of this process may be made up by it; the last one counts. */
+	int (*damage)(void *ctx, const struct process *ps, const struct ev_damage *d);
 	int (*site)(void *ctx, const struct ev_site *s);
 	int (*gone)(void *ctx, struct process *ps, enum gone_how how, uint64_t time);
 	/* Last call. Live objects are still there to be closed at t->end_ns. */

@@ -49,6 +49,7 @@ struct report_process {
 	struct procs procs;
 	struct samples samples;
 	struct kernel_view view;
+	struct ev_damage damage; /* found is 0: none */
 	struct top threads; /* of one without goroutines: struct task */
 	UT_hash_handle hh; /* in the order they came */
 };

@@ -59,6 +59,48 @@ static void print_losses(const struct report *r, FILE *out)
 	fputs(". A larger --buffer helps.\n", out);
 }
 
+/* A process that writes where only its stubs should: what was found, and what that means. */
+static void print_damage(const struct report_process *rp, FILE *out)
+{
+	static const char *const kinds[] = {
+		"positions that cannot be",
+		"records of no stub's",
+		"times that cannot be",
+		"counters that cannot be",
+		"more records than it had time for",
+		"records that never come",
+		"memory that was taken away",
+	};
+	const char *before = "";
+
+	if (!rp->damage.kinds)
+		return;
+	fprintf(out, "WARNING: process %" PRIu32 " (", rp->tgid);
+	print_text(rp->info.comm, out);
+	fprintf(out,
+		") has written into the memory that its redirected calls write into: %" PRIu64
+		" thing%s found (",
+		(uint64_t)rp->damage.found, rp->damage.found == 1 ? " was" : "s were");
+	for (size_t i = 0; i < ARRAY_SIZE(kinds); i++) {
+		if (!(rp->damage.kinds & 1U << i))
+			continue;
+		fprintf(out, "%s%s", before, kinds[i]);
+		before = ", ";
+	}
+	fputs("). That is left out, and counts as lost; do not rely on what is told of the "
+	      "goroutines of this process. With --probes uprobe it has nothing to write into.\n",
+	      out);
+}
+
+static void print_damages(const struct report *r, FILE *out)
+{
+	const struct report_process *rp, *tmp;
+
+	HASH_ITER(hh, r->processes, rp, tmp) {
+		print_damage(rp, out);
+	}
+}
+
 static void print_repairs(const struct report *r, FILE *out)
 {
 	if (!r->totals.repairs)
@@ -216,6 +258,7 @@ void print_footer(const struct report *r, FILE *out)
 	}
 	print_missing(r, out);
 	print_losses(r, out);
+	print_damages(r, out);
 	print_shed(r, out);
 	print_repairs(r, out);
 	print_sites(r, out);

@@ -244,6 +244,15 @@ static int on_repair(void *ctx, const struct repair *rep)
 	return 0;
 }
 
+static int on_damage(void *ctx, const struct process *ps, const struct ev_damage *d)
+{
+	struct report_process *rp = process_find(ctx, ps);
+
+	if (rp)
+		rp->damage = *d;
+	return 0;
+}
+
 static int count_hits(struct report *r, const struct ev_site *s)
 {
 	struct report_probes *p = NULL;
@@ -347,6 +356,7 @@ struct sink report_sink(struct report *r)
 		.shed = on_shed,
 		.missing = on_missing,
 		.repair = on_repair,
+		.damage = on_damage,
 		.site = on_site,
 		.gone = on_gone,
 		.end = on_end,

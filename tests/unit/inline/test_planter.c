@@ -238,6 +238,8 @@ static void test_both_killed(void)
 	CU_ASSERT_EQUAL(e.status, EXIT_TARGET);
 	CU_ASSERT(redirected(s.t) > 10);
 	planter = planter_of(s.gscope);
+	/* or it would have another one take its place */
+	kill(s.gscope, SIGSTOP);
 	kill(planter, SIGKILL);
 	end_gscope(&s, SIGKILL);
 	CU_ASSERT_EQUAL(leftovers_find(&l, s.t->process, &e), 0);
@@ -269,6 +271,8 @@ static void test_changed(void)
 	if (!begin(&s, "1.26", "plain"))
 		return;
 	planter = planter_of(s.gscope);
+	/* or it would have another one take its place */
+	kill(s.gscope, SIGSTOP);
 	kill(planter, SIGKILL);
 	end_gscope(&s, SIGKILL);
 	CU_ASSERT_EQUAL(leftovers_find(&l, s.t->process, &e), 0);
