@@ -44,7 +44,7 @@ PROGRAM   := $(if $(MAIN_OBJ),$(O)/gscope)
 MAN       := $(wildcard docs/*.[1-9])
 SOAK_OBJS := $(patsubst %.c,$(O)/%.o,$(wildcard tests/soak/*.c))
 FUZZ_OBJS := $(patsubst %.c,$(O)/%.o,$(wildcard tests/fuzz/*.c) tests/unit/capture/records.c)
-FUZZERS   := capture report elf buildinfo pclntab layout sites native globals
+FUZZERS   := capture report rings elf buildinfo pclntab layout sites native globals
 C_FILES   := $(call find,bpf user tests tools,*.[ch])
 
 quiet = $(if $(V),,@printf '  %-8s %s\n' $(1) $(or $(2),$@);)
@@ -68,7 +68,7 @@ $(O)/user/target/%.o: SANITIZE += -fno-sanitize-coverage=trace-cmp
 $(addprefix $(O)/,$(FUZZERS)): $(O)/%: $(O)/tests/fuzz/%.o $(O)/libgscope.a
 	$(call quiet,LINK)$(LINK) -fsanitize=fuzzer -o $@ $(filter %.o,$^) $(filter %.a,$^) $(LIB_LDLIBS)
 
-$(addprefix $(O)/,$(filter-out capture report,$(FUZZERS))): $(O)/tests/fuzz/damage.o
+$(addprefix $(O)/,$(filter-out capture report rings,$(FUZZERS))): $(O)/tests/fuzz/damage.o
 
 $(O)/seeds: $(O)/tests/fuzz/seeds.o $(O)/tests/unit/capture/records.o $(O)/libgscope.a
 	$(call quiet,LINK)$(LINK) -o $@ $^ $(LIB_LDLIBS)
@@ -188,7 +188,7 @@ help:
 	@echo 'make demo      trace a small server that works, and show what comes out (root)'
 	@echo 'make test      unit and end-to-end tests (root)'
 	@echo 'make check     formatting, static analysis, shell scripts, man pages'
-	@echo 'make fuzz      what reads captures and binaries; FUZZ_SECONDS=60 for each, FUZZERS=elf...'
+	@echo 'make fuzz      what reads captures, rings and binaries; FUZZ_SECONDS=60 for each, FUZZERS=elf...'
 	@echo 'make soak      damage recordings in thousands of ways; SOAK_SEEDS=2000 for each; redirect calls'
 	@echo '               SOAK_CYCLES=1000 times, of every release and build (root)'
 	@echo 'make bench     measure the overhead: docs/overhead.md; BENCH=http: only some of it (root)'
