@@ -69,7 +69,7 @@ BPF_SOURCES := $(wildcard bpf/*.[ch]) $(wildcard vmlinux/$(ARCH)/*.h)
 MAN       := $(wildcard docs/*.[1-9])
 SOAK_OBJS := $(patsubst %.c,$(B)/%.o,$(wildcard tests/soak/*.c))
 FUZZ_OBJS := $(patsubst %.c,$(B)/%.o,$(wildcard tests/fuzz/*.c) tests/unit/capture/records.c)
-FUZZERS   := capture report elf buildinfo pclntab layout sites native globals
+FUZZERS   := capture report rings elf buildinfo pclntab layout sites native globals
 C_FILES   := $(call find,bpf user tests tools,*.[ch])
 
 quiet = $(if $(V),,@printf '  %-8s %s\n' $(1) $(or $(2),$@);)
@@ -93,7 +93,7 @@ $(B)/user/target/%.o: SANITIZE += -fno-sanitize-coverage=trace-cmp
 $(addprefix $(B)/,$(FUZZERS)): $(B)/%: $(B)/tests/fuzz/%.o $(B)/libgscope.a
 	$(call quiet,LINK)$(LINK) -fsanitize=fuzzer -o $@ $(filter %.o,$^) $(filter %.a,$^) $(LIB_LDLIBS)
 
-$(addprefix $(B)/,$(filter-out capture report,$(FUZZERS))): $(B)/tests/fuzz/damage.o
+$(addprefix $(B)/,$(filter-out capture report rings,$(FUZZERS))): $(B)/tests/fuzz/damage.o
 
 $(B)/seeds: $(B)/tests/fuzz/seeds.o $(B)/tests/unit/capture/records.o $(B)/libgscope.a
 	$(call quiet,LINK)$(LINK) -o $@ $^ $(LIB_LDLIBS)
@@ -237,7 +237,7 @@ help:
 	@echo 'make demo      trace a small server that works, and show what comes out (root)'
 	@echo 'make test      unit and end-to-end tests; E2E=PART: of those the ones named like that (root)'
 	@echo 'make check     formatting, static analysis, shell scripts, man pages'
-	@echo 'make fuzz      what reads captures and binaries; FUZZ_SECONDS=60 for each, FUZZERS=elf...'
+	@echo 'make fuzz      what reads captures, rings and binaries; FUZZ_SECONDS=60 for each, FUZZERS=elf...'
 	@echo 'make soak      damage recordings in thousands of ways; SOAK_SEEDS=2000 for each; redirect calls'
 	@echo '               SOAK_CYCLES=1000 times, of every release and build; kill gscope, and who redirects'
 	@echo '               calls, SOAK_KILLS=2000 times (root)'

@@ -7,6 +7,8 @@
 #include "user/capture/annotation.h"
 #include "user/target/snapshot.h"
 
+#define PROCS_MOST 65536 /* Ps of a process */
+
 int stage_write(struct stage *st, const struct event_head *ev)
 {
 	return capture_writer_add(st->w, ev, st->e);
@@ -83,7 +85,8 @@ static int need_proc(struct stage *st, uint32_t tgid, uint64_t p, uint64_t time_
 	if (!t || t->last_proc == p || !target_has_goroutines(t->t))
 		return 0;
 	t->last_proc = p;
-	if (pcset_find(&t->procs, p))
+	/* a process that names others all the time makes them up */
+	if (pcset_find(&t->procs, p) || t->procs.n >= PROCS_MOST)
 		return 0;
 	err = pcset_add(&t->procs, p, 0);
 	if (err)

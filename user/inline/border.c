@@ -124,7 +124,8 @@ uint64_t border_look(struct border *b, uint32_t i)
 	ahead = r->head - r->tail;
 	if (ahead > b->g.room || r->head % unit) {
 		note(b, DAMAGE_POSITION);
-		lose(b, ahead <= INT64_MAX ? records_in(i, ahead) : 1);
+		/* a stub never gets further than that, whatever it is told of the tail */
+		lose(b, records_in(i, ahead < b->g.room ? ahead : b->g.room));
 		r->tail = r->head = r->head - r->head % unit;
 		r->marked = false;
 	}
