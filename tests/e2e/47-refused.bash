@@ -23,7 +23,7 @@ record_refusing() {
 }
 
 # told PROGRAM WHY: on the terminal, by the report, in the capture
-told() {
+refusal_is_said() {
 	grep -q "^gscope: the kernel refuses BPF program $1: $2" record.err ||
 		fail "that $1 was refused is not said"
 	grep -q "^WARNING: not seen: .*; the kernel refused BPF program $1: $2" report.out ||
@@ -34,7 +34,7 @@ told() {
 refused_labels() {
 	build_refuse
 	record_refusing labels_probe=large
-	told labels_probe 'it is too large for this kernel'
+	refusal_is_said labels_probe 'it is too large for this kernel'
 	! grep -q 'labels' <(grep ' user ' events.out) || fail 'there are labels all the same'
 	grep -q ' user ' events.out || fail 'other annotations are missing, too'
 	! grep -q 'needs Linux' record.err || fail 'the kernel is not too old'
@@ -43,8 +43,8 @@ refused_labels() {
 refused_several() {
 	build_refuse
 	record_refusing note_probe=wrong probe_empty=1
-	told note_probe 'its verifier does not accept it (invalid bpf_context access'
-	told probe_empty 'it is not permitted'
+	refusal_is_said note_probe 'its verifier does not accept it (invalid bpf_context access'
+	refusal_is_said probe_empty 'it is not permitted'
 	grep ' user ' events.out | grep -q labels || fail 'the labels are missing, too'
 }
 
