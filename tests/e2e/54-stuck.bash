@@ -48,14 +48,14 @@ thaw() {
 	[ ! -e "$freezer/cgroup.freeze" ] || echo 0 >"$freezer/cgroup.freeze"
 }
 
-says() {
+stderr_says() {
 	grep -Eq -- "$2" "$1.err"
 }
 
 # fell_back NAME PATTERN: it names the thread and what that is at, and traces by probes
 fell_back() {
-	await 'a line that says why' says "$1" 'its calls cannot be redirected'
-	says "$1" "its calls cannot be redirected: thread [0-9]+ of process ${target[target]} .*$2.*; using uprobes" ||
+	await 'a line that says why' stderr_says "$1" 'its calls cannot be redirected'
+	stderr_says "$1" "its calls cannot be redirected: thread [0-9]+ of process ${target[target]} .*$2.*; using uprobes" ||
 		fail "it says: $(cat "$1.err")"
 }
 
@@ -90,8 +90,8 @@ done
 # restored_later: the capture is there while the process is waited for, and then all is as it was
 restored_later() {
 	kill -INT "${gscope[record]}"
-	await 'the capture to be written' says record '^gscope: wrote capture.gscope'
-	says record "thread [0-9]+ of process ${target[target]} .*$1" || fail "it says: $(cat record.err)"
+	await 'the capture to be written' stderr_says record '^gscope: wrote capture.gscope'
+	stderr_says record "thread [0-9]+ of process ${target[target]} .*$1" || fail "it says: $(cat record.err)"
 	! gone "${gscope[record]}" || fail 'it waits for nothing'
 	run_gscope report 0 report capture.gscope
 }
@@ -119,7 +119,7 @@ frozen_in_the_middle() {
 		# another Ctrl-C: the process that waits is not gscope any more
 		kill -INT "${gscope[record]}"
 		await_gscope record 130
-		says record 'another process waits on' || fail "it says: $(cat record.err)"
+		stderr_says record 'another process waits on' || fail "it says: $(cat record.err)"
 		thaw
 	else
 		thaw
@@ -148,7 +148,7 @@ frozen_detach() {
 	await_gscope record 137
 	freeze target
 	start_gscope detach detach -p "${target[target]}"
-	await 'detach to say what it waits for' says detach 'waiting for .*frozen by its cgroup'
+	await 'detach to say what it waits for' stderr_says detach 'waiting for .*frozen by its cgroup'
 	kill -INT "${gscope[detach]}"
 	await_gscope detach 130
 	thaw
