@@ -57,8 +57,10 @@ enum event_type {
 	EV_HEAP = 79, /* struct ev_heap: the size of the heap has changed */
 	EV_SHED = 80, /* struct ev_shed: what is left out, to stay within a budget or as asked */
 	EV_INLINE = 81, /* struct ev_inline: how the inline engine did, at the end */
+	EV_NOTICE =
+		82, /* struct ev_notice: what happens to a target that explains what is not seen */
 };
-#define EV_USER_END (EV_INLINE + 1) /* behind the last one */
+#define EV_USER_END (EV_NOTICE + 1) /* behind the last one */
 
 struct event_head {
 	__u64 time_ns;
@@ -640,5 +642,23 @@ struct ev_shed {
 	__u64 budget; /* 0: none */
 };
 _Static_assert(sizeof(struct ev_shed) == 48, "ev_shed");
+
+enum notice {
+	NOTICE_STOPPED = 1, /* by a signal: seen so now */
+	NOTICE_TRACED = 2, /* by a debugger */
+	NOTICE_FROZEN = 3, /* by the freezer of its cgroup */
+	NOTICE_GOES_ON = 4, /* none of these any more */
+	NOTICE_MODULE =
+		5, /* text: the file of a plugin that was loaded, "": not known; it has no probes */
+};
+
+/* Looked at by the collector, a few times a second. */
+struct ev_notice {
+	struct event_head h; /* tid: the process */
+	__u32 tgid;
+	__u32 what; /* enum notice */
+	char text[128]; /* the end of a longer one */
+};
+_Static_assert(sizeof(struct ev_notice) == 152, "ev_notice");
 
 #endif

@@ -169,6 +169,13 @@ static bool shed_valid(const struct event_head *h)
 	       ev->to < SHED_LEVELS;
 }
 
+static bool notice_valid(const struct event_head *h)
+{
+	const struct ev_notice *ev = (const void *)h;
+
+	return ev->what >= NOTICE_STOPPED && ev->what <= NOTICE_MODULE && IS_STRING(ev->text);
+}
+
 static bool end_valid(const struct event_head *h)
 {
 	const struct ev_end *ev = (const void *)h;
@@ -211,6 +218,7 @@ static const struct event_shape shapes[] = {
 	[EV_HEAP]      = {"heap", sizeof(struct ev_heap), false, NULL},
 	[EV_INLINE]    = {"inline", sizeof(struct ev_inline), false, NULL},
 	[EV_SHED]      = {"shed", sizeof(struct ev_shed), false, shed_valid},
+	[EV_NOTICE]    = {"notice", sizeof(struct ev_notice), false, notice_valid},
 };
 /* clang-format on */
 

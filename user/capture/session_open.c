@@ -107,10 +107,13 @@ static int take_targets(struct capture_session *s, struct error *e)
 	s->inlined = calloc(opt->ntargets + 1, sizeof(*s->inlined));
 	s->inline_seen = calloc(opt->ntargets + 1, sizeof(*s->inline_seen));
 	s->heaps = calloc(opt->ntargets + 1, sizeof(*s->heaps));
+	s->watched = calloc(opt->ntargets + 1, sizeof(*s->watched));
 	s->work = calloc(opt->ntargets + 1, sizeof(*s->work));
 	if (!s->cfg || !s->traced || !s->probe_links || !s->inlined || !s->inline_seen ||
-	    !s->heaps || !s->work)
+	    !s->heaps || !s->work || !s->watched)
 		return out_of_memory(e);
+	for (size_t i = 0; i < opt->ntargets; i++)
+		s->watched[i].freezer = (struct held_watch){{-1, -1}};
 	for (size_t i = 0; i < opt->ntargets; i++) {
 		struct target *t = opt->targets[i];
 		struct error why;
@@ -242,6 +245,8 @@ void capture_session_close(struct capture_session *s)
 	free(s->inline_seen);
 	free(s->heaps);
 	free(s->work);
+	session_watch_end(s);
+	free(s->watched);
 	free(s->probe_links);
 	free(s->traced);
 	free(s->cfg);

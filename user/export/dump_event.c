@@ -460,6 +460,7 @@ static void print_record(struct dump *d, const struct event_head *ev)
 	case EV_HEAP:
 	case EV_INLINE:
 	case EV_SHED:
+	case EV_NOTICE:
 		dump_runtime(d, ev);
 		break;
 	}

@@ -234,6 +234,7 @@ struct sink_ops {
 	 * goroutine is seen.
 	 */
 	int (*shed)(void *ctx, const struct ev_shed *s);
+	int (*notice)(void *ctx, const struct ev_notice *n);
 	int (*repair)(void *ctx, const struct repair *r);
 	int (*site)(void *ctx, const struct ev_site *s);
 	int (*gone)(void *ctx, struct process *ps, enum gone_how how, uint64_t time);

@@ -25,6 +25,7 @@
 #include "user/report/gaps.h"
 #include "user/report/gc.h"
 #include "user/report/goroutines.h"
+#include "user/report/notices.h"
 #include "user/report/procs.h"
 #include "user/report/report.h"
 #include "user/report/samples.h"
@@ -80,6 +81,7 @@ struct report {
 	size_t nrepairs;
 	struct gaps gaps;
 	struct shed shed;
+	struct notices notices;
 	struct replay_totals totals;
 	char *damage;
 };

@@ -189,6 +189,7 @@ void print_footer(const struct report *r, FILE *out)
 		fputs(".\n", out);
 	}
 	print_losses(r, out);
+	print_notices(r, out);
 	print_shed(r, out);
 	print_repairs(r, out);
 	print_sites(r, out);

@@ -102,6 +102,7 @@ struct event_head *record_make(void *buf, unsigned int type, unsigned int tail, 
 		[EV_SNAP_GC] = sizeof(struct ev_snap_gc),
 		[EV_HEAP] = sizeof(struct ev_heap),
 		[EV_SHED] = sizeof(struct ev_shed),
+		[EV_NOTICE] = sizeof(struct ev_notice),
 		[EV_INLINE] = sizeof(struct ev_inline),
 		[EV_GOROUTINE] = sizeof(struct ev_goroutine),
 		[EV_OFF_CPU] = sizeof(struct ev_off_cpu),
@@ -127,6 +128,10 @@ struct event_head *record_make(void *buf, unsigned int type, unsigned int tail, 
 	case EV_GO:
 	case EV_GO_CREATE:
 		((struct ev_go *)buf)->kind = (__u8)(GO_START + seed % GO_DROPM);
+		break;
+	case EV_NOTICE:
+		((struct ev_notice *)buf)->what = NOTICE_STOPPED + seed % NOTICE_MODULE;
+		((struct ev_notice *)buf)->text[127] = 0;
 		break;
 	case EV_SHED:
 		((struct ev_shed *)buf)->what = SHED_ASKED + seed % SHED_SUMMARY;
