@@ -59,8 +59,10 @@ enum event_type {
 	EV_INLINE = 81, /* struct ev_inline: how the inline engine did, at the end */
 	EV_MISSING = 82, /* struct ev_missing: a program that the kernel refused */
 	EV_DAMAGE = 83, /* struct ev_damage: a target writes into memory that is its stubs' */
+	EV_NOTICE =
+		84, /* struct ev_notice: what happens to a target that explains what is not seen */
 };
-#define EV_USER_END (EV_DAMAGE + 1) /* behind the last one */
+#define EV_USER_END (EV_NOTICE + 1) /* behind the last one */
 
 struct event_head {
 	__u64 time_ns;
@@ -676,5 +678,23 @@ struct ev_missing {
 	char why[256]; /* the kernel's reason */
 };
 _Static_assert(sizeof(struct ev_missing) == 376, "ev_missing");
+
+enum notice {
+	NOTICE_STOPPED = 1, /* by a signal: seen so now */
+	NOTICE_TRACED = 2, /* by a debugger */
+	NOTICE_FROZEN = 3, /* by the freezer of its cgroup */
+	NOTICE_GOES_ON = 4, /* none of these any more */
+	NOTICE_MODULE =
+		5, /* text: the file of a plugin that was loaded, "": not known; it has no probes */
+};
+
+/* Looked at by the collector, a few times a second. */
+struct ev_notice {
+	struct event_head h; /* tid: the process */
+	__u32 tgid;
+	__u32 what; /* enum notice */
+	char text[128]; /* the end of a longer one */
+};
+_Static_assert(sizeof(struct ev_notice) == 152, "ev_notice");
 
 #endif

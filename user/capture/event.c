@@ -176,6 +176,13 @@ static bool damage_valid(const struct event_head *h)
 	return ev->kinds && !(ev->kinds & ~DAMAGE_ALL);
 }
 
+static bool notice_valid(const struct event_head *h)
+{
+	const struct ev_notice *ev = (const void *)h;
+
+	return ev->what >= NOTICE_STOPPED && ev->what <= NOTICE_MODULE && IS_STRING(ev->text);
+}
+
 static bool end_valid(const struct event_head *h)
 {
 	const struct ev_end *ev = (const void *)h;
@@ -227,6 +234,7 @@ static const struct event_shape shapes[] = {
 	[EV_DAMAGE]    = {"damage", sizeof(struct ev_damage), false, damage_valid},
 	[EV_SHED]      = {"shed", sizeof(struct ev_shed), false, shed_valid},
 	[EV_MISSING]   = {"missing", sizeof(struct ev_missing), false, missing_valid},
+	[EV_NOTICE]    = {"notice", sizeof(struct ev_notice), false, notice_valid},
 };
 /* clang-format on */
 

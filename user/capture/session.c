@@ -134,6 +134,8 @@ static int loop(struct capture_session *s, struct error *e)
 		err = look_at_heaps(s, e);
 		if (!err)
 			err = session_guard_tick(s, e);
+		if (!err)
+			err = session_watch(s, false, e);
 		if (err)
 			return err;
 
@@ -292,6 +294,7 @@ int capture_session_run(struct capture_session *s, struct capture_writer *w, str
 	s->stage.begun_ctx = s->opt.begun_ctx;
 	s->stage.until_ns = UINT64_MAX;
 	since = now_ns();
+	session_watch_begin(s);
 	err = session_attach(s, e);
 	if (!err)
 		err = session_record_beginning(s, since, e);
@@ -302,7 +305,11 @@ int capture_session_run(struct capture_session *s, struct capture_writer *w, str
 	if (!err) {
 		session_guard_start(s);
 		s->result.begin_ns = now_ns();
-		err = loop(s, e);
+		err = session_watch(s, true, e);
+		if (!err)
+			err = loop(s, e);
+		if (!err)
+			err = session_watch(s, true, e);
 	}
 	session_guard_end(s);
 	session_detach(s);

@@ -108,10 +108,13 @@ static int take_targets(struct capture_session *s, struct error *e)
 	s->inline_seen = calloc(opt->ntargets + 1, sizeof(*s->inline_seen));
 	s->told = calloc(opt->ntargets + 1, sizeof(*s->told));
 	s->heaps = calloc(opt->ntargets + 1, sizeof(*s->heaps));
+	s->watched = calloc(opt->ntargets + 1, sizeof(*s->watched));
 	s->work = calloc(opt->ntargets + 1, sizeof(*s->work));
 	if (!s->cfg || !s->traced || !s->probe_links || !s->inlined || !s->inline_seen ||
-	    !s->told || !s->heaps || !s->work)
+	    !s->told || !s->heaps || !s->work || !s->watched)
 		return out_of_memory(e);
+	for (size_t i = 0; i < opt->ntargets; i++)
+		s->watched[i].freezer = (struct held_watch){{-1, -1}};
 	for (size_t i = 0; i < opt->ntargets; i++) {
 		struct target *t = opt->targets[i];
 		struct error why;
@@ -250,6 +253,8 @@ void capture_session_close(struct capture_session *s)
 	free(s->told);
 	free(s->heaps);
 	free(s->work);
+	session_watch_end(s);
+	free(s->watched);
 	free(s->probe_links);
 	free(s->traced);
 	free(s->cfg);

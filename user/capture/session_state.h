@@ -22,6 +22,7 @@
 #include "user/capture/session.h"
 #include "user/capture/stage.h"
 #include "user/inline/engine.h"
+#include "user/target/held.h"
 
 /* epoll data: ring wake-ups, or a target's index above it */
 #define EVENT_RING 0
@@ -29,6 +30,13 @@
 struct told_damage {
 	uint64_t found;
 	uint64_t time_ns;
+};
+
+/* What is looked at of a target now and then. */
+struct watched {
+	struct held_watch freezer;
+	enum held held; /* as recorded last */
+	size_t modules; /* that its runtime has linked; 0: not known */
 };
 
 struct capture_session {
@@ -53,6 +61,8 @@ struct capture_session {
 	uint64_t moved_ns; /* when the rings were emptied */
 	bool more; /* the merge has records left that are due */
 	uint64_t losses_ns; /* when their losses were looked at */
+	struct watched *watched; /* by target */
+	uint64_t watched_ns; /* when they were looked at */
 	int nice; /* the caller's nice value */
 	int stopped; /* *opt.stop when the loop ended: another value ends the end, too */
 	struct progress progress;
@@ -151,6 +161,11 @@ void session_guard_attached(struct capture_session *s);
 void session_guard_start(struct capture_session *s);
 int session_guard_tick(struct capture_session *s, struct error *e);
 void session_guard_end(struct capture_session *s);
+
+/* Say which targets are held; look at them, if it is time or `now`; end. */
+void session_watch_begin(struct capture_session *s);
+int session_watch(struct capture_session *s, bool now, struct error *e);
+void session_watch_end(struct capture_session *s);
 
 /* What was measured. */
 struct ev_cost session_cost(const struct capture_session *s, uint64_t time_ns, uint64_t hits);

@@ -462,6 +462,7 @@ static void print_record(struct dump *d, const struct event_head *ev)
 	case EV_DAMAGE:
 	case EV_SHED:
 	case EV_MISSING:
+	case EV_NOTICE:
 		dump_runtime(d, ev);
 		break;
 	}

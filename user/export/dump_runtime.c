@@ -136,6 +136,21 @@ static void print_missing(struct dump *d, const struct ev_missing *ev)
 	dump_text(d, ev->why, (unsigned int)strlen(ev->why));
 }
 
+static void print_notice(struct dump *d, const struct ev_notice *ev)
+{
+	static const char *const whats[] = {
+		[NOTICE_STOPPED] = "stopped", [NOTICE_TRACED] = "traced",
+		[NOTICE_FROZEN] = "frozen",   [NOTICE_GOES_ON] = "goes-on",
+		[NOTICE_MODULE] = "module",
+	};
+
+	fprintf(d->out, " %s", ev->what <= NOTICE_MODULE ? whats[ev->what] : "?");
+	if (ev->text[0]) {
+		fputc(' ', d->out);
+		dump_text(d, ev->text, strnlen(ev->text, sizeof(ev->text)));
+	}
+}
+
 void dump_runtime(struct dump *d, const struct event_head *ev)
 {
 	const void *p = ev;
@@ -167,6 +182,9 @@ void dump_runtime(struct dump *d, const struct event_head *ev)
 		break;
 	case EV_MISSING:
 		print_missing(d, p);
+		break;
+	case EV_NOTICE:
+		print_notice(d, p);
 		break;
 	}
 }

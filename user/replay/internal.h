@@ -121,6 +121,7 @@ void tell_heap(struct replay *r, const struct ev_heap *ev);
 void tell_sample(struct replay *r, const struct cpu_sample *c);
 void tell_gone(struct replay *r, struct process *ps, enum gone_how how);
 void tell_loss(struct replay *r, const struct ev_loss *l);
+void tell_notice(struct replay *r, const struct ev_notice *n);
 void tell_shed(struct replay *r, const struct ev_shed *s);
 void tell_missing(struct replay *r, const struct ev_missing *m);
 void tell_site(struct replay *r, const struct ev_site *s);

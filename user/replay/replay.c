@@ -233,6 +233,9 @@ int replay_event(struct replay *r, const struct event_head *ev, struct error *e)
 	case EV_MISSING:
 		tell_missing(r, (const void *)ev);
 		break;
+	case EV_NOTICE:
+		tell_notice(r, (const void *)ev);
+		break;
 	case EV_READY:
 		on_ready(r, (const void *)ev);
 		break;

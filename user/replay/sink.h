@@ -240,6 +240,7 @@ struct sink_ops {
 	 */
 	int (*shed)(void *ctx, const struct ev_shed *s);
 	int (*missing)(void *ctx, const struct ev_missing *m); /* for all processes */
+	int (*notice)(void *ctx, const struct ev_notice *n);
 	int (*repair)(void *ctx, const struct repair *r);
 	/* What is told of goroutines of this process may be made up by it; the last one counts. */
 	int (*damage)(void *ctx, const struct process *ps, const struct ev_damage *d);

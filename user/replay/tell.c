@@ -133,6 +133,11 @@ void tell_loss(struct replay *r, const struct ev_loss *l)
 	TELL(r, loss, &told);
 }
 
+void tell_notice(struct replay *r, const struct ev_notice *n)
+{
+	TELL(r, notice, n);
+}
+
 void tell_shed(struct replay *r, const struct ev_shed *s)
 {
 	TELL(r, shed, s);

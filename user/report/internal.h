@@ -25,6 +25,7 @@
 #include "user/report/gaps.h"
 #include "user/report/gc.h"
 #include "user/report/goroutines.h"
+#include "user/report/notices.h"
 #include "user/report/procs.h"
 #include "user/report/report.h"
 #include "user/report/samples.h"
@@ -86,6 +87,7 @@ struct report {
 	struct shed shed;
 	struct ev_missing missing[MOST_MISSING]; /* of one capture there are no more */
 	size_t nmissing;
+	struct notices notices;
 	struct replay_totals totals;
 	char *damage;
 };

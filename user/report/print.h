@@ -53,6 +53,7 @@ int print_samples(const struct report *r, struct report_process *rp, FILE *out);
 
 /* --- print_shed.c: lines about what was left out; about the overhead --- */
 void print_shed(const struct report *r, FILE *out);
+void print_notices(const struct report *r, FILE *out);
 void print_overhead(const struct report *r, FILE *out);
 
 /* --- print_footer.c --- */

@@ -259,6 +259,7 @@ void print_footer(const struct report *r, FILE *out)
 	print_missing(r, out);
 	print_losses(r, out);
 	print_damages(r, out);
+	print_notices(r, out);
 	print_shed(r, out);
 	print_repairs(r, out);
 	print_sites(r, out);

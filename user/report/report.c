@@ -225,6 +225,14 @@ static int on_shed(void *ctx, const struct ev_shed *s)
 	return err;
 }
 
+static int on_notice(void *ctx, const struct ev_notice *n)
+{
+	struct report *r = ctx;
+
+	notices_note(&r->notices, n);
+	return 0;
+}
+
 static int on_repair(void *ctx, const struct repair *rep)
 {
 	struct report *r = ctx;
@@ -316,6 +324,7 @@ static int on_gone(void *ctx, struct process *ps, enum gone_how how, uint64_t ti
 	if (!rp || rp->end)
 		return 0;
 	rp->gone = true;
+	notices_gone(&r->notices, rp->tgid, time);
 	rp->how = how;
 	return end_process(r, rp, time);
 }
@@ -355,6 +364,7 @@ struct sink report_sink(struct report *r)
 		.loss = on_loss,
 		.shed = on_shed,
 		.missing = on_missing,
+		.notice = on_notice,
 		.repair = on_repair,
 		.damage = on_damage,
 		.site = on_site,

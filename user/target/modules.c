@@ -346,6 +346,27 @@ void modules_close(struct modules *m)
 	free(m);
 }
 
+size_t modules_linked(const struct modules *m)
+{
+	uint64_t next, word = pclntab_next_word(m->v[0]->pcln, m->go_minor);
+	uint64_t at = pclntab_module(m->v[0]->pcln, &next);
+	size_t n = 0;
+
+	if (!word)
+		return 0;
+	while (at && n < MAX_MODULES) {
+		n++;
+		if (target_process_read(m->process, at + 8 * word, &at, sizeof(at)))
+			return 0;
+	}
+	return n;
+}
+
+bool modules_refresh(struct modules *m)
+{
+	return refresh(m, NULL);
+}
+
 /* --- lookups -------------------------------------------------------------------------------- */
 
 static bool may_refresh(struct modules *m)

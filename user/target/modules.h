@@ -58,6 +58,12 @@ int modules_open(struct modules **out, const struct target_process *p, struct bu
 		 struct error *e);
 void modules_close(struct modules *m);
 
+/* How many modules the first one's runtime has linked by now, in its memory; 0: not known. */
+size_t modules_linked(const struct modules *m);
+
+/* Look at what is mapped and was not looked at before: true if there is a new module. */
+bool modules_refresh(struct modules *m);
+
 /*
  * The functions of pclntab.h, over all modules. A PC outside of them may be one of a plugin that was
  * opened since: then the mappings are read again, at a bounded rate.

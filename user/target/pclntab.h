@@ -56,6 +56,9 @@ void pclntab_text(const struct pclntab *t, uint64_t *lo, uint64_t *hi);
  */
 uint64_t pclntab_module(const struct pclntab *t, uint64_t *next);
 
+/* Which word of a moduledata leads to the next one in Go 1.`go_minor`; 0: not known, as where that is. */
+unsigned int pclntab_next_word(const struct pclntab *t, unsigned int go_minor);
+
 /* The function that contains `pc` itself (no -1): false if none does. */
 bool pclntab_func(const struct pclntab *t, uint64_t pc, struct pcln_func *out);
 

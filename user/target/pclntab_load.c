@@ -400,6 +400,11 @@ static int find_gofunc(struct search *s, unsigned int go_minor, struct error *e)
 	return not_found(s, "has inlined calls that gscope does not find", e);
 }
 
+unsigned int pclntab_next_word(const struct pclntab *t, unsigned int go_minor)
+{
+	return t->moduledata ? next_word(go_minor) : 0;
+}
+
 /* The next module, if what follows it looks like one. */
 static uint64_t find_next(const struct search *s, unsigned int go_minor)
 {

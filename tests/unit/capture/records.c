@@ -102,6 +102,7 @@ struct event_head *record_make(void *buf, unsigned int type, unsigned int tail, 
 		[EV_SNAP_GC] = sizeof(struct ev_snap_gc),
 		[EV_HEAP] = sizeof(struct ev_heap),
 		[EV_SHED] = sizeof(struct ev_shed),
+		[EV_NOTICE] = sizeof(struct ev_notice),
 		[EV_INLINE] = sizeof(struct ev_inline),
 		[EV_MISSING] = sizeof(struct ev_missing),
 		[EV_DAMAGE] = sizeof(struct ev_damage),
@@ -132,6 +133,10 @@ struct event_head *record_make(void *buf, unsigned int type, unsigned int tail, 
 		break;
 	case EV_DAMAGE:
 		((struct ev_damage *)h)->kinds = DAMAGE_TIME | DAMAGE_FLOOD;
+		break;
+	case EV_NOTICE:
+		((struct ev_notice *)buf)->what = NOTICE_STOPPED + seed % NOTICE_MODULE;
+		((struct ev_notice *)buf)->text[127] = 0;
 		break;
 	case EV_SHED:
 		((struct ev_shed *)buf)->what = SHED_ASKED + seed % SHED_SUMMARY;
