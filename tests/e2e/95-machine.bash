@@ -55,8 +55,8 @@ makes() {
 	cat "$2.out" "$2.err" | head -n 1 >"$2.line"
 }
 
-# says NAME PATTERN
-says() {
+# make_says NAME PATTERN
+make_says() {
 	grep -Eq -- "$2" "$1.line" || fail "make says: $(cat "$1.line")"
 }
 
@@ -69,17 +69,17 @@ make_tree() {
 make_refuses() {
 	make_tree
 	makes 2 spaces O='/tmp/a b' all
-	says spaces 'O= names one folder, and no spaces'
+	make_says spaces 'O= names one folder, and no spaces'
 	makes 2 demo O="$dir/out" demo
-	says demo 'make demo works in build/ only'
+	make_says demo 'make demo works in build/ only'
 	makes 2 clean O="$dir/out" clean
-	says clean 'make clean works in build/ only'
+	make_says clean 'make clean works in build/ only'
 	rmdir tree/build
 	mkdir readonly
 	run readonly 2 "${where[@]}" "mount --bind tree readonly && mount -o remount,bind,ro readonly" \
 		make --no-print-directory -C readonly all
 	cat readonly.out readonly.err | head -n 1 >readonly.line
-	says readonly 'cannot write to build/; make O='
+	make_says readonly 'cannot write to build/; make O='
 	run dist 1 bash -c 'cd tree && GIT_CEILING_DIRECTORIES=$PWD/.. tools/dist build x86 build'
 	grep -q 'from a git checkout, and this is none' dist.err || fail "dist says: $(cat dist.err)"
 }
