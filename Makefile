@@ -44,7 +44,7 @@ ifdef FUZZ
 CC       := $(CLANG)
 SANITIZE += -fsanitize=fuzzer-no-link
 endif
-LIBS     := libbpf libelf libdw capstone libzstd zlib libcap
+LIBS     := libbpf libelf libdw capstone libzstd zlib libcap libseccomp
 # evaluated once, and only when something is compiled: `make test` may install them first
 LIB_CFLAGS = $(eval LIB_CFLAGS := $$(shell pkg-config --cflags $(LIBS)))$(LIB_CFLAGS)
 LIB_LDLIBS = $(eval LIB_LDLIBS := $$(shell pkg-config --libs $(LIBS)))$(LIB_LDLIBS)
@@ -69,7 +69,7 @@ BPF_SOURCES := $(wildcard bpf/*.[ch]) $(wildcard vmlinux/$(ARCH)/*.h)
 MAN       := $(wildcard docs/*.[1-9])
 SOAK_OBJS := $(patsubst %.c,$(B)/%.o,$(wildcard tests/soak/*.c))
 FUZZ_OBJS := $(patsubst %.c,$(B)/%.o,$(wildcard tests/fuzz/*.c) tests/unit/capture/records.c)
-FUZZERS   := capture report elf buildinfo pclntab layout sites native globals
+FUZZERS   := capture report rings elf buildinfo pclntab layout sites native globals
 C_FILES   := $(call find,bpf user tests tools,*.[ch])
 
 quiet = $(if $(V),,@printf '  %-8s %s\n' $(1) $(or $(2),$@);)
@@ -93,7 +93,7 @@ $(B)/user/target/%.o: SANITIZE += -fno-sanitize-coverage=trace-cmp
 $(addprefix $(B)/,$(FUZZERS)): $(B)/%: $(B)/tests/fuzz/%.o $(B)/libgscope.a
 	$(call quiet,LINK)$(LINK) -fsanitize=fuzzer -o $@ $(filter %.o,$^) $(filter %.a,$^) $(LIB_LDLIBS)
 
-$(addprefix $(B)/,$(filter-out capture report,$(FUZZERS))): $(B)/tests/fuzz/damage.o
+$(addprefix $(B)/,$(filter-out capture report rings,$(FUZZERS))): $(B)/tests/fuzz/damage.o
 
 $(B)/seeds: $(B)/tests/fuzz/seeds.o $(B)/tests/unit/capture/records.o $(B)/libgscope.a
 	$(call quiet,LINK)$(LINK) -o $@ $^ $(LIB_LDLIBS)
@@ -155,6 +155,7 @@ demo:
 test: setup
 	@$(MAKE) --no-print-directory $(JOBS) services $(PROGRAM) $(B)/unit $(B)/soak
 	@$(B)/unit
+	@tests/bpf/run
 	@$(if $(wildcard tests/e2e/run),GSCOPE=$(B)/gscope tests/e2e/run $(E2E))
 
 check: check-format check-c check-shell check-man
@@ -183,9 +184,11 @@ fuzz: toolchains
 soak: toolchains
 	@$(MAKE) --no-print-directory $(JOBS) all $(B)/soak
 	@SOAK_SEEDS=$(or $(SOAK_SEEDS),2000) SOAK_CYCLES=$(or $(SOAK_CYCLES),1000) SOAK_WINDOWS=200 \
-		GSCOPE=$(B)/gscope tests/e2e/run -k soak
-	@cat build/e2e/soak/accepted build/e2e/soak/settled
+		SOAK_KILLS=$(or $(SOAK_KILLS),2000) \
+		GSCOPE=$(B)/gscope tests/e2e/run -k soak inline-kills guardian-kills
+	@cat build/e2e/soak/accepted build/e2e/soak/settled build/e2e/guardian-kills/killed
 	@grep -h 'whole ones' build/e2e/inline-soak-*/log
+	@grep -h '^Go .* kills: ' build/e2e/inline-kills-*/log
 
 bench: toolchains
 	@$(MAKE) --no-print-directory $(JOBS) all
@@ -234,9 +237,10 @@ help:
 	@echo 'make demo      trace a small server that works, and show what comes out (root)'
 	@echo 'make test      unit and end-to-end tests; E2E=PART: of those the ones named like that (root)'
 	@echo 'make check     formatting, static analysis, shell scripts, man pages'
-	@echo 'make fuzz      what reads captures and binaries; FUZZ_SECONDS=60 for each, FUZZERS=elf...'
+	@echo 'make fuzz      what reads captures, rings and binaries; FUZZ_SECONDS=60 for each, FUZZERS=elf...'
 	@echo 'make soak      damage recordings in thousands of ways; SOAK_SEEDS=2000 for each; redirect calls'
-	@echo '               SOAK_CYCLES=1000 times, of every release and build (root)'
+	@echo '               SOAK_CYCLES=1000 times, of every release and build; kill gscope, and who redirects'
+	@echo '               calls, SOAK_KILLS=2000 times (root)'
 	@echo 'make bench     measure the overhead: docs/overhead.md; BENCH=http: only some of it (root)'
 	@echo 'make compat    every Go release in every build, Debian'\''s services: docs/compatibility.md (root)'
 	@echo 'make accuracy  compare with what programs trace of themselves: docs/accuracy*.md (root)'

@@ -58,8 +58,9 @@ enum event_type {
 	EV_SHED = 80, /* struct ev_shed: what is left out, to stay within a budget or as asked */
 	EV_INLINE = 81, /* struct ev_inline: how the inline engine did, at the end */
 	EV_MISSING = 82, /* struct ev_missing: a program that the kernel refused */
+	EV_DAMAGE = 83, /* struct ev_damage: a target writes into memory that is its stubs' */
 };
-#define EV_USER_END (EV_MISSING + 1) /* behind the last one */
+#define EV_USER_END (EV_DAMAGE + 1) /* behind the last one */
 
 struct event_head {
 	__u64 time_ns;
@@ -604,10 +605,33 @@ struct ev_inline {
 	__u64 hit_ns; /* of one pass through a stub, measured on this machine, in this run */
 	__u64 pause_ns; /* for how long the target's threads were stopped, at most */
 	__u32 threads; /* and how many they were */
-	__u32 pad;
+	__u32 memory_kib; /* shared with the target, which it has as far as it was written to */
 	__u64 clock_ns; /* what the records' times may be off */
 };
 _Static_assert(sizeof(struct ev_inline) == 64, "ev_inline");
+
+#define DAMAGE_POSITION 1U /* of writing in a ring: not where it can be */
+#define DAMAGE_RECORD 2U /* no record of a stub's */
+#define DAMAGE_TIME 4U /* before what came before, or in the future */
+#define DAMAGE_COUNTER 8U /* of losses or waits: more than can be */
+#define DAMAGE_FLOOD 16U /* more records than there was CPU time for */
+#define DAMAGE_HELD \
+	32U /* a record that is said to be under way, again and again, and never comes */
+#define DAMAGE_CUT 64U /* the memory was taken away */
+#define DAMAGE_ALL 127U
+
+/*
+ * What was found in the memory that a target's stubs write into, and no stub writes: the target did. It
+ * is left out; what else is told of the goroutines of that process may be made up. The sums so far:
+ * the last one of a process counts.
+ */
+struct ev_damage {
+	struct event_head h; /* tid: tgid */
+	__u32 tgid;
+	__u32 kinds; /* DAMAGE_* */
+	__u64 found; /* so many things */
+};
+_Static_assert(sizeof(struct ev_damage) == 32, "ev_damage");
 
 /* Each leaves out what the one before does, too. */
 enum shed_level {
@@ -623,7 +647,12 @@ enum shed_what {
 	SHED_STEP = 2, /* another level */
 	SHED_PROBES_OFF = 3, /* what goroutines do is not seen from here on, */
 	SHED_PROBES_ON = 4, /* and is again */
-	SHED_SUMMARY = 5, /* at the end: the overhead of all the time since the last step */
+	SHED_SUMMARY = 5, /* at the end: the overhead of all the time */
+	/*
+	 * At the beginning: the overhead that was predicted for recording all, before anything was
+	 * attached. Steps of the same time are made for that.
+	 */
+	SHED_FORESEEN = 6,
 };
 
 /* All targets together. Shares are millionths of the CPU time they use without what tracing adds. */

@@ -51,7 +51,7 @@ shed_traced() {
 	accept trace.out
 	events_of trace.out >parsed
 	grep -q 'gscope: detail shed' parsed || fail 'the Go trace does not say what was shed'
-	grep -q 'no stacks from here on: tracing cost [0-9.]*%, the budget is' parsed ||
+	grep -Eq 'no stacks from here on: tracing (was predicted to )?cost [0-9.]*%, the budget is' parsed ||
 		fail 'the Go trace does not say why'
 	[ "$(grep -c 'TaskBegin .*gscope: detail ' parsed)" = "$(grep -c ' shed step ' dump.out)" ] ||
 		fail 'the Go trace does not have all steps'
@@ -79,10 +79,56 @@ guard_windows() {
 	grep -q 'gscope: detail taken back' parsed || fail 'the Go trace does not say what was taken back'
 	run_gscope report 0 report capture.gscope
 	grep -q '^Detail was left out to keep the overhead below 25\.0%:$' report.out || fail 'not in the report'
-	grep -Eq '^  at [0-9.]+s shed stacks; tracing cost [0-9.]+%$' report.out || fail 'no step in the report'
+	grep -Eq '^  at [0-9.]+s shed stacks; tracing (was predicted to )?cost [0-9.]+%$' report.out || fail 'no step in the report'
 	grep -Eq '^  at [0-9.]+s taken back: stacks again; ' report.out || fail 'no step back in the report'
 	grep -Eq '^  goroutines were seen for .* of ' report.out || fail 'no time without probes in the report'
 	! grep -q 'contradiction' report.out || fail "$(grep -A 5 contradiction report.out | tr -s '\n ' ' ')"
+}
+
+# stated NAME PATTERN: the number in front of % in the line of NAME.out that begins so
+stated() {
+	sed -n "s/^$2 \([0-9.]*\)%.*/\1/p" "$1.out" | head -n 1
+}
+
+# What is predicted before anything is attached is about what is measured. Both as parts of all the CPU time: what the
+# target uses itself is the small difference of two large numbers. Where CPUs are scarce it does not do the same at both times.
+guard_predicts() {
+	local predicted measured
+
+	start_target target "$1" busy plain
+	start_gscope record record -p "${target[target]}" -d 2s --max-overhead off -o capture.gscope
+	await_gscope record 0
+	work target
+	quit target
+	run_gscope report 0 report capture.gscope
+	predicted=$(stated report 'Before anything was attached, recording all was predicted to add')
+	measured=$(stated report 'That is')
+	[ -n "$predicted" ] && [ -n "$measured" ] || fail 'no prediction, or nothing measured'
+	awk -v p="$predicted" -v m="$measured" 'BEGIN { p /= 100 + p; m /= 100 + m; exit !(p < 2 * m && m < 2 * p) }' ||
+		fail "predicted: $predicted %, measured: $measured %"
+}
+
+# all of the run is within the budget, its beginning, too: nothing is recorded first that costs too much
+guard_begins() {
+	local spent
+
+	start_target target "$newest" busy plain
+	for duration in 600ms 3s; do
+		run_gscope record 0 record --max-overhead 25% -p "${target[target]}" -d "$duration" -o capture.gscope
+		run_gscope report 0 report capture.gscope
+		grep -Eq '^  at 0\.000s shed goroutines, but for short windows; tracing was predicted to cost' report.out ||
+			fail "it begins with everything: $(grep -m 1 ' shed ' report.out)"
+		spent=$(stated report 'That is')
+		awk -v s="$spent" 'BEGIN { exit !(s != "" && s <= 30) }' || fail "in $duration it adds $spent %"
+		grep -q '; the budget is 25\.0%\.$' report.out || fail 'the budget is not beside what was spent'
+		! grep -q 'contradiction' report.out || fail "$(grep -A 5 contradiction report.out | tr -s '\n ' ' ')"
+	done
+	run_gscope dump 0 dump --events capture.gscope
+	steps_follow
+	grep -q ' shed probes-on ' dump.out || fail 'goroutines are never seen'
+	shed_traced
+	work target
+	quit target
 }
 
 has_windows() {
@@ -175,6 +221,12 @@ for release in "${thorough[@]}"; do
 	add "no-stacks-$release" no_stacks "$release"
 	need "$release" chans plain
 done
+for release in "${releases[@]}"; do
+	add "guard-predicts-$release" guard_predicts "$release"
+	need "$release" busy plain
+done
+add guard-begins guard_begins
+need "$newest" busy plain
 add guard-kernel guard_kernel "$newest"
 need "$newest" busy plain
 add guard-idle guard_idle

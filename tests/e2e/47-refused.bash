@@ -23,7 +23,7 @@ record_refusing() {
 }
 
 # told PROGRAM WHY: on the terminal, by the report, in the capture
-told() {
+refusal_is_said() {
 	grep -q "^gscope: the kernel refuses BPF program $1: $2" record.err ||
 		fail "that $1 was refused is not said"
 	grep -q "^WARNING: not seen: .*; the kernel refused BPF program $1: $2" report.out ||
@@ -34,7 +34,7 @@ told() {
 refused_labels() {
 	build_refuse
 	record_refusing labels_probe=large
-	told labels_probe 'it is too large for this kernel'
+	refusal_is_said labels_probe 'it is too large for this kernel'
 	! grep -q 'labels' <(grep ' user ' events.out) || fail 'there are labels all the same'
 	grep -q ' user ' events.out || fail 'other annotations are missing, too'
 	! grep -q 'needs Linux' record.err || fail 'the kernel is not too old'
@@ -43,12 +43,29 @@ refused_labels() {
 refused_several() {
 	build_refuse
 	record_refusing note_probe=wrong probe_empty=1
-	told note_probe 'its verifier does not accept it (invalid bpf_context access'
-	told probe_empty 'it is not permitted'
+	refusal_is_said note_probe 'its verifier does not accept it (invalid bpf_context access'
+	refusal_is_said probe_empty 'it is not permitted'
 	grep ' user ' events.out | grep -q labels || fail 'the labels are missing, too'
 }
 
-for case in labels several; do
+# cannot HOW WORDS: without its goroutines a target is not traced, and one line says why
+cannot() {
+	LD_PRELOAD=$PWD/refuse.so REFUSE="go_probe=$1 note_probe=$1" run_gscope trace 1 trace \
+		-p "${target[target]}" -d 1s -o trace.out
+	one_line trace "$2"
+	! grep -q 'needs Linux' trace.err || fail 'the kernel is not too old'
+}
+
+refused_vital() {
+	build_refuse
+	start_target target "$newest" notes plain
+	cannot large 'the kernel refuses BPF program go_probe: it is too large'
+	cannot wrong 'go_probe: its verifier does not accept it'
+	cannot 1 'the kernel does not let gscope load BPF program go_probe'
+	cannot 12 'too little memory for BPF program go_probe'
+}
+
+for case in labels several vital; do
 	add "refused-$case" "refused_$case"
 	need "$newest" notes plain
 done

@@ -122,7 +122,7 @@ served() {
 
 # planter: the process that puts back what gscope redirected
 planter() {
-	pgrep -P "${gscope[record]}" || fail 'there is no process that puts back what was redirected'
+	pgrep -P "${gscope[record]}" planter || fail 'there is no process that puts back what was redirected'
 }
 
 inline_interrupted() {
@@ -205,6 +205,77 @@ inline_detach() {
 	one_line detach 'no (such )?process'
 }
 add inline-detach inline_detach
+need "$newest" http plain
+
+# --- whatever becomes of the process that puts it back ---------------------------------------------
+
+# a new one takes its place, and does all that the first one would
+inline_planter_killed() {
+	start_load server "$newest"
+	start_inline server
+	kill -KILL "$(planter)"
+	await 'another planter' grep -q 'another one has taken its place' record.err
+	served
+	kill -KILL "${gscope[record]}"
+	await_gscope record 137
+	undisturbed server
+	served
+}
+add inline-planter-killed inline_planter_killed
+need "$newest" http plain
+
+# planter_ends SIGNAL: just before it is needed
+planter_ends() {
+	start_load server "$newest"
+	start_inline server
+	kill "-$1" "$(planter)"
+	stop_gscope record
+	undisturbed server
+	served
+	whole capture.gscope
+	go_trace capture.gscope
+}
+for signal in KILL STOP; do
+	add "inline-planter-ends-$signal" planter_ends $signal
+	need "$newest" http plain
+done
+
+# held_at_end: a debugger holds a thread when everything is to be put back
+held_at_end() {
+	start_load server "$newest"
+	start_inline server
+	start debugger "$tool" seize "${target[server]}"
+	await 'the debugger' grep -q "^TracerPid:.*\b${target[debugger]}\b" "/proc/${target[server]}/status"
+	kill -INT "${gscope[record]}"
+	await 'gscope to wait' grep -q 'trying again' record.err
+}
+
+inline_held() {
+	held_at_end
+	kill -KILL "${target[debugger]}"
+	await_gscope record 130
+	undisturbed server
+	served
+	whole capture.gscope
+}
+add inline-held inline_held
+need "$newest" http plain
+
+inline_held_for_ever() {
+	held_at_end
+	await_gscope record 1
+	grep -q "sudo gscope detach -p ${target[server]}\b" record.err ||
+		fail "gscope does not say what to do: $(tail -n 1 record.err)"
+	whole capture.gscope
+	served
+	run_gscope detach 3 detach -p "${target[server]}"
+	kill -KILL "${target[debugger]}"
+	await 'the debugger to be gone' grep -q '^TracerPid:[[:space:]]*0$' "/proc/${target[server]}/status"
+	run_gscope detach 0 detach -p "${target[server]}"
+	undisturbed server
+	served
+}
+add inline-held-for-ever inline_held_for_ever
 need "$newest" http plain
 
 # One at a time: the second one is refused, and disturbs nobody.
@@ -337,6 +408,28 @@ for release in "${releases[@]}"; do
 		*) rare=-x ;;
 		esac
 		add $rare "inline-soak-$release-$variant" strain "$release" $variant
+		need "$release" strain $variant
+	done
+done
+
+# kills RELEASE VARIANT: whoever redirects calls is killed SOAK_KILLS times, in the first and last moments
+kills() {
+	start_target target "$1" strain "$2"
+	"${GSCOPE%/*}/soak" -f $RANDOM -k "${SOAK_KILLS:-60}" "${target[target]}" >killed 2>wrong ||
+		fail "$(head -n 1 wrong); $(head -n 1 target.err)"
+	undisturbed target
+	# it has checked each of its answers
+	work target
+	quit target
+	echo "Go $1, $2: $(cat killed)"
+}
+for release in "${releases[@]}"; do
+	for variant in plain pie cgo race; do
+		case "$release $variant" in
+		"$newest plain" | "$oldest plain") rare='' ;;
+		*) rare=-x ;;
+		esac
+		add $rare "inline-kills-$release-$variant" kills "$release" $variant
 		need "$release" strain $variant
 	done
 done

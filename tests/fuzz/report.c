@@ -115,6 +115,7 @@ static struct event_head *make(const uint8_t *b)
 		{EV_HEAP, sizeof(struct ev_heap)},
 		{EV_SHED, sizeof(struct ev_shed)},
 		{EV_MISSING, sizeof(struct ev_missing)},
+		{EV_DAMAGE, sizeof(struct ev_damage)},
 	};
 	struct event_head *h = (void *)room;
 
@@ -280,6 +281,14 @@ static struct event_head *make(const uint8_t *b)
 	case EV_MISSING:
 		memset(((struct ev_missing *)room)->why, b[3] | 1, 200);
 		memset(((struct ev_missing *)room)->shows, b[4], 40);
+		break;
+	case EV_DAMAGE:
+		*(struct ev_damage *)room = (struct ev_damage){
+			.h = *h,
+			.tgid = b[3] & 1 ? TGID : 1,
+			.kinds = 1 + b[4] % DAMAGE_ALL,
+			.found = b[5],
+		};
 		break;
 	case EV_HEAP:
 		*(struct ev_heap *)room =

@@ -107,7 +107,7 @@ static void cycle(struct tally *y, unsigned int ms)
 	struct inline_engine *x;
 	struct ev_inline sum;
 	struct error e;
-	int err = inline_open(&x, y->t, 0, &e);
+	int err = inline_open(&x, y->t, 0, 0, &e);
 
 	if (err) {
 		failed(y, "planning", &e);

@@ -14,6 +14,7 @@
 #include <unistd.h>
 
 #include "tests/soak/cycles.h"
+#include "tests/soak/kill.h"
 #include "tests/soak/records.h"
 #include "user/capture/file.h"
 #include "user/export/gotrace.h"
@@ -78,11 +79,11 @@ static bool export(const struct records *rs, const char *name)
 
 int main(int argc, char **argv)
 {
-	uint64_t first = 1, seeds = 100, most = 4000, rounds = 0, plantings = 0;
+	uint64_t first = 1, seeds = 100, most = 4000, rounds = 0, plantings = 0, killings = 0;
 	bool good = true;
 	int option;
 
-	while ((option = getopt(argc, argv, "f:n:m:w:i:")) > 0) {
+	while ((option = getopt(argc, argv, "f:n:m:w:i:k:")) > 0) {
 		uint64_t n = option == '?' ? 0 : strtoull(optarg, NULL, 10);
 
 		switch (option) {
@@ -101,13 +102,18 @@ int main(int argc, char **argv)
 		case 'i':
 			plantings = n;
 			break;
+		case 'k':
+			killings = n;
+			break;
 		default:
 			errx(2, "usage: drive [-f FIRST-SEED] [-n SEEDS] [-m RECORDS] [-w WINDOWS] "
-				"CAPTURE... | -i CYCLES PID");
+				"CAPTURE... | -i CYCLES PID | [-f SEED] -k KILLS PID");
 		}
 	}
 	if (plantings && optind < argc)
 		return !cycles(atoi(argv[optind]), (unsigned int)plantings, 30);
+	if (killings && optind < argc)
+		return !kills(atoi(argv[optind]), (unsigned int)killings, (unsigned int)first);
 	for (int i = optind; i < argc; i++) {
 		struct records in, out;
 		char name[4096];

@@ -241,6 +241,9 @@ write_table() {
 			while IFS='|' read -r _ title told tracepoints probes result; do
 				echo "| $title | $told | $tracepoints | $probes | $result |"
 			done
+		# tests/bpf/run has written that
+		echo
+		sed -n '/^<!-- programs -->$/,$p' docs/kernels.md
 	} >docs/kernels.md.new
 	mv docs/kernels.md.new docs/kernels.md
 }

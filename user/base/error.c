@@ -4,6 +4,8 @@
 #include <stdarg.h>
 #include <stdio.h>
 
+#include "user/base/text.h"
+
 int error_set(struct error *e, enum exit_status status, int err, const char *fmt, ...)
 {
 	va_list ap;
@@ -14,10 +16,7 @@ int error_set(struct error *e, enum exit_status status, int err, const char *fmt
 		vsnprintf(e->text, sizeof(e->text), fmt, ap);
 		va_end(ap);
 		/* names come from outside; one line, and nothing a terminal would obey */
-		for (char *c = e->text; *c; c++) {
-			if ((unsigned char)*c < ' ' || *c == 0x7f)
-				*c = '?';
-		}
+		text_clean(e->text);
 	}
 	return err;
 }

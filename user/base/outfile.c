@@ -10,6 +10,7 @@
 #include <string.h>
 #include <sys/random.h>
 #include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "user/base/io.h"
@@ -17,11 +18,10 @@
 struct outfile {
 	char *path; /* as the user gave it; NULL for standard output */
 	const char *base; /* last component, within path */
-	char *temp; /* name in dir of the new file or, once that is in place, of the old one; or NULL */
+	char *temp; /* name in dir of the new file until it is in place; or NULL */
 	int dir;
 	int fd;
 	bool replaces; /* a regular file was at path */
-	bool in_place; /* OUTFILE_GROWS: the new file is at path */
 };
 
 static void outfile_free(struct outfile *o)
@@ -48,13 +48,16 @@ static int create_error(const struct outfile *o, int err, struct error *e)
 		break;
 	case EACCES:
 	case EPERM:
-		why = "no permission to write there";
+		why = "no permission to make files in its directory";
 		break;
 	case EROFS:
 		why = "the file system is read-only";
 		break;
 	case EISDIR:
 		why = "it is a directory; add a file name";
+		break;
+	case ENXIO:
+		why = "it is a FIFO, and for 10 s nothing has read from it: start its reader first";
 		break;
 	case ELOOP:
 		why = "it is a symbolic link; name the file it points to, or - for standard output";
@@ -141,14 +144,38 @@ static int create_temp(struct outfile *o)
 	return -EEXIST;
 }
 
+/* How long a FIFO may be without a reader. */
+#define READER_TRIES 100
+#define READER_PAUSE_NS 100000000
+
+/* Wait for somebody to read from a FIFO, as a shell's redirection does; not for ever, and not in silence. */
+static int open_fifo(struct outfile *o)
+{
+	const struct timespec pause = {.tv_nsec = READER_PAUSE_NS};
+
+	for (int i = 0; i < READER_TRIES; i++) {
+		o->fd = openat(o->dir, o->base,
+			       O_WRONLY | O_NOFOLLOW | O_NOCTTY | O_NONBLOCK | O_CLOEXEC);
+		if (o->fd >= 0 || errno != ENXIO)
+			break;
+		if (!i)
+			fprintf(stderr, "gscope: the output is a FIFO: waiting for its reader\n");
+		nanosleep(&pause, NULL);
+	}
+	if (o->fd < 0)
+		return -errno;
+	/* what comes later waits for a slow reader */
+	return fcntl(o->fd, F_SETFL, O_WRONLY) ? -errno : 0;
+}
+
 /* Device or FIFO: it may have been exchanged since it was looked at. */
 static int open_special(struct outfile *o)
 {
 	struct stat st;
+	int err = open_fifo(o);
 
-	o->fd = openat(o->dir, o->base, O_WRONLY | O_NOFOLLOW | O_NOCTTY | O_CLOEXEC);
-	if (o->fd < 0)
-		return -errno;
+	if (err)
+		return err;
 	if (fstat(o->fd, &st))
 		return -errno;
 	return S_ISCHR(st.st_mode) || S_ISFIFO(st.st_mode) ? 0 : -EAGAIN;
@@ -163,33 +190,7 @@ static int put_in_place(struct outfile *o)
 	return 0;
 }
 
-/* Put the empty file in place, but keep an old one until there is something to replace it with. */
-static int begin_growing(struct outfile *o)
-{
-	int err = 0;
-
-	/* not every file system can (EINVAL) */
-	if (!o->replaces || renameat2(o->dir, o->temp, o->dir, o->base, RENAME_EXCHANGE))
-		err = put_in_place(o);
-	o->in_place = !err;
-	return err;
-}
-
-/* Nothing was written: make it as it was before. */
-static void undo_growing(struct outfile *o)
-{
-	struct stat st, at;
-
-	if (fstat(o->fd, &st) || st.st_size || fstatat(o->dir, o->base, &at, AT_SYMLINK_NOFOLLOW) ||
-	    st.st_ino != at.st_ino || st.st_dev != at.st_dev)
-		return;
-	if (!o->temp)
-		unlinkat(o->dir, o->base, 0);
-	else
-		put_in_place(o);
-}
-
-static int create_at_path(struct outfile *o, enum outfile_mode mode, struct error *e)
+static int create_at_path(struct outfile *o, struct error *e)
 {
 	struct stat st;
 	int err;
@@ -218,12 +219,10 @@ static int create_at_path(struct outfile *o, enum outfile_mode mode, struct erro
 	if (err)
 		return create_error(o, err, e);
 	give_to_invoker(o->fd);
-	if (mode == OUTFILE_GROWS)
-		err = begin_growing(o);
-	return err ? create_error(o, err, e) : 0;
+	return 0;
 }
 
-int outfile_create(struct outfile **out, const char *path, enum outfile_mode mode, struct error *e)
+int outfile_create(struct outfile **out, const char *path, struct error *e)
 {
 	struct outfile *o = calloc(1, sizeof(*o));
 	int err;
@@ -242,14 +241,25 @@ int outfile_create(struct outfile **out, const char *path, enum outfile_mode mod
 		return 0;
 	}
 	o->path = strdup(path);
-	err = o->path ? create_at_path(o, mode, e) :
-			error_set(e, EXIT_FAILED, -ENOMEM, "out of memory");
+	err = o->path ? create_at_path(o, e) : error_set(e, EXIT_FAILED, -ENOMEM, "out of memory");
 	if (err) {
 		outfile_discard(o);
 		return err;
 	}
 	*out = o;
 	return 0;
+}
+
+void outfile_show(struct outfile *o)
+{
+	/* what fails now is tried again, and told, at outfile_commit() */
+	if (o->temp)
+		put_in_place(o);
+}
+
+bool outfile_shows(const struct outfile *o)
+{
+	return !o->temp;
 }
 
 int outfile_fd(const struct outfile *o)
@@ -279,13 +289,13 @@ int outfile_commit(struct outfile *o, struct error *e)
 		 * Without it a power failure may leave the new name with no data behind it: the
 		 * rename can reach the disk first.
 		 */
-		if (o->temp && o->replaces && !o->in_place && fsync(o->fd))
+		if (o->temp && o->replaces && fsync(o->fd))
 			err = -errno;
 		fd = o->fd;
 		o->fd = -1;
 		if (close(fd) && !err)
 			err = -errno;
-		if (!err && o->temp && !o->in_place)
+		if (!err && o->temp)
 			err = put_in_place(o);
 		if (err)
 			err = outfile_write_error(o, err, e);
@@ -300,8 +310,6 @@ void outfile_discard(struct outfile *o)
 {
 	if (!o)
 		return;
-	if (o->in_place)
-		undo_growing(o);
 	if (o->temp)
 		unlinkat(o->dir, o->temp, 0);
 	outfile_free(o);

@@ -10,20 +10,22 @@
 
 #include "user/base/error.h"
 
-enum outfile_mode {
-	OUTFILE_WHOLE, /* appears at outfile_commit(), whole; an old file stays until then */
-	OUTFILE_GROWS, /* is there, empty, from the start: what is written survives a crash. An old
-			  file is kept aside, and put back if nothing is written. */
-};
-
 struct outfile;
 
 /*
- * "-" is standard output. A character device or a FIFO is opened as it is; anything else that is
- * not a regular file is refused. The directory must exist.
- * -ENOENT, -EACCES, -EISDIR, -ELOOP (a symbolic link), ... with a message.
+ * A new file beside `path`, ".NAME.XXXXXXXX" with eight hexadecimal digits at random; what is at `path`
+ * stays until outfile_show() or outfile_commit(). "-" is standard output. A character device or a FIFO,
+ * once something reads from it, is opened as it is; anything else that is not a regular file is refused.
+ * The directory must exist.
+ * -ENOENT, -EACCES, -EISDIR, -ELOOP (a symbolic link), -ENXIO (nothing reads) ... with a message.
  */
-int outfile_create(struct outfile **out, const char *path, enum outfile_mode mode, struct error *e);
+int outfile_create(struct outfile **out, const char *path, struct error *e);
+
+/* It holds something worth keeping: put it in its place. What is written from now on survives a crash. */
+void outfile_show(struct outfile *o);
+
+/* Whether what is written is at the path by now, or goes elsewhere anyway. */
+bool outfile_shows(const struct outfile *o);
 
 /* For writing, until commit or discard. */
 int outfile_fd(const struct outfile *o);
@@ -34,16 +36,10 @@ const char *outfile_name(const struct outfile *o);
 /* Message for a failed write; returns err, a negative errno. */
 int outfile_write_error(const struct outfile *o, int err, struct error *e);
 
-/*
- * Close, put the file in its place, free. On an error nothing new is at the path in OUTFILE_WHOLE
- * mode. o may be NULL.
- */
+/* Close, put the file in its place, free. On an error nothing new is at the path. o may be NULL. */
 int outfile_commit(struct outfile *o, struct error *e);
 
-/*
- * Close and free; no trace is left of a file that is not in its place yet, or has nothing in it.
- * o may be NULL.
- */
+/* Close and free; no trace is left of a file that is not in its place yet. o may be NULL. */
 void outfile_discard(struct outfile *o);
 
 #endif

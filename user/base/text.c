@@ -85,25 +85,46 @@ size_t text_width(const char *s)
 	return width;
 }
 
-char *text_fit(const char *s, size_t width)
+void text_clean(char *s)
 {
-	char *clean = malloc(strlen(s) + 1), *to = clean, *cut;
 	const char *from;
+	char *to = s;
 	uint32_t c;
-	size_t n, have;
+	size_t n;
 
-	if (!clean)
-		return NULL;
 	for (from = s; *from; from += n ? n : 1) {
 		n = decode(from, &c);
 		if (!n || is_control(c)) {
 			*to++ = '?';
 			continue;
 		}
-		memcpy(to, from, n);
+		memmove(to, from, n);
 		to += n;
 	}
 	*to = 0;
+}
+
+void text_line(FILE *out, const char *fmt, va_list ap)
+{
+	char *text;
+
+	if (vasprintf(&text, fmt, ap) < 0)
+		return;
+	text_clean(text);
+	fprintf(out, "%s\n", text);
+	free(text);
+}
+
+char *text_fit(const char *s, size_t width)
+{
+	char *clean = strdup(s), *cut;
+	const char *from;
+	uint32_t c;
+	size_t n, have;
+
+	if (!clean)
+		return NULL;
+	text_clean(clean);
 	have = text_width(clean);
 	if (!width || have <= width)
 		return clean;

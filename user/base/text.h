@@ -3,6 +3,7 @@
 #ifndef GSCOPE_BASE_TEXT_H
 #define GSCOPE_BASE_TEXT_H
 
+#include <stdarg.h>
 #include <stddef.h>
 #include <stdio.h>
 
@@ -15,6 +16,15 @@ size_t text_width(const char *s);
  * than its beginning. Width 0: as wide as it is. NULL: out of memory.
  */
 char *text_fit(const char *s, size_t width);
+
+/*
+ * The same in place, and as wide as it is: to be done with everything that was made with the words of
+ * others before a terminal gets it.
+ */
+void text_clean(char *s);
+
+/* Write one line made of what may come from elsewhere; a newline is added. */
+void text_line(FILE *out, const char *fmt, va_list ap);
 
 /*
  * Write the `n` bytes at s so that they stay on one line, and different texts look different:

@@ -12,6 +12,7 @@
 
 #include "bpf/control.h"
 #include "gscope.skel.h"
+#include "user/capture/guardian.h"
 #include "user/inline/engine.h"
 #include "user/target/flow.h"
 #include "user/target/overlay.h"
@@ -33,18 +34,44 @@ int links_keep(struct links *l, struct bpf_link *link)
 	return 0;
 }
 
-void links_cut(struct links *l, size_t n)
-{
-	while (l->n > n)
-		bpf_link__destroy(l->v[--l->n]);
-}
-
 void links_close(struct links *l)
 {
 	for (size_t i = 0; i < l->n; i++)
 		bpf_link__destroy(l->v[i]);
 	free(l->v);
 	*l = (struct links){0};
+}
+
+static int probe_links_keep(struct probe_links *l, int link)
+{
+	if (l->n == l->room) {
+		size_t room = l->room ? 2 * l->room : 16;
+		int *v = realloc(l->v, room * sizeof(*v));
+
+		if (!v) {
+			guardian_close(l->guardian, &link, 1);
+			return -ENOMEM;
+		}
+		l->v = v;
+		l->room = room;
+	}
+	l->v[l->n++] = link;
+	return 0;
+}
+
+/* All but the first `n`. */
+static void probe_links_cut(struct probe_links *l, size_t n)
+{
+	guardian_close(l->guardian, l->v + n, l->n - n);
+	l->n = n;
+}
+
+void probe_links_close(struct probe_links *l)
+{
+	if (l->n)
+		probe_links_cut(l, 0);
+	free(l->v);
+	*l = (struct probe_links){.guardian = l->guardian};
 }
 
 int attach_tracepoints(struct links *l, const struct programs *p, struct error *e)
@@ -195,47 +222,53 @@ struct batch {
 	const char *path;
 	pid_t pid;
 	unsigned long *offsets;
-	__u64 *cookies;
+	uint64_t *cookies;
 	size_t n;
 };
 
-static int attach_some(struct links *l, const struct programs *p, const struct batch *b,
+static int attach_some(struct probe_links *l, const struct programs *p, const struct batch *b,
 		       size_t first, size_t n)
 {
-	struct bpf_link *link;
+	int type = p->has.multi ? 0 : uprobes_perf_type();
+	const struct uprobes u = {
+		.prog_fd = bpf_program__fd(b->prog),
+		.multi = p->has.multi,
+		.perf_type = (uint32_t)type,
+		.pid = b->pid,
+		.path = b->path,
+		.offsets = b->offsets + first,
+		.cookies = b->cookies + first,
+		.n = n,
+	};
+	int link = type < 0 ? type : guardian_attach(l->guardian, &u);
 
-	if (p->has.multi) {
-		LIBBPF_OPTS(bpf_uprobe_multi_opts, opts, .offsets = b->offsets + first,
-			    .cookies = b->cookies + first, .cnt = n);
+	return link < 0 ? link : probe_links_keep(l, link);
+}
 
-		link = bpf_program__attach_uprobe_multi(b->prog, b->pid, b->path, NULL, &opts);
-	} else {
-		LIBBPF_OPTS(bpf_uprobe_opts, opts, .bpf_cookie = b->cookies[first]);
-
-		link = bpf_program__attach_uprobe_opts(b->prog, b->pid, b->path, b->offsets[first],
-						       &opts);
-	}
-	return link ? links_keep(l, link) : -errno;
+/* Errors that are no site's. */
+static bool is_of_all(int err)
+{
+	return err == -ENOMEM || err == -EPIPE || err == -ETIMEDOUT;
 }
 
 /*
  * All at once where the kernel can. If it refuses, one by one: errors[i] is 0 or why it refused
  * that site.
  */
-static int attach_batch(struct links *l, const struct programs *p, const struct batch *b,
+static int attach_batch(struct probe_links *l, const struct programs *p, const struct batch *b,
 			int *errors)
 {
 	int err;
 
 	if (p->has.multi) {
 		err = attach_some(l, p, b, 0, b->n);
-		if (!err || err == -ENOMEM)
+		if (!err || is_of_all(err))
 			return err;
 	}
 	for (size_t i = 0; i < b->n; i++) {
 		errors[i] = attach_some(l, p, b, i, 1);
-		if (errors[i] == -ENOMEM)
-			return -ENOMEM;
+		if (is_of_all(errors[i]))
+			return errors[i];
 	}
 	return 0;
 }
@@ -340,7 +373,7 @@ static __u64 full_cookie(const struct target *t, size_t i, const struct choice *
 	return modules_pcsp(t->modules, site->pc) ? cookie : cookie | COOKIE_FRAMELESS;
 }
 
-static int attach_chosen(struct links *l, const struct programs *p, const struct target *t,
+static int attach_chosen(struct probe_links *l, const struct programs *p, const struct target *t,
 			 const char *path, const struct choice *c)
 {
 	const struct sites *s = &t->sites;
@@ -378,7 +411,7 @@ static int attach_chosen(struct links *l, const struct programs *p, const struct
 }
 
 /* The sites of one file, by a path of it. */
-static int attach_module(struct links *l, const struct programs *p, const struct target *t,
+static int attach_module(struct probe_links *l, const struct programs *p, const struct target *t,
 			 const char *path, struct choice c)
 {
 	int err = 0;
@@ -394,7 +427,7 @@ static int attach_module(struct links *l, const struct programs *p, const struct
  * All files; `path` is that of the first, which has the runtime. -ESTALE: it is not the file the
  * process runs.
  */
-static int attach_files(struct links *l, const struct programs *p, const struct target *t,
+static int attach_files(struct probe_links *l, const struct programs *p, const struct target *t,
 			const struct inline_engine *but, const char *path, uint32_t first_site,
 			FILE *messages, struct error *e)
 {
@@ -419,7 +452,7 @@ static int attach_files(struct links *l, const struct programs *p, const struct 
 	return err;
 }
 
-int attach_probes(struct links *l, const struct programs *p, const struct target *t,
+int attach_probes(struct probe_links *l, const struct programs *p, const struct target *t,
 		  const struct inline_engine *but, uint32_t first_site, FILE *messages,
 		  struct error *e)
 {
@@ -434,18 +467,18 @@ int attach_probes(struct links *l, const struct programs *p, const struct target
 	if (err != -ESTALE ||
 	    !overlay_lower_file(t->process, elf_file_name(t->elf), t->fd, path, sizeof(path)))
 		return err;
-	links_cut(l, before);
+	probe_links_cut(l, before);
 	/* what it says of that file would only confuse */
 	if (!attach_files(l, p, t, but, path, first_site, messages, &below))
 		return 0;
-	links_cut(l, before);
+	probe_links_cut(l, before);
 	return err;
 }
 
-int attach_empty(struct links *l, const struct programs *p, uint64_t file_off)
+int attach_empty(struct probe_links *l, const struct programs *p, uint64_t file_off)
 {
 	unsigned long offset = file_off;
-	__u64 cookie = 0;
+	uint64_t cookie = 0;
 	struct batch b = {
 		.prog = p->skel->progs.probe_empty,
 		.path = "/proc/self/exe",

@@ -12,11 +12,19 @@
 #include "user/target/target.h"
 
 struct bpf_link;
+struct guardian;
 struct inline_engine;
 
 /* Links in order of attaching. */
 struct links {
 	struct bpf_link **v;
+	size_t n, room;
+};
+
+/* Those of probes, in order of attaching. The guardian makes and closes them; NULL: this process does. */
+struct probe_links {
+	struct guardian *guardian;
+	int *v; /* file descriptors */
 	size_t n, room;
 };
 
@@ -29,19 +37,20 @@ int attach_tracepoints(struct links *l, const struct programs *p, struct error *
  * NULL) has are left to it. EXIT_TARGET errors:
  * nothing can be probed, or what there is to trace at all cannot.
  */
-int attach_probes(struct links *l, const struct programs *p, const struct target *t,
+int attach_probes(struct probe_links *l, const struct programs *p, const struct target *t,
 		  const struct inline_engine *but, uint32_t first_site, FILE *messages,
 		  struct error *e);
 
 /* The empty program at one instruction of our own process; its file offset in /proc/self/exe. */
-int attach_empty(struct links *l, const struct programs *p, uint64_t file_off);
+int attach_empty(struct probe_links *l, const struct programs *p, uint64_t file_off);
 
 /* Add `link`; -ENOMEM: it was destroyed. */
 int links_keep(struct links *l, struct bpf_link *link);
 
-/* Detach all but the first `n`, the last one first; all, from the first, of the busiest probes, on. */
-void links_cut(struct links *l, size_t n);
 void links_close(struct links *l);
+
+/* Detach all, from the first, of the busiest probes, on. The guardian stays. */
+void probe_links_close(struct probe_links *l);
 
 /* The attach cookie of a site, which is number `number` of all: bpf/control.h. */
 uint64_t site_cookie(const struct site *site, uint32_t number);

@@ -60,16 +60,16 @@ static int by_value(const void *a, const void *b)
 	return (x > y) - (x < y);
 }
 
-uint64_t cost_of_trap(const struct programs *p)
+uint64_t cost_of_trap(const struct programs *p, struct guardian *g)
 {
 	struct place place = {.addr = (uint64_t)(uintptr_t)gscope_trap_point};
 	uint64_t rounds[ROUNDS], end;
-	struct links l = {0};
+	struct probe_links l = {.guardian = g};
 	size_t n = 0;
 
 	dl_iterate_phdr(find_place, &place);
 	if (!place.file_off || attach_empty(&l, p, place.file_off)) {
-		links_close(&l);
+		probe_links_close(&l);
 		return 0;
 	}
 	end = now_ns() + BUDGET_NS;
@@ -81,7 +81,7 @@ uint64_t cost_of_trap(const struct programs *p)
 			gscope_trap_point();
 		rounds[n++] = (clock_ns(CLOCK_THREAD_CPUTIME_ID) - begin) / HITS_PER_ROUND;
 	}
-	links_close(&l);
+	probe_links_close(&l);
 	qsort(rounds, n, sizeof(*rounds), by_value);
 	return n ? rounds[n / 2] : 0;
 }
@@ -98,13 +98,6 @@ uint64_t cost_of_traced(const struct run_time *before, const struct run_time *af
 		return 0;
 	others = (runs - mine) * filter_ns;
 	return others < ns ? (ns - others) / mine : ns / runs;
-}
-
-int cost_count_begin(void)
-{
-	int fd = bpf_enable_stats(BPF_STATS_RUN_TIME);
-
-	return fd < 0 ? -errno : fd;
 }
 
 void cost_counted(const struct programs *p, struct run_times *out)

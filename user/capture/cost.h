@@ -7,11 +7,13 @@
 
 #include "user/capture/load.h"
 
+struct guardian;
+
 /*
  * Nanoseconds one hit of a uprobe with an empty program takes at an instruction the kernel
- * emulates: hits it in our own process for some 10 ms. 0 if it cannot be measured.
+ * emulates: hits it in our own process for some 10 ms. `g`: guardian_attach(). 0 if it cannot be measured.
  */
-uint64_t cost_of_trap(const struct programs *p);
+uint64_t cost_of_trap(const struct programs *p, struct guardian *g);
 
 /* Sums over programs, as the kernel counts them while it is told to. */
 struct run_time {
@@ -30,9 +32,6 @@ struct run_times {
  */
 uint64_t cost_of_traced(const struct run_time *before, const struct run_time *after, uint64_t mine,
 			uint64_t filter_ns);
-
-/* Tell the kernel to count: an fd that ends it when closed, or a negative errno. */
-int cost_count_begin(void);
 
 /* What was counted since the programs were loaded. */
 void cost_counted(const struct programs *p, struct run_times *out);

@@ -172,7 +172,7 @@ static int cannot_read_states(int err, struct error *e)
 
 int drain_pass(struct drain *d, struct error *e)
 {
-	bool enough = merge_bytes(d->m) > d->enough;
+	bool enough = merge_bytes_of(d->m, 0, d->n) > d->enough;
 	uint64_t begin = now_ns();
 	int err;
 

@@ -165,8 +165,15 @@ static bool shed_valid(const struct event_head *h)
 {
 	const struct ev_shed *ev = (const void *)h;
 
-	return ev->what >= SHED_ASKED && ev->what <= SHED_SUMMARY && ev->from < SHED_LEVELS &&
+	return ev->what >= SHED_ASKED && ev->what <= SHED_FORESEEN && ev->from < SHED_LEVELS &&
 	       ev->to < SHED_LEVELS;
+}
+
+static bool damage_valid(const struct event_head *h)
+{
+	const struct ev_damage *ev = (const void *)h;
+
+	return ev->kinds && !(ev->kinds & ~DAMAGE_ALL);
 }
 
 static bool end_valid(const struct event_head *h)
@@ -217,6 +224,7 @@ static const struct event_shape shapes[] = {
 	[EV_SNAP_GC]   = {"snap_gc", sizeof(struct ev_snap_gc), false, NULL},
 	[EV_HEAP]      = {"heap", sizeof(struct ev_heap), false, NULL},
 	[EV_INLINE]    = {"inline", sizeof(struct ev_inline), false, NULL},
+	[EV_DAMAGE]    = {"damage", sizeof(struct ev_damage), false, damage_valid},
 	[EV_SHED]      = {"shed", sizeof(struct ev_shed), false, shed_valid},
 	[EV_MISSING]   = {"missing", sizeof(struct ev_missing), false, missing_valid},
 };

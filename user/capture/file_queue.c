@@ -13,6 +13,7 @@
 #include <zstd.h>
 
 #include "user/base/io.h"
+#include "user/base/privilege.h"
 
 /*
  * Real records shrink to a seventh; levels 2 and 3 are slower and do no better, negative ones no
@@ -101,9 +102,13 @@ static void pack(struct file_queue *q, struct file_chunk *c)
 static void *work(void *arg)
 {
 	struct file_queue *q = arg;
-	int nice = q->nice;
+	int nice = q->nice, err;
+	struct error e;
 
 	pthread_setname_np(pthread_self(), "gscope-write");
+	err = privilege_keep(PRIVILEGE_WRITE, &e);
+	if (err)
+		failed(q, err);
 	pthread_mutex_lock(&q->lock);
 	for (;;) {
 		while (q->done == q->pushed && !q->stop)

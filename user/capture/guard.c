@@ -11,7 +11,11 @@
 /* Of one CPU's time: less does not matter to anybody, whatever share of an idle target it is. */
 #define TRIFLE 0.005
 
-#define WINDOW_NS 100000000U /* probes are there at least so long, */
+#define WINDOW_NS 100000000U /* probes are there so long, */
+#define WINDOW_MIN_NS \
+	20000000U /* less where they cost far more than the budget, but so long at least, */
+#define FAR 4 /* times the budget is far more */
+#define ACT_NS 60000000U /* it takes to attach and to detach, about */
 #define PAUSE_MIN_NS 100000000U /* and away, */
 #define PAUSE_MAX_NS 2000000000U /* and at most: a rarer look tells nothing */
 #define CALM_WINDOWS 3
@@ -61,7 +65,7 @@ static bool fits(const struct guard *g, const struct guard_sum *sum, double adde
 
 void guard_init(struct guard *g, double budget, enum shed_level last)
 {
-	*g = (struct guard){.budget = budget, .last = last, .probes = true};
+	*g = (struct guard){.budget = budget, .last = last, .probes = true, .window_ns = WINDOW_NS};
 	for (int i = 0; i < SHED_LEVELS; i++)
 		g->hold[i] = HOLD_MIN_NS;
 }
@@ -74,6 +78,21 @@ static double share(const struct guard_sum *sum)
 double guard_overhead(const struct guard *g)
 {
 	return share(&g->all);
+}
+
+/* For programs to which probes add that share. */
+static uint64_t window_for(const struct guard *g, double added)
+{
+	double ns = added > FAR * g->budget ? WINDOW_NS * FAR * g->budget / added : WINDOW_NS;
+
+	return ns > WINDOW_MIN_NS ? (uint64_t)ns : WINDOW_MIN_NS;
+}
+
+uint64_t guard_patience(const struct guard *g)
+{
+	return g->level == SHED_WINDOWS && g->probes && g->window_ns < GUARD_TICK_NS ?
+		       g->window_ns :
+		       GUARD_TICK_NS;
 }
 
 static void go_to(struct guard *g, enum shed_level level)
@@ -99,20 +118,110 @@ static void go_to(struct guard *g, enum shed_level level)
 	g->acting = true;
 }
 
+static void join(struct guard_sum *to, const struct guard_sum *sum)
+{
+	to->span += sum->span;
+	to->cpu += sum->cpu;
+	to->hits += sum->hits;
+	to->events += sum->events;
+	to->probe_ns += sum->probe_ns;
+	to->trace_ns += sum->trace_ns;
+	to->n += sum->n;
+}
+
 static void shed(struct guard *g, const struct guard_sample *s)
 {
+	struct guard_sum debt = g->recent;
+
 	if (g->level == SHED_NOTHING) {
 		g->hit_full = (double)s->hit_ns;
 		g->event_full = (double)s->event_ns;
+	} else if (g->now - g->since < CALM_NS) {
+		join(&debt, &g->debt);
 	}
+	if (g->level + 1 == SHED_WINDOWS)
+		g->window_ns = window_for(g, share(&g->recent));
 	go_to(g, g->level + 1);
+	/* what was too much is paid for, too */
+	g->debt = debt;
+	if (g->level == SHED_WINDOWS)
+		g->cycle = debt;
+}
+
+/* As if it had been measured. */
+static struct guard_sum expected(const struct guard_forecast *f, enum shed_level level)
+{
+	struct guard_sum sum = {
+		.span = f->span_ns,
+		.hits = level < SHED_KERNEL ? f->hits : 0,
+		.events = f->events,
+		.n = ENOUGH,
+	};
+
+	sum.probe_ns = sum.hits * (level < SHED_STACKS ? f->hit_full : f->hit_bare);
+	sum.trace_ns = sum.events * f->event_ns;
+	sum.cpu = f->cpu_ns + sum.probe_ns + sum.trace_ns;
+	return sum;
+}
+
+double guard_foreseen(const struct guard_forecast *f, enum shed_level level)
+{
+	struct guard_sum sum = expected(f, level);
+
+	return share(&sum);
+}
+
+/* What a window costs, with what it takes to have probes come and go: that has breakpoints, too. */
+static double window_cost(const struct guard *g, const struct guard_forecast *f)
+{
+	double ns = (double)(g->window_ns + ACT_NS);
+	double added = f->hits * f->hit_bare / f->span_ns * ns;
+
+	return added < f->cpus * ns ? added : f->cpus * ns;
+}
+
+/* Whether pauses can pay for windows before they have lasted too long. */
+static bool can_pay(const struct guard *g, const struct guard_forecast *f, double cost)
+{
+	double saved = g->budget * KEEP * f->cpu_ns - f->events * f->event_ns;
+
+	return saved > 0 && cost / saved * f->span_ns <= PAUSE_MAX_NS;
+}
+
+void guard_foresee(struct guard *g, const struct guard_forecast *f)
+{
+	enum shed_level level = SHED_NOTHING;
+	struct guard_sum sum;
+	double cost;
+
+	g->acting = true;
+	if (g->budget <= 0 || f->span_ns <= 0)
+		return;
+	for (; level < SHED_WINDOWS; level++) {
+		sum = expected(f, level);
+		if (fits(g, &sum, sum.probe_ns + sum.trace_ns, 1))
+			break;
+	}
+	if (level == SHED_NOTHING)
+		return;
+	g->hit_full = f->hit_full;
+	g->event_full = f->event_ns;
+	g->window_ns = window_for(g, guard_foreseen(f, SHED_WINDOWS));
+	cost = window_cost(g, f);
+	if (level == SHED_WINDOWS && g->last > SHED_WINDOWS && !can_pay(g, f, cost))
+		level = SHED_KERNEL;
+	go_to(g, level);
+	g->on = expected(f, SHED_STACKS);
+	/* a debt; the programs use that much more, once it comes to that */
+	if (level == SHED_WINDOWS)
+		g->cycle = (struct guard_sum){.cpu = cost, .probe_ns = cost};
 }
 
 /* What would be added in the time of g->recent if the level above this one were in force. */
 static double cost_above(const struct guard *g)
 {
 	const struct guard_sum *sum = &g->recent;
-	double hits;
+	double hits, window = (double)(g->window_ns + ACT_NS);
 
 	if (g->level == SHED_STACKS)
 		return sum->hits * g->hit_full + sum->events * g->event_full;
@@ -121,7 +230,7 @@ static double cost_above(const struct guard *g)
 		hits = g->on.probe_ns / g->on.events * sum->events;
 	else
 		hits = g->on.cpu > 0 ? g->on.probe_ns / sum_own(&g->on) * sum_own(sum) : 0;
-	return hits * WINDOW_NS / (WINDOW_NS + PAUSE_MAX_NS) + sum->trace_ns;
+	return hits * window / (window + PAUSE_MAX_NS) + sum->trace_ns;
 }
 
 static void take_back_when_calm(struct guard *g)
@@ -167,7 +276,7 @@ static void windows(struct guard *g)
 	uint64_t span = g->now - g->phase;
 
 	if (g->probes) {
-		if (span >= WINDOW_NS)
+		if (span >= g->window_ns)
 			window_over(g);
 	} else if (span >= PAUSE_MIN_NS && fits(g, c, c->probe_ns + c->trace_ns, KEEP)) {
 		probes_come(g);
@@ -189,7 +298,7 @@ static void decide(struct guard *g, const struct guard_sample *s)
 
 	if (g->level == SHED_WINDOWS)
 		windows(g);
-	else if (sum->n < ENOUGH)
+	else if (sum->n < ENOUGH && fits(g, sum, sum->probe_ns + sum->trace_ns, FAR))
 		return;
 	else if (g->level < SHED_WINDOWS && !fits(g, sum, sum->probe_ns + sum->trace_ns, 1))
 		shed(g, s);

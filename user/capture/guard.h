@@ -29,6 +29,17 @@ struct guard_sample {
 	uint64_t event_ns;
 };
 
+/*
+ * What is expected of a while, from a look at targets to which nothing is attached; `full` and
+ * `bare`: with stacks and without, which is all that changes with the level.
+ */
+struct guard_forecast {
+	double span_ns, cpu_ns; /* of time, and used by the targets */
+	double hits, events;
+	double hit_full, hit_bare, event_ns; /* ns of one */
+	double cpus; /* they can use, whatever is added */
+};
+
 /* Sums over samples, the older ones fading. */
 struct guard_sum {
 	double span, cpu, hits, events;
@@ -53,6 +64,8 @@ struct guard {
 	struct guard_sum on; /* while probes were there, since stacks were shed or taken back */
 	struct guard_sum cycle; /* since probes came last; does not fade, as the next one */
 	struct guard_sum all; /* at this level */
+	struct guard_sum debt; /* what made it shed the last time */
+	uint64_t window_ns; /* for how long probes are to be there, at SHED_WINDOWS */
 	double hit_full, event_full; /* what they cost with stacks, when those were shed */
 	bool acting; /* the next sample is of the time it took to do as decided */
 	unsigned int calm_windows; /* in a row, that would fit without a pause */
@@ -63,6 +76,18 @@ struct guard {
  * would be left without probes: then pauses take as long as it takes to pay for a window.
  */
 void guard_init(struct guard *g, double budget, enum shed_level last);
+
+/*
+ * Begin at the level that is expected to fit, before anything is attached. Windows come when they are
+ * paid for, then. The next sample is to be that of the time in which it is attached.
+ */
+void guard_foresee(struct guard *g, const struct guard_forecast *f);
+
+/* What is added at `level` by that forecast, while probes are there, as a share of what targets use. */
+double guard_foreseen(const struct guard_forecast *f, enum shed_level level);
+
+/* How soon guard_tick() wants to be called. */
+uint64_t guard_patience(const struct guard *g);
 
 /*
  * Decide: g->level and g->probes are what it is to be from now on. If either has changed the next

@@ -178,21 +178,25 @@ static size_t wanted_names(struct programs *p, char (**out)[PROGRAM_NAME])
 	return n;
 }
 
-/* One that can be missed; what is missing then is said, and kept for the capture. */
+/* One that can be missed. */
 static int leave_out(struct programs *p, enum dispensable d, const struct refused *r,
-		     FILE *messages, struct error *e)
+		     struct error *e)
 {
 	char why[MISSING_WHY];
 
 	refused_reason(r, why, sizeof(why));
 	p->missing[d] = (struct missing){.why = strdup(why), .err = r->err};
-	if (!p->missing[d].why)
-		return error_set(e, EXIT_FAILED, -ENOMEM, "out of memory");
-	if (messages)
-		fprintf(messages,
-			"gscope: the kernel refuses BPF program %s: %s; not seen will be: %s\n",
-			dispensable_program(d), why, dispensable_shows(d));
-	return 0;
+	return p->missing[d].why ? 0 : error_set(e, EXIT_FAILED, -ENOMEM, "out of memory");
+}
+
+/* Not before it is certain that there is a trace without. */
+static void name_missing(const struct programs *p, FILE *messages)
+{
+	for (unsigned int d = 0; messages && d < DISPENSABLES; d++)
+		if (p->missing[d].why)
+			fprintf(messages,
+				"gscope: the kernel refuses BPF program %s: %s; not seen will be: %s\n",
+				dispensable_program(d), p->missing[d].why, dispensable_shows(d));
 }
 
 /*
@@ -226,7 +230,7 @@ static int find_refused(struct programs *p, const struct load_options *opt, int 
 			continue;
 		(*found)++;
 		if (!failed && d < DISPENSABLES)
-			failed = leave_out(p, d, r, opt->messages, e);
+			failed = leave_out(p, d, r, e);
 		else if (!failed)
 			failed = refused_explain(r, names[i], e);
 		if (failed) {
@@ -261,8 +265,10 @@ static int load(struct programs *p, const struct load_options *opt, struct error
 	if (failed)
 		return failed;
 	err = gscope_bpf__load(p->skel);
-	if (!err)
+	if (!err) {
+		name_missing(p, opt->messages);
 		return 0;
+	}
 	return error_set(e, EXIT_FAILED, err, "the kernel refuses the BPF programs: %s",
 			 strerror(-err));
 }

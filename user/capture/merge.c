@@ -17,15 +17,21 @@
 /* Others go when they were too large so many times in a row: the memory comes at a price. */
 #define QUIET 100
 
-/* Where a record of a source is, sorted by time. */
+/* Further than so many places a record is not moved ahead of others: it goes to the stragglers. */
+#define STEPS 32
+
+/* Where a record of a source is. */
 struct entry {
 	uint64_t time_ns;
-	size_t off; /* in bytes */
+	size_t off; /* in bytes; in order of arrival */
 };
 
 struct source {
-	struct entry *v; /* [head, n) wait */
+	struct entry *v; /* [head, n) wait, sorted by time */
 	size_t head, n, room;
+	struct entry *late; /* stragglers: a heap, the oldest first */
+	size_t nlate, late_room;
+	size_t gone; /* handed over, and still in `bytes` */
 	char *bytes;
 	size_t nbytes, bytes_room;
 	unsigned int quiet; /* times in a row in which most of the room was not needed */
@@ -71,6 +77,7 @@ void merge_free(struct merge *m)
 		return;
 	for (size_t i = 0; m->src && i < m->nsrc; i++) {
 		free(m->src[i].v);
+		free(m->src[i].late);
 		free(m->src[i].bytes);
 	}
 	free(m->src);
@@ -93,62 +100,132 @@ static int grow(void **p, size_t *room, size_t need, size_t unit)
 	return 0;
 }
 
+static size_t waiting(const struct source *s)
+{
+	return s->n - s->head + s->nlate;
+}
+
+/* Nothing is left. */
+static void start_over(struct merge *m, struct source *s)
+{
+	m->bytes -= s->nbytes;
+	s->quiet = s->nbytes < s->bytes_room / 8 ? s->quiet + 1 : 0;
+	/* one long pause must not cost its memory for ever */
+	if (s->bytes_room > KEEP_BYTES && s->quiet >= QUIET) {
+		free(s->bytes);
+		free(s->v);
+		free(s->late);
+		s->bytes = NULL;
+		s->v = s->late = NULL;
+		s->bytes_room = s->room = s->late_room = 0;
+	}
+	s->head = s->n = s->nbytes = s->gone = 0;
+}
+
+/* Where the first record begins that waits: entries are sorted by time, bytes in order of arrival. */
+static size_t first_byte(const struct source *s)
+{
+	size_t first = s->nbytes;
+
+	for (size_t i = s->head; i < s->n; i++)
+		first = s->v[i].off < first ? s->v[i].off : first;
+	for (size_t i = 0; i < s->nlate; i++)
+		first = s->late[i].off < first ? s->late[i].off : first;
+	return first;
+}
+
 /*
  * What was handed over leaves when nothing is left, or when it is the larger part: then moving
  * the rest costs less than what was gained.
  */
 static void reclaim(struct merge *m, struct source *s)
 {
-	size_t first, left = s->n - s->head;
+	size_t first, left = waiting(s);
 
-	if (!s->head)
+	if (!s->gone)
 		return;
 	if (!left) {
-		m->bytes -= s->nbytes;
-		s->quiet = s->nbytes < s->bytes_room / 8 ? s->quiet + 1 : 0;
-		/* one long pause must not cost its memory for ever */
-		if (s->bytes_room > KEEP_BYTES && s->quiet >= QUIET) {
-			free(s->bytes);
-			free(s->v);
-			s->bytes = NULL;
-			s->v = NULL;
-			s->bytes_room = s->room = 0;
-		}
-		s->head = s->n = s->nbytes = 0;
+		start_over(m, s);
 		return;
 	}
-	if (s->head < 1024 || left > s->head)
+	if (s->gone < 1024 || left > s->gone)
 		return;
-	/* entries are sorted by time, bytes are in order of arrival */
-	first = s->nbytes;
-	for (size_t i = s->head; i < s->n; i++)
-		if (s->v[i].off < first)
-			first = s->v[i].off;
+	first = first_byte(s);
 	memmove(s->bytes, s->bytes + first, s->nbytes - first);
 	s->nbytes -= first;
 	m->bytes -= first;
-	memmove(s->v, s->v + s->head, left * sizeof(*s->v));
-	s->head = 0;
-	s->n = left;
-	for (size_t i = 0; i < left; i++)
+	memmove(s->v, s->v + s->head, (s->n - s->head) * sizeof(*s->v));
+	s->n -= s->head;
+	s->head = s->gone = 0;
+	for (size_t i = 0; i < s->n; i++)
 		s->v[i].off -= first;
+	for (size_t i = 0; i < s->nlate; i++)
+		s->late[i].off -= first;
+}
+
+/* In order of time, then of arrival. */
+static bool precedes(const struct entry *a, const struct entry *b)
+{
+	return a->time_ns != b->time_ns ? a->time_ns < b->time_ns : a->off < b->off;
+}
+
+static int add_late(struct source *s, struct entry new)
+{
+	size_t at = s->nlate;
+
+	if (at == s->late_room && grow((void **)&s->late, &s->late_room, at + 1, sizeof(*s->late)))
+		return -ENOMEM;
+	s->nlate++;
+	for (; at && precedes(&new, &s->late[(at - 1) / 2]); at = (at - 1) / 2)
+		s->late[at] = s->late[(at - 1) / 2];
+	s->late[at] = new;
+	return 0;
+}
+
+static struct entry take_late(struct source *s)
+{
+	struct entry first = s->late[0], last = s->late[--s->nlate];
+	size_t at = 0, next;
+
+	while ((next = 2 * at + 1) < s->nlate) {
+		next += next + 1 < s->nlate && precedes(&s->late[next + 1], &s->late[next]);
+		if (precedes(&last, &s->late[next]))
+			break;
+		s->late[at] = s->late[next];
+		at = next;
+	}
+	s->late[at] = last;
+	return first;
+}
+
+/* The place of a record that came last, sorted by time; times may be any at all. */
+static int add_entry(struct source *s, struct entry new)
+{
+	size_t at = s->n, end = s->n - s->head > STEPS ? s->n - STEPS : s->head;
+
+	if (s->n == s->room && grow((void **)&s->v, &s->room, s->n + 1, sizeof(*s->v)))
+		return -ENOMEM;
+	while (at > end && s->v[at - 1].time_ns > new.time_ns)
+		at--;
+	if (at == end && at > s->head && s->v[at - 1].time_ns > new.time_ns)
+		return add_late(s, new);
+	if (at < s->n)
+		memmove(s->v + at + 1, s->v + at, (s->n - at) * sizeof(*s->v));
+	s->v[at] = new;
+	s->n++;
+	return 0;
 }
 
 int merge_add(struct merge *m, size_t source, const struct event_head *ev)
 {
 	struct source *s = &m->src[source];
-	size_t at;
 
-	if (s->n == s->room && grow((void **)&s->v, &s->room, s->n + 1, sizeof(*s->v)))
-		return -ENOMEM;
 	if (s->nbytes + ev->size > s->bytes_room &&
 	    grow((void **)&s->bytes, &s->bytes_room, s->nbytes + ev->size, 1))
 		return -ENOMEM;
+	if (add_entry(s, (struct entry){.time_ns = ev->time_ns, .off = s->nbytes}))
+		return -ENOMEM;
 	memcpy(s->bytes + s->nbytes, ev, ev->size);
-	for (at = s->n; at > s->head && s->v[at - 1].time_ns > ev->time_ns; at--)
-		s->v[at] = s->v[at - 1];
-	s->v[at] = (struct entry){.time_ns = ev->time_ns, .off = s->nbytes};
-	s->n++;
 	s->nbytes += ev->size;
 	m->bytes += ev->size;
 	m->pending++;
@@ -178,16 +255,23 @@ bool merge_waits_for(const struct merge *m, size_t source)
 
 size_t merge_waiting(const struct merge *m, size_t source)
 {
-	return m->src[source].n - m->src[source].head;
+	return waiting(&m->src[source]);
 }
 
 static __uint128_t oldest(const struct merge *m, size_t source)
 {
 	const struct source *s = &m->src[source];
+	uint64_t time_ns;
 
-	if (source >= m->nsrc || s->head == s->n)
+	if (source >= m->nsrc || !waiting(s))
 		return NOTHING;
-	return (__uint128_t)s->v[s->head].time_ns << 64 | source;
+	if (!s->nlate)
+		time_ns = s->v[s->head].time_ns;
+	else if (s->head == s->n || s->late[0].time_ns < s->v[s->head].time_ns)
+		time_ns = s->late[0].time_ns;
+	else
+		time_ns = s->v[s->head].time_ns;
+	return (__uint128_t)time_ns << 64 | source;
 }
 
 /* The winner below a node, all of it played anew. */
@@ -242,17 +326,25 @@ static void prefetch(const struct source *s)
 	__builtin_prefetch(record + 64);
 }
 
+/* The oldest record of a source that has one; it is no longer among those that wait. */
+static struct entry take_oldest(struct source *s)
+{
+	if (s->nlate && (s->head == s->n || precedes(&s->late[0], &s->v[s->head])))
+		return take_late(s);
+	prefetch(s);
+	return s->v[s->head++];
+}
+
 static int emit_oldest(struct merge *m, struct source *s, merge_emit_fn emit, void *ctx)
 {
-	struct event_head *ev = (void *)(s->bytes + s->v[s->head].off);
+	struct event_head *ev = (void *)(s->bytes + take_oldest(s).off);
 
-	prefetch(s);
 	if (ev->time_ns < m->last) {
 		ev->time_ns = m->last;
 		m->late++;
 	}
 	m->last = ev->time_ns;
-	s->head++;
+	s->gone++;
 	m->pending--;
 	return emit(ctx, ev);
 }
@@ -290,6 +382,15 @@ int merge_emit(struct merge *m, merge_emit_fn emit, void *ctx)
 size_t merge_bytes(const struct merge *m)
 {
 	return m->bytes;
+}
+
+size_t merge_bytes_of(const struct merge *m, size_t first, size_t n)
+{
+	size_t sum = 0;
+
+	for (size_t i = first; i < first + n; i++)
+		sum += m->src[i].nbytes;
+	return sum;
 }
 
 size_t merge_pending(const struct merge *m)

@@ -22,7 +22,7 @@ struct merge;
 struct merge *merge_new(size_t sources);
 void merge_free(struct merge *m);
 
-/* Append a copy of *ev. Returns 0 or -ENOMEM. */
+/* Add a copy of *ev, in O(log n) whatever the times are. Returns 0 or -ENOMEM. */
 int merge_add(struct merge *m, size_t source, const struct event_head *ev);
 
 /* What is added to `source` from now on has a time of at least `ns`. Never goes back. */
@@ -51,6 +51,12 @@ size_t merge_waiting(const struct merge *m, size_t source);
  * while it is too much - except for a source that is waited for, see merge_waits_for().
  */
 size_t merge_bytes(const struct merge *m);
+
+/*
+ * The same of `n` sources from `first` on: what those have who share them. By this one who adds more
+ * than can be handed over takes nothing from the others.
+ */
+size_t merge_bytes_of(const struct merge *m, size_t first, size_t n);
 
 /* No source has promised less than this one: nothing more passes before it promises more. */
 bool merge_waits_for(const struct merge *m, size_t source);

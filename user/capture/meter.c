@@ -10,6 +10,13 @@
 
 #include "gscope.skel.h"
 #include "user/base/clock.h"
+#include "user/capture/guardian.h"
+
+/*
+ * No program takes so many traps' time: a CPU was taken away meanwhile, by the kernel or by the host of a
+ * virtual machine, and the kernel's clock of runs went on.
+ */
+#define MOST_TRAPS 8
 
 /* Fewer runs say nothing of what one takes. */
 #define ENOUGH_RUNS 20
@@ -47,10 +54,15 @@ static void count_begin(struct meter *m, uint64_t events)
 {
 	if (m->count_fd >= 0)
 		close(m->count_fd);
-	m->count_fd = cost_count_begin();
+	m->count_fd = guardian_count_run_times(m->guardian);
 	m->uncounted = 0;
 	m->before_events = events;
 	cost_counted(m->p, &m->before);
+}
+
+static uint64_t plausible(const struct meter *m, uint64_t ns)
+{
+	return m->trap_ns && ns > MOST_TRAPS * m->trap_ns ? MOST_TRAPS * m->trap_ns : ns;
 }
 
 static void count_end(struct meter *m, uint64_t events)
@@ -63,7 +75,7 @@ static void count_end(struct meter *m, uint64_t events)
 	m->count_fd = -1;
 	probes = after.probes.runs - m->before.probes.runs;
 	if (probes >= ENOUGH_RUNS || (probes && !m->probe_run_ns))
-		m->probe_run_ns = (after.probes.ns - m->before.probes.ns) / probes;
+		m->probe_run_ns = plausible(m, (after.probes.ns - m->before.probes.ns) / probes);
 	ns = cost_of_traced(&m->before.trace, &after.trace, events - m->before_events,
 			    m->filter_ns);
 	/* with the whole system nobody knows whose runs they are: all are alike then */
@@ -71,7 +83,7 @@ static void count_end(struct meter *m, uint64_t events)
 		ns = (after.trace.ns - m->before.trace.ns) /
 		     (after.trace.runs - m->before.trace.runs);
 	if (events - m->before_events >= ENOUGH_RUNS || (ns && !m->trace_run_ns))
-		m->trace_run_ns = ns;
+		m->trace_run_ns = plausible(m, ns);
 }
 
 int meter_open(struct meter *m, const struct programs *p, uint32_t sites, const pid_t *pids,

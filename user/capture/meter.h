@@ -21,6 +21,7 @@
 
 struct meter {
 	const struct programs *p;
+	struct guardian *guardian; /* who has run times counted; NULL: this process */
 	uint32_t sites; /* of all targets */
 	uint64_t *per_cpu; /* room for one value of each CPU */
 	clockid_t *clocks; /* of the targets; */

@@ -3,10 +3,23 @@
 
 #include <errno.h>
 #include <stdlib.h>
+#include <string.h>
+#include <sys/random.h>
 
+#include "user/base/clock.h"
+
+/* MurmurHash3's last step: every bit counts, so that no keys meet but by chance. */
+static uint64_t mix(uint64_t x)
+{
+	x = (x ^ x >> 33) * 0xff51afd7ed558ccdULL;
+	x = (x ^ x >> 33) * 0xc4ceb9fe1a85ec53ULL;
+	return x ^ x >> 33;
+}
+
+/* Keys come from targets, which could choose those that meet: none can without the seed. */
 static size_t slot(const struct pcset *s, uint64_t key)
 {
-	size_t i = (size_t)(key * 0x9e3779b97f4a7c15ULL >> 20) & (s->room - 1);
+	size_t i = (size_t)mix(mix(key ^ s->seed[0]) + s->seed[1]) & (s->room - 1);
 
 	while (s->key[i] && s->key[i] != key)
 		i = (i + 1) & (s->room - 1);
@@ -27,6 +40,9 @@ static int grow(struct pcset *s)
 {
 	struct pcset big = {.n = s->n, .room = s->room ? 2 * s->room : 64};
 
+	memcpy(big.seed, s->seed, sizeof(big.seed));
+	if (!s->room && getrandom(big.seed, sizeof(big.seed), GRND_NONBLOCK) < 0)
+		big.seed[0] = now_ns();
 	big.key = calloc(big.room, sizeof(*big.key));
 	big.note = calloc(big.room, sizeof(*big.note));
 	if (!big.key || !big.note) {

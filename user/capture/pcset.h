@@ -11,6 +11,7 @@ struct pcset {
 	uint64_t *key; /* 0: free */
 	uint8_t *note;
 	size_t n, room; /* room: a power of two */
+	uint64_t seed[2]; /* of the hash */
 };
 
 /* The byte of `key`, or NULL if it is not there. Valid until the next addition. */

@@ -187,12 +187,19 @@ static int record_stack(const struct record_sink *to, uint32_t tgid, const struc
 	return record_add(to, &u.ev.h, e);
 }
 
-static int record_goroutine(const struct record_sink *to, uint32_t tgid, const struct snapshot_g *g,
-			    struct pcset *known, struct error *e)
+struct snapshot_records {
+	const struct record_sink *to;
+	uint32_t tgid;
+	struct pcset known; /* ids of stacks */
+	const struct meanwhile *meanwhile;
+};
+
+static int record_goroutine(void *ctx, const struct snapshot_g *g, struct error *e)
 {
+	struct snapshot_records *r = ctx;
 	struct ev_snap_g ev = {
 		.h = {.time_ns = g->time_ns, .type = EV_SNAP_G, .size = sizeof(ev)},
-		.tgid = tgid,
+		.tgid = r->tgid,
 		.status = g->status,
 		.wait_reason = g->wait_reason,
 		.gp = g->addr,
@@ -204,10 +211,10 @@ static int record_goroutine(const struct record_sink *to, uint32_t tgid, const s
 		.go_pc = g->gopc,
 	};
 	uint64_t stack;
-	int err = record_stack(to, tgid, g, known, &stack, e);
+	int err = record_stack(r->to, r->tgid, g, &r->known, &stack, e);
 
 	ev.stack = stack;
-	return err ? err : record_add(to, &ev.h, e);
+	return err ? err : record_add(r->to, &ev.h, e);
 }
 
 static int record_gc(const struct record_sink *to, uint32_t tgid, const struct snapshot_gc *gc,
@@ -222,53 +229,61 @@ static int record_gc(const struct record_sink *to, uint32_t tgid, const struct s
 	return gc->time_ns ? record_add(to, &ev.h, e) : 0;
 }
 
-#define AT_ONCE 1024 /* goroutines */
+/* All but the goroutines. */
+static int record_lists(void *ctx, const struct snapshot *s, struct error *e)
+{
+	struct snapshot_records *r = ctx;
+	int err = record_gc(r->to, r->tgid, &s->gc, e);
+
+	for (size_t i = 0; i < s->np && !err; i++) {
+		struct ev_snap_p ev = {
+			.h = {.time_ns = s->begin_ns, .type = EV_SNAP_P, .size = sizeof(ev)},
+			.tgid = r->tgid,
+			.id = s->p[i].id,
+			.p = s->p[i].addr,
+			.m = s->p[i].m,
+			.status = s->p[i].status,
+		};
+
+		err = record_add(r->to, &ev.h, e);
+	}
+	for (size_t i = 0; i < s->nm && !err; i++) {
+		struct ev_snap_m ev = {
+			.h = {.time_ns = s->begin_ns,
+			      .tid = s->m[i].tid,
+			      .type = EV_SNAP_M,
+			      .size = sizeof(ev)},
+			.tgid = r->tgid,
+			.m = s->m[i].addr,
+			.curg = s->m[i].curg,
+			.p = s->m[i].p,
+			.oldp = s->m[i].oldp,
+			.id = s->m[i].id,
+		};
+
+		err = record_add(r->to, &ev.h, e);
+	}
+	return err;
+}
+
+static int go_on(void *ctx, uint64_t now_ns, struct error *e)
+{
+	const struct snapshot_records *r = ctx;
+
+	merge_promise(r->to->m, r->to->source, now_ns);
+	return r->meanwhile ? r->meanwhile->fn(r->meanwhile->ctx, e) : 0;
+}
 
 int record_snapshot(const struct record_sink *to, struct target *t, const struct meanwhile *w,
 		    struct error *e)
 {
-	uint32_t tgid = (uint32_t)t->process->pid;
-	struct pcset known = {0};
+	struct snapshot_records r = {.to = to, .tgid = (uint32_t)t->process->pid, .meanwhile = w};
+	const struct snapshot_sink sink = {record_lists, record_goroutine, go_on, &r};
 	struct snapshot s;
-	int err = snapshot_take(&s, t, w, e);
+	int err = snapshot_take(&s, t, &sink, e);
 
-	if (err)
-		return err;
-	err = record_gc(to, tgid, &s.gc, e);
-	for (size_t i = 0; i < s.np && !err; i++) {
-		struct ev_snap_p ev = {
-			.h = {.time_ns = s.begin_ns, .type = EV_SNAP_P, .size = sizeof(ev)},
-			.tgid = tgid,
-			.id = s.p[i].id,
-			.p = s.p[i].addr,
-			.m = s.p[i].m,
-			.status = s.p[i].status,
-		};
-
-		err = record_add(to, &ev.h, e);
-	}
-	for (size_t i = 0; i < s.nm && !err; i++) {
-		struct ev_snap_m ev = {
-			.h = {.time_ns = s.begin_ns,
-			      .tid = s.m[i].tid,
-			      .type = EV_SNAP_M,
-			      .size = sizeof(ev)},
-			.tgid = tgid,
-			.m = s.m[i].addr,
-			.curg = s.m[i].curg,
-			.p = s.m[i].p,
-			.oldp = s.m[i].oldp,
-			.id = s.m[i].id,
-		};
-
-		err = record_add(to, &ev.h, e);
-	}
-	for (size_t i = 0; i < s.ng && !err; i++) {
-		err = record_goroutine(to, tgid, &s.g[i], &known, e);
-		if (i % AT_ONCE == AT_ONCE - 1)
-			meanwhile(w);
-	}
-	pcset_free(&known);
-	snapshot_free(&s);
+	pcset_free(&r.known);
+	if (!err)
+		snapshot_free(&s);
 	return err;
 }

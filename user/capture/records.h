@@ -28,9 +28,16 @@ int record_threads(const struct record_sink *to, const struct target *t, struct 
 /* EV_TASK for all threads of the machine. */
 int record_all_threads(const struct record_sink *to, struct error *e);
 
+/* To be done again and again while something takes long: every few milliseconds or so. 0 or an error. */
+struct meanwhile {
+	int (*fn)(void *ctx, struct error *e);
+	void *ctx;
+};
+
 /*
- * Take the snapshot: EV_SNAP_P, EV_SNAP_M, EV_STACK and EV_SNAP_G. `w` may be NULL, and must not add
- * records to the same sink. -ESRCH: the target is gone.
+ * Take the snapshot: EV_SNAP_P, EV_SNAP_M, EV_STACK and EV_SNAP_G, as they are read; the sink's source
+ * promises what is older. `w` may be NULL, and must not add records to the same sink. An error can leave
+ * some of the goroutines behind. -ESRCH: the target is gone.
  */
 int record_snapshot(const struct record_sink *to, struct target *t, const struct meanwhile *w,
 		    struct error *e);

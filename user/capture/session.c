@@ -8,6 +8,9 @@
 #include <sys/resource.h>
 
 #include "user/base/clock.h"
+#include "user/base/confine.h"
+#include "user/base/privilege.h"
+#include "user/capture/guardian.h"
 
 #define WAIT_NS 50000000 /* the longest a record waits in a ring */
 #define NICER 15 /* than whatever keeps the CPUs busy, targets for one: their records wait for us */
@@ -37,12 +40,21 @@ static int look_at_heaps(struct capture_session *s, struct error *e)
 	return err;
 }
 
+/* One that was killed is replaced at once: the next one that is may be gscope. */
+static void look_at_guardian(struct capture_session *s)
+{
+	if (guardian_look(s->opt.guardian) && s->opt.messages)
+		fprintf(s->opt.messages, "gscope: the process that removes probes should gscope be "
+					 "killed has ended; another one has taken its place\n");
+}
+
 static int look_at_losses(struct capture_session *s, struct error *e)
 {
 	struct loss_report report = {s, e};
 	int err = drain_losses(s->drain, report_loss, &report);
 
 	s->losses_ns = now_ns();
+	look_at_guardian(s);
 	return err && err != -ENOMEM ?
 		       error_set(e, EXIT_FAILED, err, "cannot read the loss counters: %s",
 				 strerror(-err)) :
@@ -90,14 +102,22 @@ static void show(struct capture_session *s)
 static int wait_ms(const struct capture_session *s, uint64_t now, uint64_t deadline)
 {
 	uint64_t until = s->moved_ns + session_inline_patience(s, WAIT_NS);
+	uint64_t tick = s->meter.time_ns + guard_patience(&s->guard);
 
 	if (s->more)
 		return 0;
+	if (until > tick)
+		until = tick;
 	if (s->has_heaps && until > now + HEAP_MAX_NS)
 		until = now + HEAP_MAX_NS;
 	if (until > deadline)
 		until = deadline;
 	return until > now ? (int)((until - now + 999999) / 1000000) : 0;
+}
+
+static int signals(const struct capture_session *s)
+{
+	return s->opt.stop ? *s->opt.stop : 0;
 }
 
 static int loop(struct capture_session *s, struct error *e)
@@ -117,7 +137,8 @@ static int loop(struct capture_session *s, struct error *e)
 		if (err)
 			return err;
 
-		if (s->opt.stop && *s->opt.stop) {
+		s->stopped = signals(s);
+		if (s->stopped) {
 			s->result.why = END_INTERRUPT;
 			return 0;
 		}
@@ -170,30 +191,81 @@ static int write_end(struct capture_session *s, struct error *e)
 	return err ? err : capture_writer_flush(s->stage.w, e);
 }
 
-/* Nothing writes into the rings any more: take the rest. */
-static int finish(struct capture_session *s, struct error *e)
-{
-	int err;
+/*
+ * What is left to be taken is finite, as nothing is sent any more: rings, and what the merge holds. No more
+ * than this is waited for, should that not be so.
+ */
+#define FINISH_NS 20000000000
 
-	do
+/* Enough: it takes too long, or the user has asked once more. */
+static bool is_enough(const struct capture_session *s)
+{
+	return signals(s) != s->stopped || now_ns() - s->result.end_ns > FINISH_NS;
+}
+
+/* What stubs have written goes first: then nothing can hold up what programs have. */
+static int empty_rings(struct capture_session *s, struct error *e)
+{
+	int err = session_pass_inline(s, true, e);
+
+	while (!err) {
 		err = move(s, e);
-	while (!err && !drain_empty(s->drain));
-	if (!err)
-		err = session_pass_inline(s, true, e);
+		if (drain_empty(s->drain) || is_enough(s))
+			break;
+	}
 	if (!err)
 		err = drain_pending(s->drain, e);
-	if (!err)
-		err = look_at_losses(s, e);
-	if (err)
-		return err;
+	return err ? err : look_at_losses(s, e);
+}
+
+static int empty_merge(struct capture_session *s)
+{
+	bool more = true;
+	int err = 0;
+
 	for (size_t i = 0; i <= s->own.source; i++)
 		merge_promise(s->merge, i, UINT64_MAX);
-	err = merge_emit(s->merge, stage_record, &s->stage);
+	while (!err && more && !is_enough(s))
+		err = merge_emit_some(s->merge, AT_ONCE, &more, stage_record, &s->stage);
+	return err;
+}
+
+/* What had to be left is lost: of rings it is not known how much that is. */
+static int write_left(struct capture_session *s)
+{
+	struct ev_loss ev = {
+		.h = {.time_ns = now_ns(), .type = EV_LOSS, .size = sizeof(ev)},
+		.cpu = LOSS_ANY_CPU,
+		.loss_class = LOSS_GO,
+		.count = merge_pending(s->merge) + !drain_empty(s->drain),
+		.since_ns = s->moved_ns,
+	};
+
+	if (!ev.count)
+		return 0;
+	if (s->opt.messages)
+		fprintf(s->opt.messages,
+			"gscope: the end was cut short: %llu events at least are missing\n",
+			(unsigned long long)ev.count);
+	s->stage.lost += ev.count;
+	return stage_write(&s->stage, &ev.h);
+}
+
+/* Take the rest, and write the end. */
+static int finish(struct capture_session *s, struct error *e)
+{
+	int err = empty_rings(s, e);
+
+	if (!err)
+		err = empty_merge(s);
+	if (err)
+		return err;
 	/* cannot happen as far as is known; if it does, whoever reads the capture has to know */
-	if (!err && merge_late(s->merge) && s->opt.messages)
+	if (merge_late(s->merge) && s->opt.messages)
 		fprintf(s->opt.messages,
 			"gscope: %llu records came out of order and have a later time than their own\n",
 			(unsigned long long)merge_late(s->merge));
+	err = write_left(s);
 	return err ? err : write_end(s, e);
 }
 
@@ -216,16 +288,21 @@ int capture_session_run(struct capture_session *s, struct capture_writer *w, str
 	s->stage.w = w;
 	go_ahead(s);
 	s->stage.e = e;
+	s->stage.begun = s->opt.begun;
+	s->stage.begun_ctx = s->opt.begun_ctx;
 	s->stage.until_ns = UINT64_MAX;
 	since = now_ns();
 	err = session_attach(s, e);
 	if (!err)
 		err = session_record_beginning(s, since, e);
+	if (!err)
+		err = privilege_keep(PRIVILEGE_TRACE, e);
+	if (!err)
+		err = confine_tracer(e);
 	if (!err) {
+		session_guard_start(s);
 		s->result.begin_ns = now_ns();
-		err = session_guard_begin(s, e);
-		if (!err)
-			err = loop(s, e);
+		err = loop(s, e);
 	}
 	session_guard_end(s);
 	session_detach(s);

@@ -17,6 +17,8 @@
 #include "user/capture/file.h"
 #include "user/target/target.h"
 
+struct guardian;
+
 struct capture_options {
 	struct target **targets; /* stay the caller's and must outlive the session */
 	size_t ntargets; /* 0 only if system_wide */
@@ -34,6 +36,9 @@ struct capture_options {
 	uint64_t buffer_bytes; /* of all rings together; 0: see ring_size() */
 	const volatile sig_atomic_t
 		*stop; /* ends the capture when it becomes non-zero; may be NULL */
+	struct guardian *guardian; /* who attaches probes; NULL: the session itself */
+	void (*begun)(void *ctx); /* called when the capture holds something; may be NULL */
+	void *begun_ctx;
 	FILE *progress; /* a terminal for the progress line, or NULL */
 	FILE *messages; /* for one-line warnings ("gscope: ..."), or NULL */
 };
@@ -43,6 +48,7 @@ struct capture_result {
 	uint64_t begin_ns, end_ns; /* CLOCK_MONOTONIC; the time in which everything was attached */
 	uint64_t events; /* records taken from the rings */
 	uint64_t lost;
+	bool left; /* calls of a target are redirected still; a message has said so */
 	enum shed_level shed; /* the most that was left out to keep the budget */
 	uint64_t probe_overhead; /* of probes over all the time, in millionths; 0: not measured */
 };
@@ -65,6 +71,15 @@ int capture_session_run(struct capture_session *s, struct capture_writer *w, str
 
 /* How it went; valid after capture_session_run(), also a failed one. */
 const struct capture_result *capture_session_result(const struct capture_session *s);
+
+/*
+ * Whether a process is not yet as it was, because threads of it do not stop: what was captured can be used
+ * before that is waited for. Takes NULL.
+ */
+bool capture_session_restores(const struct capture_session *s);
+
+/* Wait for that, until *stop. Whether calls are redirected still and stay so; a message has said it. Takes NULL. */
+bool capture_session_await(struct capture_session *s);
 
 void capture_session_close(struct capture_session *s);
 

@@ -10,6 +10,9 @@
 #include "user/capture/sample.h"
 #include "user/capture/targets.h"
 
+/* Records that go to the file while a few goroutines are read. */
+#define AT_ONCE (1U << 16)
+
 static int enter_targets(struct capture_session *s, struct error *e)
 {
 	uint32_t tgids[MAX_TARGETS];
@@ -64,12 +67,15 @@ int session_attach(struct capture_session *s, struct error *e)
 	int err;
 
 	if (s->sites)
-		s->trap_ns = cost_of_trap(s->programs);
+		s->trap_ns = cost_of_trap(s->programs, s->opt.guardian);
 	err = attach_tracepoints(&s->trace_links, s->programs, e);
 	if (err)
 		return err;
 	session_measure_filter(s);
-	err = enter_targets(s, e);
+	session_predict(s);
+	err = session_guard_begin(s, e);
+	if (!err)
+		err = enter_targets(s, e);
 	for (size_t i = 0; i < s->opt.ntargets && !err; i++)
 		err = attach_target(s, i, e);
 	if (!err)
@@ -83,7 +89,7 @@ int session_attach(struct capture_session *s, struct error *e)
 				"attached to it",
 				s->traced[i].tgid);
 	if (!err)
-		session_choose_inline(s, s->programs->skel->data->stack_limit, true);
+		session_guard_attached(s);
 	return err;
 }
 
@@ -131,39 +137,32 @@ static int record_identity(struct capture_session *s, size_t i, uint64_t since, 
 	return err ? err : session_record_sites(s, t, since, e);
 }
 
-/* What programs and stubs have written: reading many goroutines takes longer than rings have room for. */
-struct keep_up {
-	struct capture_session *s;
-	struct error e;
-	int err;
-};
-
-static void keep_up(void *ctx)
+/*
+ * What programs and stubs have written: reading many goroutines takes longer than rings have room for,
+ * and records of millions are more than fits into memory.
+ */
+static int keep_up(void *ctx, struct error *e)
 {
-	struct keep_up *k = ctx;
+	struct capture_session *s = ctx;
+	int err = drain_pass(s->drain, e);
+	bool more;
 
-	if (!k->err)
-		k->err = drain_pass(k->s->drain, &k->e);
-	if (!k->err)
-		k->err = session_take_inline(k->s, &k->e);
+	if (!err)
+		err = session_take_inline(s, e);
+	return err ? err : merge_emit_some(s->merge, AT_ONCE, &more, stage_record, &s->stage);
 }
 
 /* Its goroutines, as they are now. */
 static int record_goroutines(struct capture_session *s, size_t i, struct error *e)
 {
 	const struct traced *t = &s->traced[i];
-	struct keep_up k = {.s = s};
-	const struct meanwhile w = {keep_up, &k};
+	const struct meanwhile w = {keep_up, s};
 	struct error why;
 	int err;
 
 	if (!target_has_goroutines(t->t))
 		return 0;
 	err = record_snapshot(&s->own, t->t, &w, &why);
-	if (k.err) {
-		*e = k.e;
-		return k.err;
-	}
 	if (!err)
 		return 0;
 	err = session_fall_back(s, i, err, &why, e);

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only
 /* What tracing has cost, as the meter found. */
+#include "user/capture/guardian.h"
 #include "user/capture/session_state.h"
 
 #include <sched.h>
@@ -17,7 +18,7 @@ static double mean(const struct run_time *a, const struct run_time *b)
 void session_measure_filter(struct capture_session *s)
 {
 	struct run_times before, after;
-	int fd = cost_count_begin();
+	int fd = guardian_count_run_times(s->opt.guardian);
 
 	if (fd < 0)
 		return;

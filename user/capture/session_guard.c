@@ -60,9 +60,39 @@ static int record_shed(struct capture_session *s, enum shed_what what, uint64_t 
 	return record_add(&s->own, &ev.h, e);
 }
 
+/* What was predicted, and the steps that were made for it. */
+static int record_foreseen(struct capture_session *s, uint64_t time_ns, struct error *e)
+{
+	struct ev_shed ev = shed_record(s, SHED_FORESEEN, time_ns);
+	int err;
+
+	ev.from = SHED_NOTHING;
+	ev.overhead = millionths(guard_foreseen(&s->forecast, SHED_NOTHING));
+	err = record_add(&s->own, &ev.h, e);
+	for (uint32_t level = SHED_NOTHING; level < s->level && !err; level++) {
+		ev.what = SHED_STEP;
+		ev.from = level;
+		ev.to = level + 1;
+		ev.overhead = millionths(guard_foreseen(&s->forecast, (enum shed_level)level));
+		err = record_add(&s->own, &ev.h, e);
+	}
+	return err;
+}
+
 int session_record_asked(struct capture_session *s, uint64_t time_ns, struct error *e)
 {
-	return s->sites ? record_shed(s, SHED_ASKED, time_ns, e) : 0;
+	struct ev_shed asked = shed_record(s, SHED_ASKED, time_ns);
+	int err;
+
+	if (!s->sites)
+		return 0;
+	asked.from = asked.to = SHED_NOTHING;
+	err = record_add(&s->own, &asked.h, e);
+	if (!err && s->forecast.span_ns > 0)
+		err = record_foreseen(s, time_ns, e);
+	if (!err && !s->probing)
+		err = record_shed(s, SHED_PROBES_OFF, time_ns, e);
+	return err;
 }
 
 /* Runs of tracepoint programs for targets; with others in between nobody knows. */
@@ -76,13 +106,20 @@ int session_guard_begin(struct capture_session *s, struct error *e)
 	pid_t *pids = calloc(s->opt.ntargets + 1, sizeof(*pids));
 	int err = -ENOMEM;
 
-	s->probing = s->sites;
 	s->guarded = s->sites && s->opt.max_overhead;
 	guard_init(&s->guard, s->guarded ? (double)s->opt.max_overhead / MILLION : 0,
 		   s->opt.no_kernel ? SHED_WINDOWS : SHED_KERNEL);
+	guard_foresee(&s->guard, &s->forecast);
+	if (!s->sites)
+		s->guard.probes = false;
+	s->level = s->result.shed = s->guard.level;
+	session_choose_stacks(s);
+	/* attached they are in any case, as that tells whether it is possible */
+	s->programs->skel->bss->probes_rest = !s->guard.probes;
 	if (pids) {
 		for (size_t i = 0; i < s->opt.ntargets; i++)
 			pids[i] = (pid_t)s->traced[i].tgid;
+		s->meter.guardian = s->opt.guardian;
 		s->meter.trap_ns = s->trap_ns;
 		s->meter.filter_ns = s->filter_ns;
 		err = meter_open(&s->meter, s->programs, s->sites, pids, s->opt.ntargets,
@@ -94,13 +131,21 @@ int session_guard_begin(struct capture_session *s, struct error *e)
 	return 0;
 }
 
+void session_guard_attached(struct capture_session *s)
+{
+	for (size_t i = 0; i < s->opt.ntargets && !s->guard.probes; i++)
+		probe_links_close(&s->probe_links[i]);
+	s->probing = s->guard.probes;
+	session_choose_stacks(s);
+}
+
 static int probes_off(struct capture_session *s, struct error *e)
 {
 	int err = record_shed(s, SHED_PROBES_OFF, now_ns(), e);
 
 	s->programs->skel->bss->probes_rest = true;
 	for (size_t i = 0; i < s->opt.ntargets; i++)
-		links_close(&s->probe_links[i]);
+		probe_links_close(&s->probe_links[i]);
 	s->probing = false;
 	session_choose_stacks(s);
 	return err;
@@ -137,7 +182,7 @@ static int stay_without(struct capture_session *s, const struct error *why, stru
 		fprintf(s->opt.messages,
 			"gscope: %s; recording threads and system calls from here on\n", why->text);
 	for (size_t i = 0; i < s->opt.ntargets; i++)
-		links_close(&s->probe_links[i]);
+		probe_links_close(&s->probe_links[i]);
 	guard_stay(&s->guard, SHED_KERNEL);
 	return change_level(s, e);
 }
@@ -174,13 +219,22 @@ static void look(struct capture_session *s, struct guard_sample *sample)
 	session_add_inline(s, sample);
 }
 
+/* What it took to attach, and to read the targets, is told apart from what follows. */
+void session_guard_start(struct capture_session *s)
+{
+	struct guard_sample sample;
+
+	look(s, &sample);
+	guard_tick(&s->guard, &sample);
+}
+
 int session_guard_tick(struct capture_session *s, struct error *e)
 {
 	uint64_t now = now_ns();
 	struct guard_sample sample;
 	int err;
 
-	if (now - s->meter.time_ns < GUARD_TICK_NS)
+	if (now - s->meter.time_ns < guard_patience(&s->guard))
 		return 0;
 	look(s, &sample);
 	guard_tick(&s->guard, &sample);
@@ -204,8 +258,7 @@ int session_write_shed(struct capture_session *s, const struct ev_cost *cost)
 		return 0;
 	probes += session_inline_ns(s);
 	s->result.probe_overhead = millionths(guard_share(probes, cpu));
-	ev.overhead = millionths(s->guarded ? guard_overhead(&s->guard) :
-					      guard_share(probes + traces, cpu));
+	ev.overhead = millionths(guard_share(probes + traces, cpu));
 	return stage_write(&s->stage, &ev.h);
 }
 

@@ -3,6 +3,7 @@
 #include "user/capture/session_state.h"
 
 #include <errno.h>
+#include <string.h>
 
 #include "gscope.skel.h"
 #include "user/base/clock.h"
@@ -12,7 +13,8 @@
 static int without(struct capture_session *s, size_t i, int err, const struct error *why,
 		   struct error *e)
 {
-	if (err == -ENOMEM) {
+	/* what the target may not have is its own affair */
+	if (err == -ENOMEM && why->status != EXIT_TARGET) {
 		*e = *why;
 		return err;
 	}
@@ -27,12 +29,15 @@ static int without(struct capture_session *s, size_t i, int err, const struct er
 int session_open_inline(struct capture_session *s, size_t i, struct error *e)
 {
 	struct target *t = s->opt.targets[i];
+	uint64_t taken = 0;
 	struct error why;
 	int err;
 
 	if (!s->opt.inlined || s->opt.no_probes || !target_has_goroutines(t))
 		return 0;
-	err = inline_open(&s->inlined[i], t, s->opt.buffer_bytes, &why);
+	for (size_t k = 0; k < i; k++)
+		taken += s->inlined[k] ? inline_bytes(s->inlined[k]) : 0;
+	err = inline_open(&s->inlined[i], t, s->opt.buffer_bytes, taken, &why);
 	return err ? without(s, i, err, &why, e) : 0;
 }
 
@@ -71,6 +76,8 @@ int session_plant(struct capture_session *s, size_t i, struct error *e)
 		.stack_limit = s->programs->skel->data->stack_limit,
 		/* until all probes are there, which takes longer than a ring has room for */
 		.off = true,
+		.messages = s->opt.messages,
+		.stop = s->opt.stop,
 	};
 	struct error why;
 	int err;
@@ -99,6 +106,46 @@ static int report_lost(struct capture_session *s, size_t i, uint64_t since, stru
 	return ev.count ? record_add(&s->own, &ev.h, e) : 0;
 }
 
+#define TELL_NS 1000000000 /* at the earliest it is told again of a damage that grows */
+
+static struct ev_damage damage_record(const struct capture_session *s, size_t i, uint64_t time_ns)
+{
+	struct inline_damage d = inline_damage(s->inlined[i]);
+	uint32_t tgid = s->traced[i].tgid;
+
+	return (struct ev_damage){
+		.h = {.time_ns = time_ns,
+		      .tid = tgid,
+		      .type = EV_DAMAGE,
+		      .size = sizeof(struct ev_damage)},
+		.tgid = tgid,
+		.kinds = d.kinds,
+		.found = d.found,
+	};
+}
+
+static void warn_of_damage(const struct capture_session *s, size_t i)
+{
+	if (s->opt.messages)
+		fprintf(s->opt.messages,
+			"gscope: pid %u writes into the memory that its redirected calls write "
+			"into: what is told of its goroutines may be made up\n",
+			s->traced[i].tgid);
+}
+
+static int report_damage(struct capture_session *s, size_t i, struct error *e)
+{
+	struct told_damage *told = &s->told[i];
+	struct ev_damage ev = damage_record(s, i, now_ns());
+
+	if (ev.found == told->found || ev.h.time_ns - told->time_ns < TELL_NS)
+		return 0;
+	if (!told->found)
+		warn_of_damage(s, i);
+	*told = (struct told_damage){.found = ev.found, .time_ns = ev.h.time_ns};
+	return record_add(&s->own, &ev.h, e);
+}
+
 #define PORTIONS 32 /* of all that is there, if it keeps coming */
 
 int session_take_inline(struct capture_session *s, struct error *e)
@@ -123,18 +170,16 @@ int session_pass_inline(struct capture_session *s, bool last, struct error *e)
 
 	s->inline_ns = now_ns();
 	for (size_t i = 0; i < s->opt.ntargets && !err; i++) {
-		/* one that ended in a stub would hold up all others */
-		bool over = last || s->traced[i].gone;
-
 		if (!s->inlined[i])
 			continue;
-		err = inline_pass(s->inlined[i], over);
+		/* nobody is left who writes; what another process has of that memory is not its */
+		err = inline_pass(s->inlined[i], last || s->traced[i].gone);
 		if (err)
 			error_set(e, EXIT_FAILED, err, "out of memory");
 		else
 			err = report_lost(s, i, since, e);
-		if (over)
-			promise_all(s, i);
+		if (!err)
+			err = report_damage(s, i, e);
 	}
 	return err;
 }
@@ -175,6 +220,9 @@ void session_add_inline(struct capture_session *s, struct guard_sample *sample)
 			continue;
 		hits = inline_all_hits(s->inlined[i]) - s->inline_seen[i];
 		s->inline_seen[i] += hits;
+		/* one that makes them up does not have the others throttled for it */
+		if (inline_damage(s->inlined[i]).kinds)
+			continue;
 		sample->hits += hits;
 		ns += (double)hits * (double)inline_hit_ns(s->inlined[i]);
 	}
@@ -192,15 +240,59 @@ double session_inline_ns(const struct capture_session *s)
 	return ns;
 }
 
+static void tell(const struct capture_session *s, size_t i, const char *text, const char *more)
+{
+	if (s->opt.messages)
+		fprintf(s->opt.messages, "gscope: pid %u: %s%s\n", s->traced[i].tgid, text, more);
+}
+
 void session_end_inline(struct capture_session *s)
 {
 	for (size_t i = 0; s->inlined && i < s->opt.ntargets; i++) {
 		struct error why;
+		int err;
 
-		if (s->inlined[i] && inline_end(s->inlined[i], &why) && s->opt.messages)
-			fprintf(s->opt.messages, "gscope: pid %u: %s\n", s->traced[i].tgid,
-				why.text);
+		if (!s->inlined[i])
+			continue;
+		/* should threads not stop, its stubs do nothing until they do */
+		inline_enable(s->inlined[i], false);
+		err = inline_end(s->inlined[i], &why);
+		if (err == -EINPROGRESS)
+			tell(s, i, why.text, "; trying again until its calls are put back");
+		else if (err)
+			tell(s, i, why.text, "");
+		s->restoring |= err == -EINPROGRESS;
+		s->result.left |= inline_is_left(s->inlined[i]);
 	}
+}
+
+/* What is waited for is said again when it is another thread. */
+static void await_restored(struct capture_session *s, size_t i)
+{
+	struct error why, said = {.text = ""};
+	int err;
+
+	while ((err = inline_end(s->inlined[i], &why)) == -EINPROGRESS) {
+		if (s->opt.stop && *s->opt.stop) {
+			tell(s, i, "another process waits on, and puts its calls back", "");
+			inline_leave(s->inlined[i]);
+			return;
+		}
+		if (strcmp(why.text, said.text) != 0)
+			tell(s, i, "waiting: ", why.text);
+		said = why;
+	}
+	if (err)
+		tell(s, i, why.text, "");
+	s->result.left |= inline_is_left(s->inlined[i]);
+}
+
+void session_await_inline(struct capture_session *s)
+{
+	for (size_t i = 0; s->restoring && i < s->opt.ntargets; i++)
+		if (s->inlined[i])
+			await_restored(s, i);
+	s->restoring = false;
 }
 
 int session_write_inline(struct capture_session *s, uint64_t time_ns)
@@ -208,12 +300,18 @@ int session_write_inline(struct capture_session *s, uint64_t time_ns)
 	int err = 0;
 
 	for (size_t i = 0; i < s->opt.ntargets && !err; i++) {
+		struct ev_damage damage;
 		struct ev_inline ev;
 
 		if (!s->inlined[i] || !inline_is_planted(s->inlined[i]))
 			continue;
 		ev = inline_summary(s->inlined[i], time_ns);
 		err = stage_write(&s->stage, &ev.h);
+		damage = damage_record(s, i, time_ns);
+		if (!err && damage.kinds)
+			err = stage_write(&s->stage, &damage.h);
+		if (damage.kinds && !s->told[i].found)
+			warn_of_damage(s, i);
 	}
 	return err;
 }

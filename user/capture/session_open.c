@@ -78,7 +78,7 @@ int session_fall_back(struct capture_session *s, size_t i, int err, const struct
 				 "calls",
 				 why->text, tgid);
 	target_set_plain(t, why);
-	links_close(&s->probe_links[i]);
+	probe_links_close(&s->probe_links[i]);
 	s->cfg[i] = (struct target_cfg){0};
 	err = s->programs ? targets_enter(s->programs, i, tgid, &s->cfg[i]) : 0;
 	if (err)
@@ -106,8 +106,11 @@ static int take_targets(struct capture_session *s, struct error *e)
 	s->probe_links = calloc(opt->ntargets + 1, sizeof(*s->probe_links));
 	s->inlined = calloc(opt->ntargets + 1, sizeof(*s->inlined));
 	s->inline_seen = calloc(opt->ntargets + 1, sizeof(*s->inline_seen));
+	s->told = calloc(opt->ntargets + 1, sizeof(*s->told));
 	s->heaps = calloc(opt->ntargets + 1, sizeof(*s->heaps));
-	if (!s->cfg || !s->traced || !s->probe_links || !s->inlined || !s->inline_seen || !s->heaps)
+	s->work = calloc(opt->ntargets + 1, sizeof(*s->work));
+	if (!s->cfg || !s->traced || !s->probe_links || !s->inlined || !s->inline_seen ||
+	    !s->told || !s->heaps || !s->work)
 		return out_of_memory(e);
 	for (size_t i = 0; i < opt->ntargets; i++) {
 		struct target *t = opt->targets[i];
@@ -115,6 +118,7 @@ static int take_targets(struct capture_session *s, struct error *e)
 		int err = target_has_goroutines(t) ? fill_cfg(&s->cfg[i], t, opt->no_probes, &why) :
 						     0;
 
+		s->probe_links[i].guardian = opt->guardian;
 		if (!opt->full)
 			sites_leave_full(&t->sites);
 		if (!opt->inlined)
@@ -169,12 +173,15 @@ void session_detach(struct capture_session *s)
 {
 	s->result.end_ns = now_ns();
 	s->stage.until_ns = s->result.end_ns;
-	session_end_inline(s);
+	if (s->programs && s->inlined)
+		session_choose_inline(s, 0, false);
 	for (size_t i = 0; s->programs && i < s->opt.ntargets; i++)
 		targets_leave(s->programs, s->traced[i].tgid);
 	for (size_t i = 0; s->probe_links && i < s->opt.ntargets; i++)
-		links_close(&s->probe_links[i]);
+		probe_links_close(&s->probe_links[i]);
 	links_close(&s->trace_links);
+	/* the last: a debugger may hold it up, and nobody empties the rings meanwhile */
+	session_end_inline(s);
 }
 
 int capture_session_open(struct capture_session **out, const struct capture_options *opt,
@@ -198,6 +205,8 @@ int capture_session_open(struct capture_session **out, const struct capture_opti
 	s->epoll_fd = -1;
 	s->progress.out = opt->progress;
 	err = take_targets(s, e);
+	if (!err)
+		session_predict_begin(s);
 	load.sites = s->sites;
 	if (!err)
 		err = programs_load(&s->programs, &load, e);
@@ -226,6 +235,7 @@ void capture_session_close(struct capture_session *s)
 	progress_clear(&s->progress);
 	if (s->trace_links.n)
 		session_detach(s);
+	session_await_inline(s);
 	if (s->epoll_fd >= 0)
 		close(s->epoll_fd);
 	meter_close(&s->meter);
@@ -237,11 +247,26 @@ void capture_session_close(struct capture_session *s)
 		inline_close(s->inlined[i]);
 	free(s->inlined);
 	free(s->inline_seen);
+	free(s->told);
 	free(s->heaps);
+	free(s->work);
 	free(s->probe_links);
 	free(s->traced);
 	free(s->cfg);
 	free(s);
+}
+
+bool capture_session_await(struct capture_session *s)
+{
+	if (!s)
+		return false;
+	session_await_inline(s);
+	return s->result.left;
+}
+
+bool capture_session_restores(const struct capture_session *s)
+{
+	return s && s->restoring;
 }
 
 const struct capture_result *capture_session_result(const struct capture_session *s)

@@ -16,6 +16,7 @@
 #include "user/capture/load.h"
 #include "user/capture/merge.h"
 #include "user/capture/meter.h"
+#include "user/capture/predict.h"
 #include "user/capture/progress.h"
 #include "user/capture/records.h"
 #include "user/capture/session.h"
@@ -24,6 +25,11 @@
 
 /* epoll data: ring wake-ups, or a target's index above it */
 #define EVENT_RING 0
+
+struct told_damage {
+	uint64_t found;
+	uint64_t time_ns;
+};
 
 struct capture_session {
 	struct capture_options opt;
@@ -35,9 +41,11 @@ struct capture_session {
 	struct drain *drain;
 	struct stage stage;
 	struct links trace_links;
-	struct links *probe_links; /* by target */
+	struct probe_links *probe_links; /* by target */
 	struct inline_engine **inlined; /* by target; NULL: uprobes alone */
+	bool restoring; /* calls are not yet back, as threads do not stop */
 	uint64_t *inline_seen; /* their hits, by target, when the guard looked */
+	struct told_damage *told; /* what was told of theirs, by target */
 	struct heap_watch *heaps; /* by target */
 	bool has_heaps; /* any of them can be read */
 	uint64_t inline_ns; /* when their rings were emptied */
@@ -46,6 +54,7 @@ struct capture_session {
 	bool more; /* the merge has records left that are due */
 	uint64_t losses_ns; /* when their losses were looked at */
 	int nice; /* the caller's nice value */
+	int stopped; /* *opt.stop when the loop ended: another value ends the end, too */
 	struct progress progress;
 	struct capture_result result;
 	uint32_t sites; /* of all targets */
@@ -55,6 +64,9 @@ struct capture_session {
 	struct meter meter;
 	struct guard guard;
 	bool guarded; /* within a budget */
+	struct work *
+		work; /* by target: what it had done when the session was opened; time 0: not known */
+	struct guard_forecast forecast; /* span 0: none */
 	enum shed_level level; /* in force, */
 	bool probing; /* and whether probes are there */
 };
@@ -100,6 +112,8 @@ void session_add_inline(struct capture_session *s, struct guard_sample *sample);
 /* What they have cost so far. */
 double session_inline_ns(const struct capture_session *s);
 void session_end_inline(struct capture_session *s);
+/* Wait for what session_end_inline() has left under way; opt.stop ends that. */
+void session_await_inline(struct capture_session *s);
 int session_write_inline(struct capture_session *s, uint64_t time_ns);
 
 /* The process ended and its last thread's record was lost, or is not here yet. */
@@ -120,12 +134,21 @@ void session_measure_filter(struct capture_session *s);
 /* Whose stacks are walked: as asked, and as far as they are not shed. */
 void session_choose_stacks(struct capture_session *s);
 
-/* EV_SHED: what was asked for; what became of it. */
+/* Look at what targets do, a first and a last time. */
+void session_predict_begin(struct capture_session *s);
+void session_predict(struct capture_session *s);
+
+/* EV_SHED: what was asked for, and what is left out from the beginning; what became of it. */
 int session_record_asked(struct capture_session *s, uint64_t time_ns, struct error *e);
 int session_write_shed(struct capture_session *s, const struct ev_cost *cost);
 
-/* Measure from here on; look, and do what the guard decides; the last look. */
+/*
+ * Measure from here on, before targets are entered, and decide by the prediction; all is attached;
+ * look, and do what the guard decides; the last look.
+ */
 int session_guard_begin(struct capture_session *s, struct error *e);
+void session_guard_attached(struct capture_session *s);
+void session_guard_start(struct capture_session *s);
 int session_guard_tick(struct capture_session *s, struct error *e);
 void session_guard_end(struct capture_session *s);
 

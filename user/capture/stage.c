@@ -7,6 +7,8 @@
 #include "user/capture/annotation.h"
 #include "user/target/snapshot.h"
 
+#define PROCS_MOST 65536 /* Ps of a process */
+
 int stage_write(struct stage *st, const struct event_head *ev)
 {
 	return capture_writer_add(st->w, ev, st->e);
@@ -83,7 +85,8 @@ static int need_proc(struct stage *st, uint32_t tgid, uint64_t p, uint64_t time_
 	if (!t || t->last_proc == p || !target_has_goroutines(t->t))
 		return 0;
 	t->last_proc = p;
-	if (pcset_find(&t->procs, p))
+	/* a process that names others all the time makes them up */
+	if (pcset_find(&t->procs, p) || t->procs.n >= PROCS_MOST)
 		return 0;
 	err = pcset_add(&t->procs, p, 0);
 	if (err)
@@ -190,6 +193,16 @@ static void count(struct stage *st, const struct event_head *ev)
 	}
 }
 
+/* Whoever reads the growing file sees that the tracing has begun. */
+static int begun(struct stage *st)
+{
+	int err = capture_writer_flush(st->w, st->e);
+
+	if (!err && st->begun)
+		st->begun(st->begun_ctx);
+	return err;
+}
+
 static int after(struct stage *st, const struct event_head *ev)
 {
 	const struct ev_snap_p *p = (const void *)ev;
@@ -204,8 +217,7 @@ static int after(struct stage *st, const struct event_head *ev)
 		t = stage_find(st, task->tgid);
 		return t ? stage_gone(st, t, ev->time_ns, GONE_EXEC) : 0;
 	case EV_READY:
-		/* whoever reads the growing file sees that the tracing has begun */
-		return capture_writer_flush(st->w, st->e);
+		return begun(st);
 	case EV_SNAP_P:
 		t = stage_find(st, p->tgid);
 		if (t && p->p && !pcset_find(&t->procs, p->p) && pcset_add(&t->procs, p->p, 0))

@@ -37,6 +37,8 @@ struct stage {
 	uint64_t events; /* records from the rings */
 	uint64_t traces; /* those of tracepoints */
 	uint64_t lost, lost_traces;
+	void (*begun)(void *ctx); /* called once the file holds how a target was at its begin */
+	void *begun_ctx;
 	uint64_t until_ns; /* ring records from here on are dropped: detaching had begun */
 	struct error *e;
 };

@@ -4,6 +4,8 @@
 #include <stdarg.h>
 #include <stdio.h>
 
+#include "user/base/text.h"
+
 int cmd_fail(const struct error *e)
 {
 	fprintf(stderr, "gscope: %s\n", e->text);
@@ -16,7 +18,6 @@ void cmd_warn(const char *fmt, ...)
 
 	fputs("gscope: ", stderr);
 	va_start(ap, fmt);
-	vfprintf(stderr, fmt, ap);
+	text_line(stderr, fmt, ap);
 	va_end(ap);
-	fputc('\n', stderr);
 }

@@ -3,9 +3,7 @@
 #include "user/export/dump.h"
 
 #include <argp.h>
-#include <errno.h>
 #include <stdio.h>
-#include <unistd.h>
 
 #include "user/cmd/cmd.h"
 #include "user/cmd/replay_file.h"
@@ -60,32 +58,34 @@ static int raw(void *ctx, const struct event_head *ev, struct error *e)
 	return dump_event(ctx, ev, e);
 }
 
-int cmd_dump(int argc, char **argv)
+static int print(void *ctx, struct capture_reader *reader, struct error *e)
 {
-	struct options o = {0};
-	struct capture_reader *reader = NULL;
+	const struct options *o = ctx;
 	struct replay *replay = NULL;
 	struct dump *dump = NULL;
-	struct error e;
-	int fd, err, err2;
+	int err, err2;
 
-	argp_parse(&argp, argc, argv, 0, NULL, &o);
-	fd = replay_file_open(o.path, &reader, &e);
-	if (fd < 0)
-		return cmd_fail(&e);
-	err = replay_new(&replay, &e);
+	err = replay_new(&replay, e);
 	if (!err)
-		err = dump_new(&dump, stdout, &o.dump, &e);
+		err = dump_new(&dump, stdout, &o->dump, e);
 	if (!err) {
 		dump_set_symbols(dump, replay_symbols(replay));
 		replay_add_sink(replay, dump_sink(dump));
-		err = replay_file(reader, o.path, replay, raw, dump, &e);
-		err2 = dump_finish(dump, err ? NULL : &e);
+		err = replay_file(reader, o->path, replay, raw, dump, e);
+		err2 = dump_finish(dump, err ? NULL : e);
 		err = err ? err : err2;
 	}
 	dump_free(dump);
 	replay_free(replay);
-	capture_reader_close(reader);
-	close(fd);
-	return err ? cmd_fail(&e) : EXIT_DONE;
+	return err;
+}
+
+int cmd_dump(int argc, char **argv)
+{
+	struct options o = {0};
+	struct error e;
+
+	argp_parse(&argp, argc, argv, 0, NULL, &o);
+	return replay_file_confined(o.path, PRIVILEGE_NONE, print, &o, &e) ? cmd_fail(&e) :
+									     EXIT_DONE;
 }

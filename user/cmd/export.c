@@ -19,6 +19,7 @@ struct options {
 	const struct exporter *format;
 	const char *path;
 	const char *output;
+	struct outfile *out;
 };
 
 static const struct argp_option options[] = {
@@ -98,9 +99,9 @@ static char *default_output(const char *path, const char *suffix)
 	return out;
 }
 
-static int export(struct options *o, struct capture_reader *reader, struct outfile *out,
-		  struct error *e)
+static int export(void *arg, struct capture_reader *reader, struct error *e)
 {
+	struct options *o = arg;
 	const struct exporter *x = o->format;
 	struct replay *replay = NULL;
 	void *ctx = NULL;
@@ -110,7 +111,7 @@ static int export(struct options *o, struct capture_reader *reader, struct outfi
 	o->export.wall_ns = capture_reader_info(reader)->wall_ns;
 	err = replay_new(&replay, e);
 	if (!err)
-		err = x->open(&ctx, outfile_fd(out), &o->export, e);
+		err = x->open(&ctx, outfile_fd(o->out), &o->export, e);
 	if (!err) {
 		x->symbols(ctx, replay_symbols(replay));
 		replay_add_sink(replay, x->sink(ctx));
@@ -126,11 +127,9 @@ static int export(struct options *o, struct capture_reader *reader, struct outfi
 int cmd_export(int argc, char **argv)
 {
 	struct options o = {0};
-	struct capture_reader *reader = NULL;
-	struct outfile *out = NULL;
 	char *output;
 	struct error e;
-	int fd, err;
+	int err;
 
 	argp_parse(&argp, argc, argv, 0, NULL, &o);
 	output = o.output ? strdup(o.output) : default_output(o.path, o.format->suffix);
@@ -143,22 +142,16 @@ int cmd_export(int argc, char **argv)
 		free(output);
 		return EXIT_USAGE;
 	}
-	fd = replay_file_open(o.path, &reader, &e);
-	err = fd < 0 ? fd : 0;
+	err = outfile_create(&o.out, output, &e);
 	if (!err)
-		err = outfile_create(&out, output, OUTFILE_WHOLE, &e);
-	if (!err)
-		err = export(&o, reader, out, &e);
+		err = replay_file_confined(o.path, PRIVILEGE_OUTPUT, export, &o, &e);
 	/* A trace that had to end early, -EPROTO, is a valid one. */
 	if (err && err != -EPROTO)
-		outfile_discard(out);
-	else if (outfile_commit(out, err ? NULL : &e) && !err)
+		outfile_discard(o.out);
+	else if (outfile_commit(o.out, err ? NULL : &e) && !err)
 		err = -EIO;
 	if (!err && strcmp(output, "-") != 0)
 		fprintf(stderr, "gscope: wrote %s\n", output);
-	capture_reader_close(reader);
-	if (fd >= 0)
-		close(fd);
 	free(output);
 	return err ? cmd_fail(&e) : EXIT_DONE;
 }

@@ -14,6 +14,7 @@
 #include "user/base/share.h"
 #include "user/base/version.h"
 #include "user/capture/file.h"
+#include "user/capture/guardian.h"
 #include "user/capture/sample.h"
 #include "user/capture/session.h"
 #include "user/cmd/cmd.h"
@@ -186,7 +187,7 @@ static volatile sig_atomic_t stop;
 static void on_signal(int sig)
 {
 	(void)sig;
-	stop = 1;
+	stop = stop + 1; /* another one after the end has begun cuts that short */
 }
 
 /* The first Ctrl-C ends the tracing, a second one the program: every probe goes with it. */
@@ -235,11 +236,17 @@ static void offer_more(const struct live_options *o, const struct capture_result
 			(double)result->probe_overhead / 1e4);
 }
 
-static int capture_targets(const struct live_options *o, struct target **targets, int fd,
-			   struct error *e)
+/* A session that is over, and processes that are not as they were yet. */
+struct live_rest {
+	struct capture_session *session;
+	struct target *targets[LIVE_MAX_TARGETS];
+};
+
+static int capture_targets(const struct live_options *o, struct live_rest *rest,
+			   struct guardian *guardian, int fd, int *status, struct error *e)
 {
 	struct capture_options co = {
-		.targets = targets,
+		.targets = rest->targets,
 		.ntargets = o->npids,
 		.system_wide = o->system_wide,
 		.no_probes = o->kernel,
@@ -254,6 +261,9 @@ static int capture_targets(const struct live_options *o, struct target **targets
 		.duration_ns = o->duration_ns,
 		.buffer_bytes = o->buffer_bytes,
 		.stop = &stop,
+		.guardian = guardian,
+		.begun = o->begun,
+		.begun_ctx = o->begun_ctx,
 		.messages = stderr,
 		.progress = isatty(STDERR_FILENO) ? stderr : NULL,
 	};
@@ -268,9 +278,10 @@ static int capture_targets(const struct live_options *o, struct target **targets
 	if (!err)
 		err = capture_session_run(session, writer, e);
 	err2 = capture_writer_close(writer, err ? NULL : e);
+	*status = stop ? EXIT_INTERRUPTED : EXIT_DONE;
 	if (!err)
 		offer_more(o, capture_session_result(session));
-	capture_session_close(session);
+	rest->session = session;
 	return err ? err : err2;
 }
 
@@ -306,12 +317,13 @@ static int check_target(const struct live_options *o, const struct target *t, st
 /* What a gscope that was killed has left there goes first. */
 static int clean(pid_t pid, struct error *e)
 {
+	const struct remote_wait wait = {.limit_ns = REMOTE_LIMIT_NS, .cancel_fd = -1};
 	struct target_process *p;
 	int err = target_process_open(pid, &p, e);
 
 	if (err)
 		return err;
-	err = inline_clean(p, e);
+	err = inline_clean(p, &wait, e);
 	target_process_close(p);
 	if (err > 0)
 		cmd_warn("pid %d: put back what an earlier gscope, which was killed, had changed",
@@ -321,24 +333,71 @@ static int clean(pid_t pid, struct error *e)
 	return err < 0 ? err : 0;
 }
 
-int live_capture(const struct live_options *o, int fd, bool *interrupted, struct error *e)
+/* False: something is left in a process. */
+static bool free_rest(struct live_rest *rest)
 {
-	struct target *targets[LIVE_MAX_TARGETS] = {NULL};
-	int err = procfs_check(e);
+	bool left;
 
+	if (!rest)
+		return true;
+	left = capture_session_await(rest->session);
+	capture_session_close(rest->session);
+	for (size_t i = 0; i < LIVE_MAX_TARGETS; i++)
+		target_close(rest->targets[i]);
+	free(rest);
+	return !left;
+}
+
+/* NULL: it cannot be had. */
+static struct guardian *start_guardian(void)
+{
+	struct guardian *g;
+	struct error e;
+
+	if (!guardian_start(&g, &e))
+		return g;
+	cmd_warn("%s; `gscope detach` removes probes then", e.text);
+	return NULL;
+}
+
+int live_capture(const struct live_options *o, int fd, int *status, struct live_rest **rest,
+		 struct error *e)
+{
+	struct live_rest *r = calloc(1, sizeof(*r));
+	struct guardian *guardian;
+	int err = r ? procfs_check(e) : error_set(e, EXIT_FAILED, -ENOMEM, "out of memory");
+
+	guardian = err ? NULL : start_guardian();
 	for (size_t i = 0; i < o->npids && !err; i++) {
 		err = clean(o->pids[i], e);
 		if (!err)
-			err = target_open_any(o->pids[i], &targets[i], e);
+			err = target_open_any(o->pids[i], &r->targets[i], e);
 		if (!err)
-			err = check_target(o, targets[i], e);
+			err = check_target(o, r->targets[i], e);
 	}
 	if (!err) {
 		catch_signals();
-		err = capture_targets(o, targets, fd, e);
+		for (size_t i = 0; i < o->npids; i++)
+			r->targets[i]->process->stop = &stop;
+		err = capture_targets(o, r, guardian, fd, status, e);
 	}
-	*interrupted = stop;
-	for (size_t i = 0; i < o->npids; i++)
-		target_close(targets[i]);
+	*rest = r;
+	if (r && !capture_session_restores(r->session)) {
+		if (!free_rest(r) && !err)
+			*status = EXIT_FAILED;
+		*rest = NULL;
+	}
+	guardian_stop(guardian);
 	return err;
+}
+
+int live_finish(struct live_rest *rest, int status)
+{
+	if (!rest)
+		return status;
+	/* what was captured is told by now: from here on Ctrl-C ends the waiting */
+	fflush(stdout);
+	stop = 0;
+	catch_signals();
+	return free_rest(rest) ? status : EXIT_FAILED;
 }

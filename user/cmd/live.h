@@ -30,15 +30,28 @@ struct live_options {
 	bool verbose; /* say what was found out about the processes */
 	uint64_t duration_ns;
 	uint64_t buffer_bytes; /* 0: the default */
+	void (*begun)(void *ctx); /* called when the capture holds something; may be NULL */
+	void *begun_ctx;
 };
 
 /* The options both have, to be a child of the command's own; input: struct live_options. */
 extern const struct argp live_argp;
 
+/* Processes whose calls are not back yet, because threads of them do not stop. */
+struct live_rest;
+
 /*
  * Trace as asked and write the capture to fd. Returns 0, or a negative errno with *e filled.
- * After 0 *interrupted tells whether Ctrl-C ended it early.
+ * After 0 *status is the exit status: that Ctrl-C ended it early, or that something is left in a process,
+ * which a message has said by then. *rest, NULL for none, is for live_finish(), whatever is returned.
  */
-int live_capture(const struct live_options *o, int fd, bool *interrupted, struct error *e);
+int live_capture(const struct live_options *o, int fd, int *status, struct live_rest **rest,
+		 struct error *e);
+
+/*
+ * When all is written: wait until they are as they were, or for Ctrl-C. Takes NULL. Returns the exit status:
+ * `status` if it went well.
+ */
+int live_finish(struct live_rest *rest, int status);
 
 #endif

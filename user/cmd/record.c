@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "user/base/outfile.h"
+#include "user/base/privilege.h"
 #include "user/cmd/cmd.h"
 #include "user/cmd/live.h"
 
@@ -60,6 +61,11 @@ static const struct argp argp = {
 	.children = children,
 };
 
+static void show(void *out)
+{
+	outfile_show(out);
+}
+
 int cmd_record(int argc, char **argv)
 {
 	struct record_options o = {
@@ -67,7 +73,8 @@ int cmd_record(int argc, char **argv)
 		.output = "capture.gscope",
 	};
 	struct outfile *out = NULL;
-	bool interrupted = false;
+	struct live_rest *rest = NULL;
+	int status = EXIT_DONE;
 	struct error e, e2;
 	int err;
 
@@ -76,18 +83,20 @@ int cmd_record(int argc, char **argv)
 		cmd_warn("a capture file is binary: redirect standard output, or give -o FILE");
 		return EXIT_USAGE;
 	}
-	if (outfile_create(&out, o.output, OUTFILE_GROWS, &e))
+	if (privilege_keep(PRIVILEGE_ATTACH, &e) || outfile_create(&out, o.output, &e))
 		return cmd_fail(&e);
-	err = live_capture(&o.live, outfile_fd(out), &interrupted, &e);
+	o.live.begun = show;
+	o.live.begun_ctx = out;
+	err = live_capture(&o.live, outfile_fd(out), &status, &rest, &e);
 	/* A capture that ended early, by a full disk say, is still worth having. */
-	if (err && lseek(outfile_fd(out), 0, SEEK_CUR) <= 0)
+	if (err && !outfile_shows(out))
 		outfile_discard(out);
 	else if (outfile_commit(out, err ? &e2 : &e) && !err)
 		err = -EIO;
 	if (err)
-		return cmd_fail(&e);
-	if (strcmp(o.output, "-") != 0)
+		status = cmd_fail(&e);
+	if (!err && strcmp(o.output, "-") != 0)
 		fprintf(stderr, "gscope: wrote %s; read it with: gscope report %s\n", o.output,
 			o.output);
-	return interrupted ? EXIT_INTERRUPTED : EXIT_DONE;
+	return live_finish(rest, status);
 }

@@ -6,6 +6,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "user/base/confine.h"
 #include "user/cmd/cmd.h"
 
 static error_t parse(int key, char *arg, struct argp_state *state)
@@ -27,23 +28,53 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 
 const struct argp replay_file_argp = {.parser = parse, .args_doc = "FILE"};
 
-int replay_file_open(const char *path, struct capture_reader **reader, struct error *e)
+/* What the child is to do. */
+struct reading {
+	int fd;
+	const char *name;
+	int (*work)(void *ctx, struct capture_reader *reader, struct error *e);
+	void *ctx;
+};
+
+static int read_capture(void *ctx, void *result, struct error *e)
+{
+	const struct reading *r = ctx;
+	struct capture_reader *reader = NULL;
+	struct error why;
+	int err = capture_reader_open(&reader, r->fd, &why);
+
+	(void)result;
+	if (err)
+		return error_set(e, why.status, err, "%s: %s", r->name, why.text);
+	err = r->work(r->ctx, reader, e);
+	capture_reader_close(reader);
+	return err;
+}
+
+int replay_fd_confined(int fd, const char *name,
+		       int (*work)(void *ctx, struct capture_reader *reader, struct error *e),
+		       void *ctx, struct error *e)
+{
+	struct reading r = {fd, name, work, ctx};
+
+	return confine_run(read_capture, &r, NULL, 0, e);
+}
+
+int replay_file_confined(const char *path, enum privilege_stage rest,
+			 int (*work)(void *ctx, struct capture_reader *reader, struct error *e),
+			 void *ctx, struct error *e)
 {
 	bool standard = !strcmp(path, "-");
-	struct error why;
-	int fd, err;
+	int fd = standard ? dup(STDIN_FILENO) : open(path, O_RDONLY | O_CLOEXEC), err;
 
-	fd = standard ? dup(STDIN_FILENO) : open(path, O_RDONLY | O_CLOEXEC);
 	if (fd < 0)
 		return error_set(e, EXIT_FAILED, -errno, "cannot open the capture file %s: %s",
 				 path, strerror(errno));
-	err = capture_reader_open(reader, fd, &why);
-	if (err) {
-		close(fd);
-		return error_set(e, why.status, err, "%s: %s", standard ? "standard input" : path,
-				 why.text);
-	}
-	return fd;
+	err = privilege_keep(rest, e);
+	if (!err)
+		err = replay_fd_confined(fd, standard ? "standard input" : path, work, ctx, e);
+	close(fd);
+	return err;
 }
 
 int replay_file(struct capture_reader *reader, const char *name, struct replay *replay,

@@ -4,6 +4,7 @@
 
 #include <argp.h>
 
+#include "user/base/privilege.h"
 #include "user/capture/file.h"
 #include "user/replay/replay.h"
 
@@ -11,10 +12,19 @@
 extern const struct argp replay_file_argp;
 
 /*
- * Open a capture file for reading; "-" is standard input. Returns the fd, to be closed after the
- * reader, or a negative errno.
+ * Open a capture file, "-" is standard input, and have `work` read it in a process that has no privileges and
+ * can do nothing but read and write what is open (user/base/confine.h). What `work` changes in memory
+ * is lost. Once the file is open this process keeps the privileges of `rest` alone. 0, or a negative
+ * errno.
  */
-int replay_file_open(const char *path, struct capture_reader **reader, struct error *e);
+int replay_file_confined(const char *path, enum privilege_stage rest,
+			 int (*work)(void *ctx, struct capture_reader *reader, struct error *e),
+			 void *ctx, struct error *e);
+
+/* The same with a file that is open and at its beginning, `name` for messages. */
+int replay_fd_confined(int fd, const char *name,
+		       int (*work)(void *ctx, struct capture_reader *reader, struct error *e),
+		       void *ctx, struct error *e);
 
 /*
  * Send all records of `reader` through `replay`, each of them to `raw` (may be NULL) first, and

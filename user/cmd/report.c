@@ -5,7 +5,6 @@
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <unistd.h>
 
 #include "user/cmd/cmd.h"
 #include "user/cmd/replay_file.h"
@@ -72,34 +71,36 @@ static const struct argp argp = {
 	.children = children,
 };
 
-int cmd_report(int argc, char **argv)
+static int print(void *ctx, struct capture_reader *reader, struct error *e)
 {
-	struct file_options o = {.report = {.top = REPORT_TOP_DEFAULT}};
-	struct capture_reader *reader = NULL;
+	struct file_options *o = ctx;
 	struct replay *replay = NULL;
 	struct report *report = NULL;
-	struct error e;
-	int fd, err, err2;
+	int err, err2;
 
-	argp_parse(&argp, argc, argv, 0, NULL, &o);
-	fd = replay_file_open(o.path, &reader, &e);
-	if (fd < 0)
-		return cmd_fail(&e);
-	err = replay_new(&replay, &e);
+	err = replay_new(&replay, e);
 	if (!err) {
-		o.report.system_wide = capture_reader_info(reader)->features & CAPTURE_SYSTEM_WIDE;
-		err = report_new(&report, &o.report, replay_symbols(replay), &e);
+		o->report.system_wide = capture_reader_info(reader)->features & CAPTURE_SYSTEM_WIDE;
+		err = report_new(&report, &o->report, replay_symbols(replay), e);
 	}
 	if (!err) {
 		replay_add_sink(replay, report_sink(report));
-		err = replay_file(reader, o.path, replay, NULL, NULL, &e);
+		err = replay_file(reader, o->path, replay, NULL, NULL, e);
 		report_set_damage(report, capture_reader_damage(reader));
-		err2 = report_print(report, stdout, err ? NULL : &e);
+		err2 = report_print(report, stdout, err ? NULL : e);
 		err = err ? err : err2;
 	}
 	report_free(report);
 	replay_free(replay);
-	capture_reader_close(reader);
-	close(fd);
-	return err ? cmd_fail(&e) : EXIT_DONE;
+	return err;
+}
+
+int cmd_report(int argc, char **argv)
+{
+	struct file_options o = {.report = {.top = REPORT_TOP_DEFAULT}};
+	struct error e;
+
+	argp_parse(&argp, argc, argv, 0, NULL, &o);
+	return replay_file_confined(o.path, PRIVILEGE_NONE, print, &o, &e) ? cmd_fail(&e) :
+									     EXIT_DONE;
 }

@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "user/base/outfile.h"
+#include "user/base/privilege.h"
 #include "user/cmd/cmd.h"
 #include "user/cmd/go_version.h"
 #include "user/cmd/live.h"
@@ -21,6 +22,7 @@ struct trace_options {
 	struct report_options report;
 	unsigned int go_minor;
 	const char *output;
+	struct outfile *out; /* NULL: the report alone */
 };
 
 static const struct argp_option options[] = {
@@ -83,8 +85,7 @@ struct go_trace {
 };
 
 static int open_go_trace(struct go_trace *t, const struct trace_options *o,
-			 const struct capture_info *info, struct outfile *out,
-			 struct replay *replay, struct error *e)
+			 const struct capture_info *info, struct replay *replay, struct error *e)
 {
 	struct export_options eo = {
 		.tgid = (uint32_t)o->live.pids[0],
@@ -92,7 +93,7 @@ static int open_go_trace(struct go_trace *t, const struct trace_options *o,
 		.mono_ns = info->mono_ns,
 		.wall_ns = info->wall_ns,
 	};
-	int err = t->x->open(&t->ctx, outfile_fd(out), &eo, e);
+	int err = t->x->open(&t->ctx, outfile_fd(o->out), &eo, e);
 
 	if (err)
 		return err;
@@ -101,25 +102,22 @@ static int open_go_trace(struct go_trace *t, const struct trace_options *o,
 	return 0;
 }
 
-/* The capture is read back from memory: the same road as a file's. `out` NULL: the report alone. */
-static int finish(const struct trace_options *o, int capture_fd, struct outfile *out,
-		  struct error *e)
+/* The capture is read back from memory: the same road as a file's. */
+static int finish(void *ctx, struct capture_reader *reader, struct error *e)
 {
+	const struct trace_options *o = ctx;
 	struct go_trace trace = {.x = exporter_find("go")};
-	struct capture_reader *reader = NULL;
 	struct replay *replay = NULL;
 	struct report *report = NULL;
 	int err, err2;
 
-	err = capture_reader_open(&reader, capture_fd, e);
-	if (!err)
-		err = replay_new(&replay, e);
+	err = replay_new(&replay, e);
 	if (!err)
 		err = report_new(&report, &o->report, replay_symbols(replay), e);
 	if (!err) {
 		replay_add_sink(replay, report_sink(report));
-		if (out)
-			err = open_go_trace(&trace, o, capture_reader_info(reader), out, replay, e);
+		if (o->out)
+			err = open_go_trace(&trace, o, capture_reader_info(reader), replay, e);
 	}
 	if (!err) {
 		err = replay_file(reader, "capture", replay, NULL, NULL, e);
@@ -129,14 +127,13 @@ static int finish(const struct trace_options *o, int capture_fd, struct outfile 
 			err = err ? err : err2;
 		}
 		/* What was seen is worth telling even if the trace could not be written. */
-		err2 = report_print(report, out && !strcmp(o->output, "-") ? stderr : stdout,
+		err2 = report_print(report, o->out && !strcmp(o->output, "-") ? stderr : stdout,
 				    err ? NULL : e);
 		err = err ? err : err2;
 	}
 	trace.x->free(trace.ctx);
 	report_free(report);
 	replay_free(replay);
-	capture_reader_close(reader);
 	return err;
 }
 
@@ -148,40 +145,43 @@ int cmd_trace(int argc, char **argv)
 			 .goroutines = true},
 		.report = {.top = REPORT_TOP_DEFAULT},
 	};
-	struct outfile *out = NULL;
-	bool interrupted = false, captured = false;
+	struct live_rest *rest = NULL;
+	int status = EXIT_DONE;
+	bool captured = false;
 	struct error e;
 	int fd, err;
 
 	argp_parse(&argp, argc, argv, 0, NULL, &o);
+	if (privilege_keep(PRIVILEGE_ATTACH, &e))
+		return cmd_fail(&e);
 	if (o.live.kernel)
 		cmd_warn("level kernel: no Go trace will be written, as its format needs every "
 			 "transition of goroutines; the report follows");
 	/* What cannot be written is known before anything is attached. */
-	else if (outfile_create(&out, o.output, OUTFILE_WHOLE, &e))
+	else if (outfile_create(&o.out, o.output, &e))
 		return cmd_fail(&e);
 	fd = memfd_create("gscope-capture", MFD_CLOEXEC);
 	if (fd < 0) {
 		err = error_set(&e, EXIT_FAILED, -errno, "no memory for the capture: %s",
 				strerror(errno));
 	} else {
-		err = live_capture(&o.live, fd, &interrupted, &e);
+		err = live_capture(&o.live, fd, &status, &rest, &e);
 		if (!err && lseek(fd, 0, SEEK_SET) < 0)
 			err = error_set(&e, EXIT_FAILED, -errno, "cannot read the capture back");
 		captured = !err;
 		if (captured)
-			err = finish(&o, fd, out, &e);
+			err = replay_fd_confined(fd, "capture", finish, &o, &e);
 		close(fd);
 	}
 	/* A trace that had to end early, -EPROTO of the exporter, is a valid one. */
 	if (err && !(captured && err == -EPROTO))
-		outfile_discard(out);
-	else if (outfile_commit(out, err ? NULL : &e) && !err)
+		outfile_discard(o.out);
+	else if (outfile_commit(o.out, err ? NULL : &e) && !err)
 		err = -EIO;
 	if (err)
-		return cmd_fail(&e);
-	if (o.output && strcmp(o.output, "-") != 0)
+		status = cmd_fail(&e);
+	if (!err && o.output && strcmp(o.output, "-") != 0)
 		printf("\nThe Go trace is in %s; open it with: go tool trace %s\n", o.output,
 		       o.output);
-	return interrupted ? EXIT_INTERRUPTED : EXIT_DONE;
+	return live_finish(rest, status);
 }

@@ -459,6 +459,7 @@ static void print_record(struct dump *d, const struct event_head *ev)
 	case EV_SNAP_GC:
 	case EV_HEAP:
 	case EV_INLINE:
+	case EV_DAMAGE:
 	case EV_SHED:
 	case EV_MISSING:
 		dump_runtime(d, ev);

@@ -81,9 +81,24 @@ static void print_inline(struct dump *d, const struct ev_inline *ev)
 {
 	fprintf(d->out,
 		" calls=%" PRIu32 " hits=%" PRIu64 " hit-ns=%" PRIu64 " pause-ns=%" PRIu64
-		" threads=%" PRIu32 " clock-ns=%" PRIu64,
+		" threads=%" PRIu32 " clock-ns=%" PRIu64 " memory-kib=%" PRIu32,
 		ev->sites, (uint64_t)ev->hits, (uint64_t)ev->hit_ns, (uint64_t)ev->pause_ns,
-		ev->threads, (uint64_t)ev->clock_ns);
+		ev->threads, (uint64_t)ev->clock_ns, ev->memory_kib);
+}
+
+static void print_damage(struct dump *d, const struct ev_damage *ev)
+{
+	static const char *const kinds[] = {"position", "record", "time", "counter",
+					    "flood",    "held",   "cut"};
+	const char *before = " kinds=";
+
+	fprintf(d->out, " pid=%" PRIu32 " found=%" PRIu64, ev->tgid, (uint64_t)ev->found);
+	for (size_t i = 0; i < sizeof(kinds) / sizeof(kinds[0]); i++) {
+		if (!(ev->kinds & 1U << i))
+			continue;
+		fprintf(d->out, "%s%s", before, kinds[i]);
+		before = ",";
+	}
 }
 
 /* Shares are in millionths. */
@@ -97,10 +112,10 @@ void dump_shed(struct dump *d, const struct ev_shed *ev)
 	static const char *const whats[] = {
 		[SHED_ASKED] = "asked",           [SHED_STEP] = "step",
 		[SHED_PROBES_OFF] = "probes-off", [SHED_PROBES_ON] = "probes-on",
-		[SHED_SUMMARY] = "summary",
+		[SHED_SUMMARY] = "summary",       [SHED_FORESEEN] = "foreseen",
 	};
 
-	fprintf(d->out, " %s", ev->what <= SHED_SUMMARY ? whats[ev->what] : "?");
+	fprintf(d->out, " %s", ev->what <= SHED_FORESEEN ? whats[ev->what] : "?");
 	if (ev->what == SHED_STEP)
 		fprintf(d->out, " %s->%s", shed_level_name(ev->from), shed_level_name(ev->to));
 	else
@@ -143,6 +158,9 @@ void dump_runtime(struct dump *d, const struct event_head *ev)
 		break;
 	case EV_INLINE:
 		print_inline(d, p);
+		break;
+	case EV_DAMAGE:
+		print_damage(d, p);
 		break;
 	case EV_SHED:
 		dump_shed(d, p);

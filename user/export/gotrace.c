@@ -31,6 +31,8 @@ static int on_process(void *ctx, struct process *ps, uint64_t time)
 	t->tgid = ps->tgid;
 	t->minor = header_of(t->options.go_minor ? t->options.go_minor : ps->info.go_minor);
 	t->begin = time ? time : 1;
+	if (t->blind_since && t->blind_since < t->begin)
+		t->blind_since = t->begin;
 	return 0;
 }
 
@@ -167,7 +169,8 @@ static int on_shed(void *ctx, const struct ev_shed *s)
 {
 	struct gotrace *t = ctx;
 
-	if (t->process && !t->done && !t->err)
+	/* what is left out from the beginning is known before there is a process */
+	if (!t->done && !t->err)
 		wire_shed(t, s);
 	return 0;
 }
@@ -204,6 +207,7 @@ static int on_end(void *ctx, const struct replay_totals *totals, struct error *e
 }
 
 static const struct sink_ops ops = {
+	.knows_crowd = true,
 	.process = on_process,
 	.goroutine = on_goroutine,
 	.processor = on_processor,
@@ -292,6 +296,7 @@ void gotrace_free(struct gotrace *t)
 	tables_clear(&t->tables);
 	bytes_free(&t->out);
 	bytes_free(&t->samples);
+	bytes_free(&t->unbound.data);
 	wire_free_tasks(t);
 	free(t->loose);
 	free(t);

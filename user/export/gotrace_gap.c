@@ -178,9 +178,10 @@ static void note_step(struct gotrace *t, const struct ev_shed *s)
 			 s->h.time_ns, s->h.time_ns);
 
 	snprintf(note->text, sizeof(note->text),
-		 "%s from here on: tracing cost %.1f%%, the budget is %.1f%%",
-		 s->to < SHED_LEVELS ? texts[s->to] : "?", (double)s->overhead / 1e4,
-		 (double)s->budget / 1e4);
+		 "%s from here on: tracing %s %.1f%%, the budget is %.1f%%",
+		 s->to < SHED_LEVELS ? texts[s->to] : "?",
+		 s->h.time_ns == t->foreseen_ns ? "was predicted to cost" : "cost",
+		 (double)s->overhead / 1e4, (double)s->budget / 1e4);
 }
 
 /* Times of which nobody could say anything in between become one. */
@@ -201,7 +202,9 @@ static void note_blind(struct gotrace *t, uint64_t until)
 void wire_shed(struct gotrace *t, const struct ev_shed *s)
 {
 	t->shed_ns = s->h.time_ns;
-	if (s->what == SHED_STEP)
+	if (s->what == SHED_FORESEEN)
+		t->foreseen_ns = s->h.time_ns;
+	else if (s->what == SHED_STEP)
 		note_step(t, s);
 	else if (s->what == SHED_PROBES_OFF)
 		t->blind_since = s->h.time_ns;

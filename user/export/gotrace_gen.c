@@ -16,6 +16,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "user/replay/crowd.h"
+
 #define GEN_NS 1000000000ULL /* as the runtime: runtime/trace.go, traceAdvancePeriod */
 #define GEN_BYTES (32U << 20) /* a generation is kept in memory until it is whole */
 
@@ -140,10 +142,10 @@ static void announce_bound(struct gotrace *t, uint64_t from, uint64_t until)
 	}
 }
 
-static unsigned int loose_gs(const struct gotrace *t)
+static uint64_t loose_gs(const struct gotrace *t)
 {
+	uint64_t n = crowd_count(t->process->crowd);
 	struct wire_g *g, *next;
-	unsigned int n = 0;
 
 	HASH_ITER(hh, t->gs, g, next) {
 		if (!g->m && g->gen != t->gen)
@@ -152,12 +154,61 @@ static unsigned int loose_gs(const struct gotrace *t)
 	return n;
 }
 
+/* What the reader knows of one of the crowd: only that it waits. */
+static struct wire_g wire_of_crowd(const struct goroutine *quiet)
+{
+	return (struct wire_g){
+		.id = quiet->id,
+		.status = WIRE_G_WAITING,
+		.start_pc = quiet->start_pc,
+		.stack = quiet->stack,
+	};
+}
+
+static void loose_write(struct gotrace *t, const struct loose_event *ev)
+{
+	batch_event(&t->unbound, &t->out, t->gen, WIRE_NO_THREAD, ev->time, ev->type, ev->args,
+		    ev->nargs);
+}
+
+static void write_status(struct gotrace *t, const struct wire_g *g, uint64_t time)
+{
+	struct loose_event status = status_of(t, g);
+	const struct loose_event active = {
+		.type = WIRE_ASSIST_ACTIVE, .time = time, .nargs = 1, .args = {g->id}};
+
+	status.time = time;
+	loose_write(t, &status);
+	if (g->assists)
+		loose_write(t, &active);
+}
+
+/* All that is bound to no thread, before the trace begins. Nothing is kept of it: that may be much. */
+static void announce_loose(struct gotrace *t, uint64_t time)
+{
+	struct goroutine quiet;
+	struct wire_g *g, *next;
+	size_t at = 0;
+
+	HASH_ITER(hh, t->gs, g, next) {
+		if (g->m || g->gen == t->gen)
+			continue;
+		g->gen = t->gen;
+		g->seq = 0;
+		write_status(t, g, time < t->begin ? time++ : t->begin);
+	}
+	while (crowd_next(t->process->crowd, &at, &quiet)) {
+		struct wire_g waits = wire_of_crowd(&quiet);
+
+		write_status(t, &waits, time < t->begin ? time++ : t->begin);
+	}
+	t->preamble = t->out.len;
+}
+
 static void begin_first(struct gotrace *t)
 {
-	struct wire_g *g, *next_g;
 	struct wire_m *m, *next_m;
-	uint64_t time;
-	unsigned int n;
+	uint64_t time, n;
 
 	t->gen = 1;
 	if (!t->procs)
@@ -166,10 +217,7 @@ static void begin_first(struct gotrace *t)
 	time = t->begin > n ? t->begin - n : 1; /* readers take 0 for "unknown" */
 	t->gen_begin = time;
 	t->last = t->begin;
-	HASH_ITER(hh, t->gs, g, next_g) {
-		if (!g->m)
-			wire_announce(t, g, NULL, time < t->begin ? time++ : t->begin);
-	}
+	announce_loose(t, time);
 	announce_bound(t, t->begin, t->begin);
 	HASH_ITER(hh, t->ms, m, next_m)
 		gen_running(t, m, t->begin);
@@ -194,7 +242,7 @@ int gen_for(struct gotrace *t, uint64_t time)
 		begin_first(t);
 	/* in the next one nobody may be there who could say what is still to be said */
 	if ((time < t->gen_begin + GEN_NS || ((t->blind_since || t->nnotes) && t->nmarks)) &&
-	    t->out.len < GEN_BYTES)
+	    t->out.len - t->preamble < GEN_BYTES)
 		return 0;
 	err = gen_end(t, t->last, false);
 	if (!err)
@@ -221,40 +269,44 @@ static void mark_end(struct gotrace *t, uint64_t time)
 		p_status(t, t->ps, time);
 }
 
-static void loose_write(struct gotrace *t, struct batch *b, const struct loose_event *ev)
+/* Announcements spread over the generation, and the events between them. */
+struct spread {
+	uint64_t time, step;
+	size_t next; /* of t->loose */
+};
+
+static void spread_status(struct gotrace *t, struct spread *s, const struct wire_g *g)
 {
-	batch_event(b, &t->out, t->gen, WIRE_NO_THREAD, ev->time, ev->type, ev->args, ev->nargs);
+	s->time += s->step;
+	for (; s->next < t->nloose && t->loose[s->next].time <= s->time; s->next++)
+		loose_write(t, &t->loose[s->next]);
+	write_status(t, g, s->time);
 }
 
 /* Events without a thread, merged with the announcements of all that nothing happened to. */
 static void write_loose(struct gotrace *t)
 {
-	uint64_t n = loose_gs(t), span = t->last - t->gen_begin, step = n ? span / n : 0;
-	uint64_t time = t->gen_begin;
-	struct batch batch = {0};
+	uint64_t n = loose_gs(t), span = t->last - t->gen_begin;
+	struct spread s = {.time = t->gen_begin, .step = n ? span / n : 0};
+	struct goroutine quiet;
 	struct wire_g *g, *next;
-	size_t i = 0;
+	size_t at = 0;
 
 	HASH_ITER(hh, t->gs, g, next) {
-		struct loose_event status, active = {.type = WIRE_ASSIST_ACTIVE, .nargs = 1};
-
 		if (g->m || g->gen == t->gen)
 			continue;
 		g->gen = t->gen;
-		time += step;
-		for (; i < t->nloose && t->loose[i].time <= time; i++)
-			loose_write(t, &batch, &t->loose[i]);
-		status = status_of(t, g);
-		status.time = active.time = time;
-		active.args[0] = g->id;
-		loose_write(t, &batch, &status);
-		if (g->assists)
-			loose_write(t, &batch, &active);
+		spread_status(t, &s, g);
 	}
-	for (; i < t->nloose; i++)
-		loose_write(t, &batch, &t->loose[i]);
-	batch_flush(&batch, &t->out, t->gen, WIRE_NO_THREAD);
-	bytes_free(&batch.data);
+	/* the first generation begins with them */
+	while (t->gen > 1 && crowd_next(t->process->crowd, &at, &quiet)) {
+		struct wire_g waits = wire_of_crowd(&quiet);
+
+		spread_status(t, &s, &waits);
+	}
+	for (; s.next < t->nloose; s.next++)
+		loose_write(t, &t->loose[s.next]);
+	batch_flush(&t->unbound, &t->out, t->gen, WIRE_NO_THREAD);
 	t->nloose = 0;
 }
 
@@ -323,6 +375,7 @@ int gen_end(struct gotrace *t, uint64_t time, bool last)
 	if (t->stw)
 		tables_keep_string(&t->tables, t->stw_kind, t->stw_string);
 	t->out.len = 0;
+	t->preamble = 0;
 	t->nmarks = 0;
 	return err;
 }

@@ -77,8 +77,11 @@ static int g_init(struct gotrace *t, const struct g_change *c)
 		return wire_no_memory(t);
 	if (c->stack)
 		g->stack = c->stack;
-	if (t->gen)
-		wire_announce(t, g, m, c->time);
+	/*
+	 * One of the crowd comes late. The first generation announced it with the others; a later one
+	 * does so with its first event, or at its end.
+	 */
+	g->gen = t->gen > 1 ? t->gen - 1 : t->gen;
 	return 0;
 }
 

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 
 #include "user/export/gotrace_state.h"
+#include "user/replay/crowd.h"
 
 /* Above any goid of a program that lives for less than a decade, and exact in a float64. */
 #define MADE_UP_ID (1ULL << 48)
@@ -65,7 +66,7 @@ struct wire_g *wire_new_g(struct gotrace *t, const struct goroutine *goroutine,
 	g->serial = goroutine->serial;
 	g->id = goroutine->id;
 	HASH_FIND(hh_id, t->gs_by_id, &g->id, sizeof(g->id), taken);
-	if (!g->id || taken)
+	if (!g->id || taken || crowd_has_id(t->process->crowd, g->id))
 		g->id = MADE_UP_ID + g->serial;
 	g->status = status;
 	g->m = m;

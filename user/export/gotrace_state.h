@@ -133,6 +133,7 @@ struct gotrace {
 	unsigned int nnotes;
 	uint64_t blind_since; /* probes are off; 0: they are on */
 	uint64_t shed_ns; /* of the last record of what was left out: goroutines may do nothing behind it */
+	uint64_t foreseen_ns; /* when it was predicted what all would cost; 0: it was not */
 	uint64_t gaps; /* told so far */
 
 	unsigned int minor; /* Go 1.minor: of the header */
@@ -141,8 +142,10 @@ struct gotrace {
 	uint64_t gen_begin; /* ns */
 	uint64_t last; /* ns, of the last event */
 	struct bytes out; /* batches of this generation */
+	size_t preamble; /* bytes of it that announce what was there at the start */
 	struct wire_mark marks[WIRE_MARKS_MAX]; /* of this generation */
 	unsigned int nmarks;
+	struct batch unbound; /* of events on no thread */
 	struct bytes samples; /* a batch of them */
 	struct loose_event *loose;
 	size_t nloose, loose_size;

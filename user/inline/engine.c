@@ -3,19 +3,24 @@
 
 #include <errno.h>
 #include <stdlib.h>
+#include <time.h>
 
 #include "bpf/control.h"
 #include "user/base/clock.h"
 #include "user/inline/cost.h"
+#include "user/inline/leftover.h"
 #include "user/inline/plan.h"
 #include "user/inline/plant.h"
 #include "user/inline/planter.h"
 #include "user/inline/reader.h"
+#include "user/inline/stray.h"
 #include "user/target/callback.h"
 
 /* Between two passes: as seldom as can be without a ring that gets more than half full. */
 #define PATIENCE_MIN 500000
 #define PATIENCE_MAX 20000000
+
+#define CLEAN_NS 2000000000 /* for what others left, of which there is little if it is not a trap */
 
 struct inline_engine {
 	const struct target *t;
@@ -29,7 +34,8 @@ struct inline_engine {
 	struct inline_cost cost;
 };
 
-int inline_open(struct inline_engine **out, const struct target *t, uint64_t bytes, struct error *e)
+int inline_open(struct inline_engine **out, const struct target *t, uint64_t bytes, uint64_t taken,
+		struct error *e)
 {
 	struct inline_engine *x;
 	int err = plant_possible(t->process, e);
@@ -45,7 +51,7 @@ int inline_open(struct inline_engine **out, const struct target *t, uint64_t byt
 	}
 	x->t = t;
 	x->patience = PATIENCE_MIN;
-	err = inline_plan(&x->plan, t, bytes, e);
+	err = inline_plan(&x->plan, t, bytes, taken, e);
 	if (err) {
 		inline_close(x);
 		return err;
@@ -59,6 +65,29 @@ uint32_t inline_rings(const struct inline_engine *x)
 	return x->plan.geometry.rings;
 }
 
+uint64_t inline_bytes(const struct inline_engine *x)
+{
+	return inline_size(&x->plan.geometry);
+}
+
+/*
+ * Which calls were redirected: as the code of the process has it, not as its shared memory says. What it
+ * changes itself there is its own loss, and is seen in what it sends.
+ */
+static void find_sites(struct inline_engine *x)
+{
+	for (size_t i = 0; i < x->plan.n; i++) {
+		const struct inline_operand *o = &x->plan.operand[i];
+		int32_t rel;
+
+		if (target_process_read(x->t->process, o->pc + 1, &rel, sizeof(rel)) ||
+		    rel == o->original)
+			continue;
+		x->has[x->plan.stub[i].number] = true;
+		x->sites++;
+	}
+}
+
 int inline_plant(struct inline_engine *x, const struct inline_start *start, struct error *e)
 {
 	struct stub_options o = {
@@ -68,7 +97,6 @@ int inline_plant(struct inline_engine *x, const struct inline_start *start, stru
 	struct reader_options ro = {
 		.t = x->t,
 		.since_ns = now_ns(),
-		.geometry = x->plan.geometry,
 		.first_site = start->first_site,
 		.m = start->m,
 		.first_source = start->first_source,
@@ -79,18 +107,23 @@ int inline_plant(struct inline_engine *x, const struct inline_start *start, stru
 	x->plan.off = start->off;
 	callback_find(&o.callback, x->t->pcln);
 	inline_cost(&x->cost, &x->plan, &o);
-	err = planter_start(&x->planter, x->t->process, &x->plan, &o, e);
+	err = planter_start(&x->planter, x->t->process, &x->plan, &o, start->stop, e);
 	if (err)
 		return err;
-	ro.h = x->planter.h;
+	x->planter.messages = start->messages;
+	/* they are smaller where memory turned out to be locked */
+	if (!inline_divide(&x->plan.geometry, x->planter.mapped)) {
+		planter_close(&x->planter);
+		return error_set(e, EXIT_FAILED, -EPROTO, "its rings have an odd size");
+	}
+	ro.geometry = x->plan.geometry;
+	ro.memory = x->planter.h;
+	ro.has_stub = x->has;
+	find_sites(x);
 	err = reader_new(&x->reader, &ro);
 	if (err) {
 		planter_close(&x->planter);
 		return error_set(e, EXIT_FAILED, err, "out of memory");
-	}
-	for (size_t i = 0; i < x->plan.n; i++) {
-		x->has[x->plan.stub[i].number] = inline_is_redirected(&x->planter.h->site[i]);
-		x->sites += x->has[x->plan.stub[i].number];
 	}
 	return 0;
 }
@@ -134,11 +167,21 @@ uint64_t inline_all_hits(const struct inline_engine *x)
 	return sum;
 }
 
+/* Stubs take no more than the process has used. */
 uint64_t inline_hit_ns(const struct inline_engine *x)
 {
-	uint64_t hits = inline_all_hits(x);
+	uint64_t hits = inline_all_hits(x), ns = x->cost.hit_ns, most;
 
-	return x->cost.hit_ns + (hits ? reader_waits(x->reader) * x->cost.wait_ns / hits : 0);
+	if (!hits)
+		return ns;
+	ns += reader_waits(x->reader) * x->cost.wait_ns / hits;
+	most = reader_cpu_ns(x->reader) / hits;
+	return ns < most ? ns : most;
+}
+
+struct inline_damage inline_damage(const struct inline_engine *x)
+{
+	return x->reader ? reader_damage(x->reader) : (struct inline_damage){0};
 }
 
 int inline_pass(struct inline_engine *x, bool last)
@@ -149,6 +192,8 @@ int inline_pass(struct inline_engine *x, bool last)
 
 	if (!x->reader)
 		return 0;
+	if (!last)
+		planter_look(&x->planter);
 	err = reader_pass(x->reader, last);
 	fill = reader_fill(x->reader);
 	x->goes_on = reader_has_more(x->reader);
@@ -183,6 +228,16 @@ int inline_end(struct inline_engine *x, struct error *e)
 	return planter_stop(&x->planter, e);
 }
 
+pid_t inline_leave(struct inline_engine *x)
+{
+	return planter_leave(&x->planter);
+}
+
+bool inline_is_left(const struct inline_engine *x)
+{
+	return x->planter.left;
+}
+
 struct ev_inline inline_summary(const struct inline_engine *x, uint64_t time_ns)
 {
 	struct ev_inline ev = {
@@ -196,6 +251,7 @@ struct ev_inline inline_summary(const struct inline_engine *x, uint64_t time_ns)
 		.hit_ns = inline_hit_ns(x),
 		.pause_ns = x->planter.pause_ns,
 		.threads = x->planter.threads,
+		.memory_kib = (uint32_t)(x->planter.mapped >> 10),
 		.clock_ns = reader_clock_bound(x->reader),
 	};
 	return ev;
@@ -203,40 +259,104 @@ struct ev_inline inline_summary(const struct inline_engine *x, uint64_t time_ns)
 
 void inline_close(struct inline_engine *x)
 {
+	struct error e;
+
 	if (!x)
 		return;
+	planter_stop(&x->planter, &e);
+	reader_free(x->reader); /* before what it guards is unmapped */
 	planter_close(&x->planter);
-	reader_free(x->reader);
 	inline_plan_free(&x->plan);
 	free(x->has);
 	free(x);
 }
 
-int inline_clean(const struct target_process *p, struct error *e)
-{
-	struct error stays = {0};
-	struct planted d;
-	int found = 0, err = 0;
-	uint64_t from = 0;
-	bool owned;
+/* What was found, and what it takes to take it away. */
+struct leftover {
+	const struct target_process *p;
+	struct target *t; /* NULL: not known yet, or it cannot be */
+	struct error stays; /* "": nothing does */
+	bool found; /* something was in the way */
+};
 
-	while (!err && plant_find(&d, p, from, &owned)) {
-		/* memory that could not be unmapped at the time is no change */
-		found |= d.h->state != INLINE_RESTORED;
-		from = d.h->base + d.mapped;
-		if (owned)
-			err = error_set(e, EXIT_TARGET, -EBUSY,
-					"process %d is being traced by gscope %d, which has "
-					"redirected its calls: wait until that has ended",
-					(int)p->pid, d.h->owner);
-		else
-			err = plant_restore(&d, e);
-		/* what stays is in nobody's way */
-		if (!err && !plant_unmap(&d, &stays))
-			stays.text[0] = 0;
-		plant_close(&d);
+static const struct layout *layout_of(struct leftover *l)
+{
+	if (!l->t && target_open(l->p->pid, &l->t, &l->stays))
+		l->t = NULL;
+	return l->t ? &l->t->layout : NULL;
+}
+
+/* Restore and unmap one of them: 0, or what could not be done. */
+static int clean_planted(struct leftover *l, struct planted *d, const struct remote_wait *wait,
+			 struct error *e)
+{
+	int err;
+
+	if (leftover_is_in_use(d))
+		return error_set(e, EXIT_TARGET, -EBUSY,
+				 "process %d is being traced by gscope %d, which has "
+				 "redirected its calls: wait until that has ended",
+				 (int)l->p->pid, d->own->owner);
+	/* memory that could not be unmapped at the time is no change */
+	l->found |= d->own->state != INLINE_RESTORED;
+	d->wait = *wait;
+	err = plant_restore(d, e);
+	if (err)
+		return err;
+	d->layout = layout_of(l);
+	/* what stays is in nobody's way */
+	if (!plant_unmap(d, &l->stays))
+		l->stays.text[0] = 0;
+	return 0;
+}
+
+/* A gscope that is about to map that memory has the descriptor, too. */
+static bool clean_stray(struct leftover *l)
+{
+	const struct timespec moment = {.tv_nsec = 100000000};
+	int fd = stray_find(l->p);
+	const struct layout *layout;
+
+	if (fd < 0)
+		return false;
+	nanosleep(&moment, NULL);
+	if (stray_find(l->p) != fd)
+		return false;
+	layout = layout_of(l);
+	if (layout && !stray_close(l->p, layout, fd, &l->stays))
+		l->stays.text[0] = 0;
+	return true;
+}
+
+int inline_clean(const struct target_process *p, const struct remote_wait *wait, struct error *e)
+{
+	uint64_t end = now_ns() + CLEAN_NS;
+	struct leftover l = {.p = p};
+	struct leftovers all;
+	struct error why;
+	size_t done = 0;
+	int err = leftovers_find(&all, p, e), one;
+
+	if (err)
+		return err;
+	for (; done < all.n && now_ns() < end; done++) {
+		one = clean_planted(&l, &all.v[done], wait, &why);
+		if (one && !err) {
+			err = one;
+			*e = why;
+		}
 	}
+	if (all.named > all.seen || done < all.n)
+		error_set(
+			&l.stays, EXIT_FAILED, 0,
+			"process %d has %zu mappings that are called like gscope's, which were not "
+			"all looked at: it makes them itself",
+			(int)p->pid, all.named);
+	leftovers_close(&all);
 	if (!err)
-		*e = stays;
-	return err ? err : found;
+		l.found |= clean_stray(&l);
+	target_close(l.t);
+	if (!err)
+		*e = l.stays;
+	return err ? err : l.found;
 }

@@ -2,18 +2,24 @@
 #include "user/inline/plan.h"
 
 #include <errno.h>
+#include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
+#include "user/inline/afford.h"
+
 #define CALL_OPCODE 0xe8
 #define CALL_SIZE 5
+#define PAGE 4096U
 
 /* Bytes of a ring: for bursts between two looks of the reader; ring 0 has room for many writers. */
 #define ROOM_MIN (1U << 20)
 #define ROOM_MAX (8U << 20) /* unless more is asked for: */
 #define ROOM_MOST (512U << 20)
 #define ROOM_ALL (32U << 20)
+#define ROOM_LEAST (64U << 10) /* where memory is short: a millisecond of a busy P */
+#define SHARE 4 /* of what the process may still have, all rings take this part at most */
 
 #define PROCS_MAX 1024U /* threads with other Ps share ring 0 */
 
@@ -68,6 +74,15 @@ static bool read_call(const struct target *t, const struct site *site, int32_t *
 	return true;
 }
 
+/*
+ * Whether the operand is on two pages: who is killed while he writes it may have written one of them, and
+ * the call would lead nowhere.
+ */
+static bool is_torn(uint64_t pc)
+{
+	return (pc + 1) % PAGE > PAGE - sizeof(int32_t);
+}
+
 static void plan_sites(struct inline_plan *p, const struct target *t)
 {
 	for (size_t i = 0; i < t->sites.n && p->n < INLINE_MAX_SITES; i++) {
@@ -75,7 +90,8 @@ static void plan_sites(struct inline_plan *p, const struct target *t)
 		enum stub_kind kind = stub_kind_of(site);
 		int32_t rel;
 
-		if (!stub_possible(&t->layout, kind) || !read_call(t, site, &rel))
+		if (!stub_possible(&t->layout, kind) || is_torn(site->pc) ||
+		    !read_call(t, site, &rel))
 			continue;
 		p->operand[p->n] = (struct inline_operand){.pc = site->pc, .original = rel};
 		p->stub[p->n++] = (struct stub_site){
@@ -85,33 +101,6 @@ static void plan_sites(struct inline_plan *p, const struct target *t)
 			.callee = site->pc + CALL_SIZE + (uint64_t)(int64_t)rel,
 		};
 	}
-}
-
-/* Any will do: it is executed by itself. */
-static uint64_t find_syscall(const struct target *t)
-{
-	static const char *const names[] = {"runtime.futex", "runtime.usleep", "runtime.write1",
-					    "internal/runtime/syscall.Syscall6",
-					    "runtime/internal/syscall.Syscall6"};
-	static const uint8_t insn[] = {0x0f, 0x05};
-
-	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
-		struct pcln_func func;
-		uint8_t code[512];
-		size_t size;
-		const uint8_t *at;
-
-		if (!pclntab_find(t->pcln, names[i], &func))
-			continue;
-		size = func.end - func.entry;
-		size = size < sizeof(code) ? size : sizeof(code);
-		if (target_process_read(t->process, func.entry, code, size))
-			continue;
-		at = memmem(code, size, insn, sizeof(insn));
-		if (at)
-			return func.entry + (uint64_t)(at - code);
-	}
-	return 0;
 }
 
 /* As many as there are, and as there may be without more CPUs than this machine has. */
@@ -128,11 +117,20 @@ static uint32_t count_procs(const struct target *t)
 	return slice[1] < PROCS_MAX ? (uint32_t)slice[1] : PROCS_MAX;
 }
 
+bool inline_fit(struct inline_geometry *g, uint64_t most)
+{
+	while (inline_size(g) > most && g->room > ROOM_LEAST) {
+		g->room /= 2;
+		g->stride = inline_stride(g->room);
+	}
+	return inline_size(g) <= most;
+}
+
 /*
  * There are rings for Ps that may be added: records of others have no stack, and memory that nobody
  * writes to is none.
  */
-static struct inline_geometry plan_rings(uint32_t procs, uint64_t bytes)
+static struct inline_geometry divide(uint32_t procs, uint64_t bytes)
 {
 	uint32_t more = 2 * procs + 6, most = bytes ? ROOM_MOST : ROOM_MAX;
 	struct inline_geometry g = {.rings = more < PROCS_MAX ? more : procs + 1, .room = ROOM_MIN};
@@ -144,9 +142,37 @@ static struct inline_geometry plan_rings(uint32_t procs, uint64_t bytes)
 	return g;
 }
 
-int inline_plan(struct inline_plan *out, const struct target *t, uint64_t bytes, struct error *e)
+/* Each page of a ring is the process's own as soon as a stub has written there. */
+static int plan_rings(struct inline_geometry *g, const struct target *t, uint64_t bytes,
+		      uint64_t taken, struct error *e)
 {
-	*out = (struct inline_plan){.geometry = plan_rings(count_procs(t), bytes)};
+	uint32_t procs = count_procs(t);
+	struct afford a;
+	uint64_t most;
+
+	*g = divide(procs, bytes);
+	afford_look(&a, t->process);
+	most = a.bytes > taken ? (a.bytes - taken) / SHARE : 0;
+	if (inline_fit(g, most))
+		return 0;
+	g->rings = procs + 1; /* none for Ps to come */
+	if (inline_fit(g, most))
+		return 0;
+	return error_set(e, EXIT_TARGET, -ENOSPC,
+			 "%s leaves it %" PRIu64 " KiB of memory, and gscope would need %" PRIu64
+			 " KiB, more than a quarter of that",
+			 a.by, (a.bytes > taken ? a.bytes - taken : 0) >> 10, inline_size(g) >> 10);
+}
+
+int inline_plan(struct inline_plan *out, const struct target *t, uint64_t bytes, uint64_t taken,
+		struct error *e)
+{
+	int err;
+
+	*out = (struct inline_plan){0};
+	err = plan_rings(&out->geometry, t, bytes, taken, e);
+	if (err)
+		return err;
 	out->stub = calloc(t->sites.n + 1, sizeof(*out->stub));
 	out->operand = calloc(t->sites.n + 1, sizeof(*out->operand));
 	if (!out->stub || !out->operand) {
@@ -155,13 +181,10 @@ int inline_plan(struct inline_plan *out, const struct target *t, uint64_t bytes,
 	}
 	plan_sites(out, t);
 	pclntab_text(t->pcln, &out->lo, &out->hi);
-	out->syscall_insn = find_syscall(t);
-	if (out->n && out->syscall_insn)
+	if (out->n)
 		return 0;
 	inline_plan_free(out);
-	return error_set(e, EXIT_TARGET, -ENOTSUP, "it has no %s",
-			 out->n ? "instruction by which to make a system call" :
-				  "calls that could be redirected");
+	return error_set(e, EXIT_TARGET, -ENOTSUP, "it has no calls that could be redirected");
 }
 
 void inline_plan_free(struct inline_plan *p)

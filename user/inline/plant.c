@@ -13,6 +13,9 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "user/inline/afford.h"
+#include "user/inline/caller.h"
+#include "user/inline/memory.h"
 #include "user/inline/remote.h"
 #include "user/inline/room.h"
 #include "user/inline/tsc.h"
@@ -22,14 +25,11 @@
 #endif
 
 #define PAGE 4096U
-#define NAME_AT 16 /* in the stubs' memory: the name of the other memory, for a system call */
-#define CODE_AT 64 /* before it: an instruction `syscall`, of those who find it later */
 #define CALL 0xe8
 #define BREAKPOINT 0xcc
 #define UNMAP_TRIES 100
 #define STACK_LOOK (64U << 10) /* signal stacks of Go are 32 KiB */
-
-static const uint8_t syscall_code[] = {0x0f, 0x05, 0xcc, 0xcc};
+#define LOCKED_MOST (8U << 20) /* of memory that is populated as soon as it is mapped */
 
 struct plant_owner plant_owner(void)
 {
@@ -63,13 +63,14 @@ int plant_possible(const struct target_process *p, struct error *e)
 	return err;
 }
 
-static int open_memory(struct planted *d, const struct target_process *p, struct error *e)
+int plant_open_memory(struct planted *d, const struct target_process *p, struct error *e)
 {
-	*d = (struct planted){.p = p, .shared_fd = -1};
 	d->mem_fd = openat(p->proc_fd, "mem", O_RDWR | O_CLOEXEC);
 	if (d->mem_fd < 0)
-		return error_set(e, EXIT_TARGET, -errno, "its memory cannot be written: %s",
-				 strerror(errno));
+		return error_set(
+			e, EXIT_TARGET, -errno, "its memory cannot be written: %s%s",
+			strerror(errno),
+			errno == EACCES ? " (that of another user takes CAP_DAC_OVERRIDE)" : "");
 	return 0;
 }
 
@@ -82,101 +83,90 @@ static int put(const struct planted *d, uint64_t addr, const void *data, size_t 
 	return (size_t)n == size ? 0 : -EIO;
 }
 
-static int map_shared(struct planted *d, uint64_t size)
-{
-	void *at = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED, d->shared_fd, 0);
+/* --- memory in the process ---------------------------------------------------------------- */
 
-	if (at == MAP_FAILED)
-		return -errno;
+static int64_t remote_mmap(struct caller *c, uint64_t addr, uint64_t size, int prot, int flags,
+			   int fd)
+{
+	const uint64_t args[7] = {
+		SYS_mmap, addr, size, (uint64_t)prot, (uint64_t)flags, (uint64_t)(int64_t)fd, 0};
+
+	return caller_call(c, args);
+}
+
+static int64_t remote_munmap(struct caller *c, uint64_t addr, uint64_t size)
+{
+	const uint64_t args[7] = {SYS_munmap, addr, size};
+
+	return caller_call(c, args);
+}
+
+/* Descriptor `fd` of the process, which has just made it: proven, sealed, mapped here. */
+static int take_shared(struct planted *d, const struct memory_kind *kind, int fd, uint64_t size)
+{
+	void *at = NULL;
+	struct stat st;
+	int err;
+
+	d->shared_fd = memory_take(kind, d->p->pidfd, fd, size);
+	if (d->shared_fd < 0)
+		return d->shared_fd;
+	err = fstat(d->shared_fd, &st) ? -errno : memory_map(&at, d->shared_fd, size);
+	if (err)
+		return err;
+	d->own->dev = st.st_dev;
+	d->own->inode = st.st_ino;
 	d->h = at;
 	d->mapped = size;
 	return 0;
 }
 
-/* --- memory in the process ---------------------------------------------------------------- */
-
-/* Stop a thread that is to make system calls, rather one that sleeps: nobody misses it. */
-static int stop_caller(struct remote *r, const struct target_process *p, struct error *e)
+/* A memory file of the process, by a name that is in memory it has to spare: its descriptor there. */
+static int64_t create_memory(struct planted *d, struct caller *c, unsigned int flags)
 {
-	struct target_thread *v;
-	size_t n;
-	int err = target_process_threads(p, &v, &n, e);
-	pid_t asleep = 0;
+	const uint64_t create[7] = {SYS_memfd_create, c->way.lo, flags};
+	uint8_t before[sizeof(INLINE_NAME)];
+	int64_t fd;
+	int err = target_process_read(d->p, c->way.lo, before, sizeof(before));
 
+	if (!err)
+		err = put(d, c->way.lo, INLINE_NAME, sizeof(INLINE_NAME));
 	if (err)
 		return err;
-	for (size_t i = 0; i < n && !asleep; i++)
-		asleep = v[i].state == 'S' ? v[i].tid : 0;
-	free(v);
-	if (asleep && !remote_stop_thread(r, p, asleep, e))
-		return 0;
-	return remote_stop_one(r, p, e);
+	fd = caller_call(c, create);
+	put(d, c->way.lo, before, sizeof(before));
+	return fd;
 }
 
 /*
- * One system call of thread 0: what the kernel returned, or why it was not made. -ESRCH: the
- * process runs another program by now, of which mem_fd shows nothing.
+ * It has that file for a moment only; mapped there and here. Its threads run on: what is believed of it is what is
+ * seen through a descriptor of our own. Before it is mapped there it says what is going to be, so that all can be
+ * found and taken away, however far we came.
  */
-static int64_t call(const struct planted *d, const struct remote *r, uint64_t insn,
-		    const uint64_t args[7])
+static int64_t map_rings(struct planted *d, struct caller *c)
 {
-	uint8_t code[2];
-	int64_t result;
-	int err = target_process_read(d->p, insn, code, sizeof(code));
+	uint64_t shut[7] = {SYS_close};
+	struct memory_kind kind;
+	int64_t addr, fd;
+	int err = memory_kind(&kind);
 
-	if (!err && memcmp(code, syscall_code, sizeof(code)) != 0)
-		err = -ESTALE;
-	if (!err)
-		err = remote_call(r, 0, insn, args, &result);
-	return err ? err : result;
-}
-
-static int64_t remote_mmap(const struct planted *d, const struct remote *r, uint64_t insn,
-			   uint64_t addr, uint64_t size, int prot, int flags, int fd)
-{
-	const uint64_t args[7] = {
-		SYS_mmap, addr, size, (uint64_t)prot, (uint64_t)flags, (uint64_t)(int64_t)fd, 0};
-
-	return call(d, r, insn, args);
-}
-
-static int64_t remote_munmap(const struct planted *d, const struct remote *r, uint64_t insn,
-			     uint64_t addr, uint64_t size)
-{
-	const uint64_t args[7] = {SYS_munmap, addr, size};
-
-	return call(d, r, insn, args);
-}
-
-/* Open the memory that is file descriptor `fd` of the process, and give it its size. */
-static int take_shared(struct planted *d, int fd, uint64_t size)
-{
-	char path[32];
-	int err;
-
-	snprintf(path, sizeof(path), "fd/%d", fd);
-	d->shared_fd = openat(d->p->proc_fd, path, O_RDWR | O_CLOEXEC);
-	if (d->shared_fd < 0)
-		return -errno;
-	err = ftruncate(d->shared_fd, (off_t)size) ? -errno : 0;
-	return err ? err : map_shared(d, size);
-}
-
-/* A memory file of the process, which it has for a moment only; mapped there and here. */
-static int64_t map_rings(struct planted *d, const struct remote *r, uint64_t insn, uint64_t name,
-			 uint64_t size)
-{
-	const uint64_t create[7] = {SYS_memfd_create, name, MFD_CLOEXEC};
-	int64_t addr, fd = call(d, r, insn, create);
-	uint64_t shut[7] = {SYS_close, (uint64_t)fd};
-
+	if (err)
+		return err;
+	fd = create_memory(d, c, kind.flags);
 	if (fd < 0)
 		return fd;
-	addr = take_shared(d, (int)fd, size);
-	if (!addr)
-		addr = remote_mmap(d, r, insn, 0, size, PROT_READ | PROT_WRITE, MAP_SHARED,
-				   (int)fd);
-	call(d, r, insn, shut);
+	shut[1] = (uint64_t)fd;
+	addr = take_shared(d, &kind, (int)fd, d->own->size);
+	if (!addr) {
+		*d->h = *d->own;
+		addr = remote_mmap(c, 0, d->own->size, PROT_READ | PROT_WRITE,
+				   MAP_SHARED | MAP_NORESERVE, (int)fd);
+		d->own->base = addr < 0 ? 0 : (uint64_t)addr;
+		d->h->base = d->own->base;
+	}
+	/* the process may have put one of its own there */
+	if (d->shared_fd >= 0 && !memory_is_still(d->p->pidfd, (int)fd, d->shared_fd))
+		caller_call(c, shut);
 	return addr;
 }
 
@@ -185,32 +175,55 @@ static int refuse(struct error *e, int err, const char *what)
 	return error_set(e, EXIT_TARGET, err, "%s is not possible in it: %s", what, strerror(-err));
 }
 
-/* Both kinds of memory, by one thread; on an error there is neither. */
-static int map_all(struct planted *d, const struct remote *r, const struct inline_plan *plan,
-		   uint64_t stubs, uint64_t stubs_size, uint64_t *base, struct error *e)
+/* What a caller that has failed says: why the thread did not make the call. */
+static int refuse_call(const struct caller *c, int err, const char *what, struct error *e)
 {
-	uint64_t insn = plan->syscall_insn, size = inline_size(&plan->geometry);
-	int64_t got = remote_mmap(d, r, insn, stubs, stubs_size, PROT_READ | PROT_EXEC,
-				  MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED_NOREPLACE, -1);
-	int err;
+	if (err != -EBUSY || !c->r.held_up[0])
+		return refuse(e, err, what);
+	return error_set(e, EXIT_TARGET, err, "%s, and does not go on", c->r.held_up);
+}
 
-	if (got < 0)
-		return refuse(e, (int)got, "memory for code");
-	err = (uint64_t)got == stubs ? 0 : -EEXIST;
-	if (!err)
-		err = put(d, stubs, syscall_code, sizeof(syscall_code));
-	if (!err)
-		err = put(d, stubs + NAME_AT, INLINE_NAME, sizeof(INLINE_NAME));
-	if (!err) {
-		got = map_rings(d, r, insn, stubs + NAME_AT, size);
-		err = got < 0 ? (int)got : 0;
+/*
+ * Memory that is locked as it is mapped (mlockall) is populated at once: then rings are small, and where
+ * there would be too many there are none. A page shows whether it is.
+ */
+static int fit_locked(struct planted *d, struct caller *c, struct inline_plan *plan,
+		      struct error *e)
+{
+	uint64_t before = afford_locked(d->p);
+	int64_t page = remote_mmap(c, 0, PAGE, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS, -1);
+	bool locked = afford_locked(d->p) > before;
+
+	if (page < 0)
+		return refuse_call(c, (int)page, "memory", e);
+	remote_munmap(c, (uint64_t)page, PAGE);
+	if (!locked || inline_fit(&plan->geometry, LOCKED_MOST))
+		return 0;
+	return error_set(e, EXIT_TARGET, -ENOSPC,
+			 "it locks its memory (mlockall), and %" PRIu64
+			 " KiB are too much to be populated at once",
+			 inline_size(&plan->geometry) >> 10);
+}
+
+/* Both kinds of memory, by one thread; on an error there is neither. */
+static int map_all(struct planted *d, struct caller *c, struct error *e)
+{
+	const struct inline_header *h = d->own;
+	int64_t base = map_rings(d, c), got;
+
+	if (base < 0)
+		return refuse_call(c, (int)base, "shared memory", e);
+	got = remote_mmap(c, h->stubs, h->stubs_size, PROT_READ | PROT_EXEC,
+			  MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED_NOREPLACE, -1);
+	if (got == (int64_t)h->stubs)
+		return 0;
+	if (got > 0) {
+		/* Linux before 4.17 takes the address for a wish */
+		remote_munmap(c, (uint64_t)got, h->stubs_size);
+		got = -EEXIST;
 	}
-	if (err) {
-		remote_munmap(d, r, insn, stubs, stubs_size);
-		return refuse(e, err, "shared memory");
-	}
-	*base = (uint64_t)got;
-	return 0;
+	remote_munmap(c, (uint64_t)base, h->size);
+	return refuse_call(c, (int)got, "memory for code", e);
 }
 
 static int find_room(const struct target_process *p, const struct inline_plan *plan, uint64_t size,
@@ -233,7 +246,7 @@ static int find_room(const struct target_process *p, const struct inline_plan *p
 static int write_stubs(struct planted *d, struct inline_plan *plan, const struct stub_options *o,
 		       struct error *e)
 {
-	struct x86_code c = {.room = d->h->stubs_size - CODE_AT, .addr = d->h->stubs + CODE_AT};
+	struct x86_code c = {.room = d->own->stubs_size, .addr = d->own->stubs};
 	int err;
 
 	c.bytes = malloc(c.room);
@@ -249,23 +262,6 @@ static int write_stubs(struct planted *d, struct inline_plan *plan, const struct
 		plan->operand[i].planted =
 			(int32_t)(plan->stub[i].entry - (plan->operand[i].pc + 5));
 	return 0;
-}
-
-static void write_header(struct planted *d, const struct inline_plan *plan, uint64_t stubs,
-			 uint64_t stubs_size, uint64_t base, const struct plant_owner *owner)
-{
-	*d->h = (struct inline_header){
-		.magic = INLINE_MAGIC,
-		.owner = owner->pid,
-		.owner_start = owner->start,
-		.stubs = stubs,
-		.stubs_size = stubs_size,
-		.base = base,
-		.size = inline_size(&plan->geometry),
-		.enabled = !plan->off,
-		.nsites = (uint32_t)plan->n,
-		.stack_limit = plan->stack_limit,
-	};
 }
 
 /* --- operands ----------------------------------------------------------------------------- */
@@ -293,20 +289,29 @@ static int change(const struct planted *d, uint64_t pc, int32_t from, int32_t to
 	return err;
 }
 
+static void set_state(struct planted *d, enum inline_state state)
+{
+	d->own->state = state;
+	/* for those who find it; of what was found itself there is no more to say */
+	if (d->h)
+		__atomic_store_n(&d->h->state, state, __ATOMIC_SEQ_CST);
+}
+
 /* Calls that are not as they were planned are left alone, unless all are so. */
 static int plant_operands(struct planted *d)
 {
 	uint32_t planted = 0;
 	int err = 0;
 
-	__atomic_store_n(&d->h->state, INLINE_PLANTED, __ATOMIC_SEQ_CST);
-	for (uint32_t i = 0; i < d->h->nsites && !err; i++) {
-		struct inline_operand *s = &d->h->site[i];
+	set_state(d, INLINE_PLANTED);
+	for (uint32_t i = 0; i < d->own->nsites && !err; i++) {
+		struct inline_operand *s = &d->own->site[i];
 
 		err = change(d, s->pc, s->original, s->planted, false);
 		planted += !err;
 		if (err == -ESTALE) {
 			s->planted = s->original;
+			d->h->site[i] = *s;
 			err = 0;
 		}
 	}
@@ -318,8 +323,8 @@ static int restore_operands(struct planted *d, uint64_t *where)
 {
 	int first = 0;
 
-	for (uint32_t i = 0; i < d->h->nsites && i < INLINE_MAX_SITES; i++) {
-		const struct inline_operand *s = &d->h->site[i];
+	for (uint32_t i = 0; i < d->own->nsites; i++) {
+		const struct inline_operand *s = &d->own->site[i];
 		int err = inline_is_redirected(s) ?
 				  change(d, s->pc, s->planted, s->original, true) :
 				  0;
@@ -330,7 +335,7 @@ static int restore_operands(struct planted *d, uint64_t *where)
 		}
 	}
 	if (!first)
-		__atomic_store_n(&d->h->state, INLINE_RESTORED, __ATOMIC_SEQ_CST);
+		set_state(d, INLINE_RESTORED);
 	return first;
 }
 
@@ -349,8 +354,12 @@ int plant_restore(struct planted *d, struct error *e)
 {
 	uint64_t where = 0;
 	struct remote r;
-	int err = remote_stop_all(&r, d->p, e);
+	int err;
 
+	/* what would have redirected calls came not that far */
+	if (d->own->state == INLINE_EMPTY)
+		return 0;
+	err = remote_stop_all(&r, d->p, &d->wait, e);
 	if (err == -ESRCH)
 		return 0; /* what ended needs nothing */
 	if (err)
@@ -367,33 +376,118 @@ int plant_restore(struct planted *d, struct error *e)
 
 /* --- planting ----------------------------------------------------------------------------- */
 
+/* Stubs: private memory that is executed and belongs to no file; the kernel may have joined it with more. */
+static bool is_stubs(const struct target_map *m, const struct inline_header *h)
+{
+	return m->start <= h->stubs && m->end >= h->stubs + h->stubs_size && !m->inode &&
+	       !strcmp(m->prot, "r-xp");
+}
+
+static bool is_rings(const struct target_map *m, const struct inline_header *h)
+{
+	return m->start == h->base && m->end == h->base + h->size && m->dev == h->dev &&
+	       m->inode == h->inode && !m->offset;
+}
+
+/* What of both the process has mapped. */
+static void look_at_maps(const struct planted *d, const struct target_process *p, bool *rings,
+			 bool *stubs)
+{
+	struct target_map *maps;
+	struct error e;
+	size_t n;
+
+	*rings = *stubs = false;
+	if (target_process_maps(p, &maps, &n, &e))
+		return;
+	for (size_t i = 0; i < n; i++) {
+		*rings |= is_rings(&maps[i], d->own);
+		*stubs |= is_stubs(&maps[i], d->own);
+	}
+	free(maps);
+}
+
+bool plant_is_mapped(const struct planted *d, const struct target_process *p)
+{
+	bool rings, stubs;
+
+	look_at_maps(d, p, &rings, &stubs);
+	return rings && (stubs || d->own->state == INLINE_EMPTY);
+}
+
+/* That by which all is found goes last. */
+static int unmap_both(const struct planted *d, struct caller *c)
+{
+	const struct inline_header *h = d->own;
+	int64_t got = 0;
+	bool rings, stubs;
+
+	look_at_maps(d, d->p, &rings, &stubs);
+	if (stubs)
+		got = remote_munmap(c, h->stubs, h->stubs_size);
+	return (int)(got ? got : remote_munmap(c, h->base, h->size));
+}
+
+/* The stubs, and then all that is needed to undo what comes. */
+static int write_all(struct planted *d, struct inline_plan *plan, const struct stub_options *o,
+		     struct error *e)
+{
+	struct stub_options options = *o;
+	int err;
+
+	options.base = d->own->base;
+	options.geometry = plan->geometry;
+	err = write_stubs(d, plan, &options, e);
+	if (err)
+		return err;
+	memcpy(d->own->site, plan->operand, plan->n * sizeof(*plan->operand));
+	d->own->nsites = (uint32_t)plan->n;
+	*d->h = *d->own;
+	/* what is mapped there is what was proven, whatever the process did with its descriptors */
+	if (!plant_is_mapped(d, d->p))
+		return refuse(e, -EPERM, "shared memory");
+	return 0;
+}
+
+static void fill_header(struct planted *d, const struct inline_plan *plan, uint64_t stubs,
+			uint64_t stubs_size, const struct plant_owner *owner)
+{
+	*d->own = (struct inline_header){
+		.magic = INLINE_MAGIC,
+		.owner = owner->pid,
+		.owner_start = owner->start,
+		.target = d->p->pid,
+		.stubs = stubs,
+		.stubs_size = stubs_size,
+		.size = inline_size(&plan->geometry),
+		.enabled = !plan->off,
+		.stack_limit = plan->stack_limit,
+	};
+}
+
 /* Map and write everything, with one thread stopped: no code leads there yet. */
 static int prepare(struct planted *d, struct inline_plan *plan, const struct stub_options *o,
 		   const struct plant_owner *owner, struct error *e)
 {
-	uint64_t stubs = 0, base = 0;
-	uint64_t size = (CODE_AT + stubs_room(plan->n) + PAGE - 1) & ~(uint64_t)(PAGE - 1);
-	struct stub_options options = *o;
-	struct remote r;
+	uint64_t stubs = 0, size = (stubs_room(plan->n) + PAGE - 1) & ~(uint64_t)(PAGE - 1);
+	struct caller c;
 	int err = find_room(d->p, plan, size, &stubs, e);
 
 	if (!err)
-		err = stop_caller(&r, d->p, e);
+		err = caller_stop(&c, d->p, d->layout, d->mem_fd, &d->wait, e);
 	if (err)
 		return err;
-	err = map_all(d, &r, plan, stubs, size, &base, e);
+	err = fit_locked(d, &c, plan, e);
 	if (!err) {
-		write_header(d, plan, stubs, size, base, owner);
-		options.base = base;
-		options.geometry = plan->geometry;
-		err = write_stubs(d, plan, &options, e);
-		memcpy(d->h->site, plan->operand, plan->n * sizeof(*plan->operand));
-		if (err) {
-			remote_munmap(d, &r, plan->syscall_insn, base, d->h->size);
-			remote_munmap(d, &r, plan->syscall_insn, stubs, size);
-		}
+		fill_header(d, plan, stubs, size, owner);
+		err = map_all(d, &c, e);
 	}
-	remote_resume(&r);
+	if (!err) {
+		err = write_all(d, plan, o, e);
+		if (err)
+			unmap_both(d, &c);
+	}
+	caller_release(&c);
 	return err;
 }
 
@@ -402,7 +496,7 @@ static int redirect(struct planted *d, struct error *e)
 {
 	uint64_t where;
 	struct remote r;
-	int err = remote_stop_all(&r, d->p, e);
+	int err = remote_stop_all(&r, d->p, &d->wait, e);
 
 	if (err)
 		return err;
@@ -416,16 +510,26 @@ static int redirect(struct planted *d, struct error *e)
 }
 
 int plant(struct planted *out, const struct target_process *p, struct inline_plan *plan,
-	  const struct stub_options *o, const struct plant_owner *owner, struct error *e)
+	  const struct stub_options *o, const struct plant_owner *owner,
+	  const struct remote_wait *wait, struct inline_header *own, struct error *e)
 {
-	int err = open_memory(out, p, e);
+	int err;
 
+	*out = (struct planted){.p = p,
+				.layout = o->layout,
+				.wait = *wait,
+				.own = own,
+				.mem_fd = -1,
+				.shared_fd = -1};
+	err = plant_open_memory(out, p, e);
 	if (!err)
 		err = prepare(out, plan, o, owner, e);
 	if (!err) {
 		err = redirect(out, e);
+		/* what undoes it is not to be given up */
+		out->wait.cancel_fd = -1;
 		/* code that still leads there needs it */
-		if (err && out->h->state != INLINE_PLANTED)
+		if (err && out->own->state != INLINE_PLANTED)
 			plant_unmap(out, NULL);
 	}
 	if (err)
@@ -460,7 +564,7 @@ static bool is_signal_frame(const uint64_t *words, size_t i, size_t n, uint64_t 
 static bool is_inside(const struct planted *d, const struct remote *r, size_t thread,
 		      uint64_t *stack)
 {
-	const struct inline_header *h = d->h;
+	const struct inline_header *h = d->own;
 	struct user_regs_struct regs;
 	size_t words = 0;
 	uint64_t sp;
@@ -496,7 +600,10 @@ static int look_at_all(struct planted *d, struct target_thread *v, size_t n, str
 
 	for (size_t i = 0; i < n && (!err || err == -EBUSY); i++) {
 		struct remote r;
-		int got = v[i].tid ? remote_stop_thread(&r, d->p, v[i].tid, e) : -ESRCH;
+		int got = v[i].tid ? remote_stop_thread(&r, d->p, v[i].tid, &d->wait, e) : -ESRCH;
+
+		/* not the same as one that is inside */
+		got = got == -EBUSY ? -EAGAIN : got;
 
 		if (!got) {
 			got = is_inside(d, &r, 0, stack) ? -EBUSY : 0;
@@ -530,103 +637,53 @@ static int wait_outside(struct planted *d, struct error *e)
 	return err;
 }
 
-static int unmap_both(const struct planted *d, const struct remote *r)
-{
-	uint64_t insn = d->h->stubs, size = d->h->stubs_size;
-	int64_t got = remote_munmap(d, r, insn, d->h->base, d->h->size);
-
-	/* the instruction is in the memory that goes: nothing is executed behind it */
-	return (int)(got ? got : remote_munmap(d, r, insn, insn, size));
-}
-
 int plant_unmap(struct planted *d, struct error *e)
 {
-	struct remote r;
-	int err = wait_outside(d, e);
+	struct error why = {.text = ""};
+	struct caller c;
+	/* where calls never led, no thread can be */
+	int err = d->own->state == INLINE_EMPTY ? 0 : wait_outside(d, &why);
 
-	if (!err)
-		err = stop_caller(&r, d->p, e);
+	if (!err && !plant_is_mapped(d, d->p))
+		return 0; /* the process has unmapped it itself, or ended */
+	if (!err && !d->layout)
+		err = -ENOTSUP;
 	if (!err) {
-		err = unmap_both(d, &r);
-		remote_resume(&r);
+		err = caller_stop(&c, d->p, d->layout, d->mem_fd, &d->wait, &why);
+		if (!err) {
+			err = unmap_both(d, &c);
+			if (err)
+				refuse_call(&c, err, "unmapping", &why);
+			caller_release(&c);
+		}
+		err = err == -EBUSY ? -EAGAIN : err;
 	}
 	/* what ended needs nothing */
 	if (!err || err == -ESRCH)
 		return 0;
 	return error_set(e, EXIT_FAILED, err,
-			 "%" PRIu64 " KiB of gscope's stay in process %d, which is harmless: %s",
-			 (d->h->stubs_size + d->h->size) >> 10, (int)d->p->pid, strerror(-err));
+			 "%" PRIu64
+			 " KiB of gscope's stay in process %d, which is harmless: %.300s",
+			 (d->own->stubs_size + d->own->size) >> 10, (int)d->p->pid,
+			 why.text[0] ? why.text : strerror(-err));
+}
+
+void plant_set_owner(struct planted *d, const struct plant_owner *owner)
+{
+	d->own->owner = owner->pid;
+	d->own->owner_start = owner->start;
+	put(d, d->own->base + offsetof(struct inline_header, owner), &d->own->owner,
+	    sizeof(d->own->owner));
+	put(d, d->own->base + offsetof(struct inline_header, owner_start), &d->own->owner_start,
+	    sizeof(d->own->owner_start));
 }
 
 void plant_close(struct planted *d)
 {
-	if (d->h)
-		munmap(d->h, d->mapped);
+	memory_unmap(d->h, d->mapped);
 	if (d->shared_fd >= 0)
 		close(d->shared_fd);
 	if (d->mem_fd >= 0)
 		close(d->mem_fd);
 	*d = (struct planted){.mem_fd = -1, .shared_fd = -1};
-}
-
-/* --- what others left ----------------------------------------------------------------------- */
-
-static bool is_alive(pid_t pid, uint64_t start)
-{
-	struct target_process *p;
-	struct error e;
-	bool alive;
-
-	if (target_process_open(pid, &p, &e))
-		return false;
-	alive = p->start_time == start && target_process_alive(p);
-	target_process_close(p);
-	return alive;
-}
-
-/* The header of the memory behind a mapping makes sense. */
-static bool is_header(const struct planted *d, const struct target_map *m)
-{
-	const struct inline_header *h = d->h;
-
-	return h->magic == INLINE_MAGIC && h->base == m->start && h->size == d->mapped &&
-	       h->nsites <= INLINE_MAX_SITES && h->stubs_size < (64U << 20);
-}
-
-static bool open_found(struct planted *d, const struct target_map *m)
-{
-	char path[64];
-	struct stat st;
-
-	snprintf(path, sizeof(path), "map_files/%" PRIx64 "-%" PRIx64, m->start, m->end);
-	d->shared_fd = openat(d->p->proc_fd, path, O_RDWR | O_CLOEXEC);
-	return d->shared_fd >= 0 && !fstat(d->shared_fd, &st) &&
-	       (uint64_t)st.st_size == m->end - m->start &&
-	       (uint64_t)st.st_size > INLINE_HEADER_BYTES && !map_shared(d, (uint64_t)st.st_size) &&
-	       is_header(d, m);
-}
-
-bool plant_find(struct planted *out, const struct target_process *p, uint64_t from, bool *owned)
-{
-	struct target_map *maps;
-	struct error e;
-	bool found = false;
-	size_t n;
-
-	if (target_process_maps(p, &maps, &n, &e))
-		return false;
-	for (size_t i = 0; i < n && !found; i++) {
-		if (maps[i].start < from ||
-		    strncmp(maps[i].path, "/memfd:" INLINE_NAME, strlen("/memfd:" INLINE_NAME)))
-			continue;
-		if (open_memory(out, p, &e))
-			break;
-		found = open_found(out, &maps[i]);
-		if (!found)
-			plant_close(out);
-	}
-	free(maps);
-	if (found)
-		*owned = is_alive(out->h->owner, out->h->owner_start);
-	return found;
 }

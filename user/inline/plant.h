@@ -12,15 +12,20 @@
 #include "user/base/error.h"
 #include "user/inline/plan.h"
 #include "user/inline/shared.h"
+#include "user/inline/wait.h"
 #include "user/target/process.h"
 
 /* What is in a process. */
 struct planted {
 	const struct target_process *p;
+	const struct layout *layout; /* of its runtime; NULL: what is mapped cannot be unmapped */
+	struct remote_wait wait; /* how long to wait for its threads */
 	int mem_fd; /* its memory, to be written */
-	int shared_fd;
-	struct inline_header *h; /* the shared memory, mapped here, too */
+	int shared_fd; /* -1 of what was found */
+	/* the shared memory, mapped here, too: the process writes it as it likes, and so it is only written here */
+	struct inline_header *h;
 	uint64_t mapped; /* bytes of it */
+	struct inline_header *own; /* what is known of it: gscope's own copy, which is the caller's */
 	uint64_t pause_ns; /* for how long all its threads stood still, at most */
 	uint32_t threads; /* and how many there were the last time */
 };
@@ -39,19 +44,24 @@ struct plant_owner plant_owner(void);
 
 /*
  * Map memory, write the stubs, redirect the calls while all threads are stopped. The plan's
- * operands are completed. EXIT_TARGET errors say why it cannot be done; then nothing is left.
+ * operands are completed. *own becomes all that is needed to undo it, before anything is changed.
+ * EXIT_TARGET errors say why it cannot be done; then nothing is left.
  */
 int plant(struct planted *out, const struct target_process *p, struct inline_plan *plan,
-	  const struct stub_options *o, const struct plant_owner *owner, struct error *e);
+	  const struct stub_options *o, const struct plant_owner *owner,
+	  const struct remote_wait *wait, struct inline_header *own, struct error *e);
 
 /*
- * What an earlier gscope left in the process, at `from` or above: true if there is anything. *owned:
- * its owner is alive and may be at work with it.
+ * Whether the process has mapped this memory and its stubs at the addresses of d->own: what it maps
+ * there itself later is not unmapped.
  */
-bool plant_find(struct planted *out, const struct target_process *p, uint64_t from, bool *owned);
+bool plant_is_mapped(const struct planted *d, const struct target_process *p);
+
+/* The memory of a process to be written. An EXIT_TARGET error says why it cannot be. */
+int plant_open_memory(struct planted *d, const struct target_process *p, struct error *e);
 
 /*
- * Put the operands back. -EBUSY: the threads could not be stopped, again may help. Other errors
+ * Put the operands back of d->own, which knows what they were. -EBUSY: the threads could not be stopped, again may help. Other errors
  * say which operands are neither what was planted nor the original, and were left alone.
  */
 int plant_restore(struct planted *d, struct error *e);
@@ -59,10 +69,14 @@ int plant_restore(struct planted *d, struct error *e);
 /*
  * Unmap the memory, once no thread can be in a stub, which takes looking at one after the other. Only after
  * plant_restore(). -EBUSY: one was, all the time; the memory stays until the process ends, which harms nobody.
+ * -EAGAIN: a thread does not stop, again may help.
  */
 int plant_unmap(struct planted *d, struct error *e);
 
-/* Free what is this process's own. */
+/* From now on whoever finds it has to wait for that process. */
+void plant_set_owner(struct planted *d, const struct plant_owner *owner);
+
+/* Free what is this process's own, but not d->own. */
 void plant_close(struct planted *d);
 
 #endif

@@ -2,17 +2,17 @@
 #include "user/inline/reader.h"
 
 #include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/syscall.h>
+#include <unistd.h>
 
-#include "user/base/clock.h"
+#include "user/base/shield.h"
 #include "user/capture/attach.h"
 #include "user/capture/pcset.h"
-#include "user/inline/tsc.h"
 #include "user/target/snapshot.h"
-
-/* As in drain.c: stores on their way, and clocks of two CPUs, are off by less. */
-#define SLACK_NS 100000
 
 /*
  * Bytes of a ring that are taken in a pass, and records of it that may wait for others: what is
@@ -21,15 +21,18 @@
 #define BATCH (128U << 10)
 #define AHEAD (BATCH / sizeof(struct inline_record))
 
-/* Stacks that are remembered as sent; then they are forgotten, and sent once more. */
+/* Bytes of all rings of a target that are taken in a pass: then others have their turn. */
+#define PASS_BYTES (4U << 20)
+
+/* Others wait, with so many bytes, for a ring that holds them up. */
+#define PRESSED_BYTES (4U << 20)
+
+/* Stacks, and threads, that are remembered; then they are forgotten, and looked at once more. */
 #define STACKS_MAX (1U << 20)
+#define THREADS_MAX (1U << 16)
 
 struct ring_state {
-	struct inline_ring *ring;
-	uint64_t lost; /* as reported */
-	uint64_t promise; /* as made to the merge */
-	uint64_t last_ns; /* of its last record, */
-	uint32_t last_own, last_tid; /* and its thread */
+	uint32_t last_own, last_tid; /* the thread of its last record */
 };
 
 /* The threads of a target in a container, which take another number for their id. */
@@ -42,24 +45,22 @@ struct tid_map {
 
 struct inline_reader {
 	struct reader_options o;
+	struct border b;
 	struct ring_state *rings;
-	struct tsc_clock clock;
+	uint32_t turn; /* the ring with which the next pass begins */
 	struct pcset stacks;
 	struct tid_map tids;
+	struct pcset own; /* threads that are the target's */
 	uint64_t *hits; /* by site */
+	uint64_t lost; /* as reported */
 	unsigned int fill;
 	bool took, left; /* by the last pass: records, of which there are more */
-	/* a copy of the record at hand, and its stack on its way to the merge */
-	uint64_t record[INLINE_RECORD_MAX / 8];
+	bool over; /* nothing is taken any more */
+	/* the stack of a record on its way to the merge */
 	uint64_t stack[sizeof(struct ev_stack) / 8 + EVENT_MAX_FRAMES];
 };
 
-_Static_assert(INLINE_RECORD_MAX % 8 == 0 && sizeof(struct ev_stack) % 8 == 0, "whole words");
-
-static const struct inline_record *copied(const struct inline_reader *r)
-{
-	return (const void *)r->record;
-}
+_Static_assert(sizeof(struct ev_stack) % 8 == 0, "whole words");
 
 /* --- one record ----------------------------------------------------------------------------- */
 
@@ -86,24 +87,57 @@ static uint32_t find_tid(const struct tid_map *m, uint32_t own)
 	return 0;
 }
 
-/* The thread as the kernel numbers it. */
-static uint32_t tid_of(struct inline_reader *r, struct ring_state *s, uint32_t own)
+/* A thread of another process: what is said of it would be believed of that one. */
+static bool is_foreign(uint32_t tid)
 {
-	uint32_t tid;
+	char path[32];
 
-	if (!r->tids.contained)
-		return own;
-	if (own == s->last_own)
-		return s->last_tid;
-	tid = find_tid(&r->tids, own);
-	if (!tid && !r->tids.looked) {
-		read_tids(r);
-		tid = find_tid(&r->tids, own);
+	snprintf(path, sizeof(path), "/proc/%" PRIu32, tid);
+	return !access(path, F_OK);
+}
+
+/* Whether `tid` is, or was, a thread of the target. */
+static int is_own(struct inline_reader *r, uint32_t tid, bool *is)
+{
+	*is = true;
+	if (pcset_find(&r->own, tid))
+		return 0;
+	if (!tid || syscall(SYS_tgkill, r->o.t->process->pid, tid, 0)) {
+		*is = tid && (errno == EPERM || !is_foreign(tid));
+		return 0;
 	}
-	/* 0: it has ended since */
-	s->last_own = own;
-	s->last_tid = tid ? tid : own;
-	return s->last_tid;
+	if (r->own.n >= THREADS_MAX)
+		pcset_free(&r->own);
+	return pcset_add(&r->own, tid, 0);
+}
+
+/* The thread as the kernel numbers it; 0: it is not the target's. */
+static int tid_of(struct inline_reader *r, struct ring_state *s, uint64_t procid, uint32_t *out)
+{
+	uint32_t own = (uint32_t)procid, tid = own;
+	bool is;
+	int err;
+
+	*out = s->last_tid;
+	if (own == s->last_own && own == procid)
+		return 0;
+	if (r->tids.contained) {
+		tid = find_tid(&r->tids, own);
+		if (!tid && !r->tids.looked) {
+			read_tids(r);
+			tid = find_tid(&r->tids, own);
+		}
+		tid = tid ? tid : own; /* it has ended since */
+	}
+	err = is_own(r, tid, &is);
+	if (err)
+		return err;
+	*out = is && own == procid ? tid : 0;
+	if (*out) {
+		s->last_own = own;
+		s->last_tid = tid;
+	}
+	return 0;
 }
 
 /* The ring from which the oldest record may come that is still to come. */
@@ -112,7 +146,7 @@ static uint32_t oldest(const struct inline_reader *r)
 	uint32_t first = 0;
 
 	for (uint32_t i = 1; i < r->o.geometry.rings; i++)
-		if (r->rings[i].promise < r->rings[first].promise)
+		if (r->b.ring[i].floor_ns < r->b.ring[first].floor_ns)
 			first = i;
 	return first;
 }
@@ -137,7 +171,7 @@ static int add_stack(struct inline_reader *r, const struct inline_record *rec, u
 		return err;
 	first = oldest(r);
 	*ev = (struct ev_stack){
-		.h = {.time_ns = r->rings[first].promise,
+		.h = {.time_ns = r->b.ring[first].floor_ns,
 		      .tid = tid,
 		      .type = EV_STACK,
 		      .size = (uint16_t)(sizeof(struct ev_stack) + 8 * n)},
@@ -189,7 +223,7 @@ static void fill_create(struct ev_go_create *ev, const struct inline_record *rec
 }
 
 static int add_record(struct inline_reader *r, uint32_t ring, const struct inline_record *rec,
-		      uint64_t time_ns)
+		      uint64_t time_ns, uint32_t tid)
 {
 	size_t source = r->o.first_source + ring;
 	enum site_kind kind = r->o.t->sites.v[rec->site].kind;
@@ -197,7 +231,7 @@ static int add_record(struct inline_reader *r, uint32_t ring, const struct inlin
 		.go =
 			{
 				.h = {.time_ns = time_ns,
-				      .tid = tid_of(r, &r->rings[ring], (uint32_t)rec->procid),
+				      .tid = tid,
 				      .type = EV_GO,
 				      .size = sizeof(struct ev_go)},
 				.tgid = (uint32_t)r->o.t->process->pid,
@@ -242,69 +276,19 @@ static int add_record(struct inline_reader *r, uint32_t ring, const struct inlin
 
 /* --- rings ---------------------------------------------------------------------------------- */
 
-/*
- * Take a copy of a record: whoever writes the shared memory may do so at any time. False: it is
- * none.
- */
-static bool copy_record(struct inline_reader *r, const struct inline_record *from, uint64_t left)
+/* What border_next() has given. */
+static int take(struct inline_reader *r, uint32_t i, const struct inline_record *rec,
+		uint64_t time_ns)
 {
-	const size_t head = offsetof(struct inline_record, pc);
-	const struct inline_record *to = copied(r);
+	uint32_t tid;
+	int err = tid_of(r, &r->rings[i], rec->procid, &tid);
 
-	memcpy(r->record, from, head);
-	if (to->size < head || to->size > INLINE_RECORD_MAX || to->size % 8 || to->size > left ||
-	    to->site >= r->o.t->sites.n)
-		return false;
-	memcpy((uint8_t *)r->record + head, (const uint8_t *)from + head, to->size - head);
-	return true;
-}
-
-/* The copied record of ring `i`. */
-static int take(struct inline_reader *r, uint32_t i)
-{
-	const struct inline_record *rec = copied(r);
-	struct ring_state *s = &r->rings[i];
-	uint64_t ns = tsc_ns(&r->clock, rec->tsc);
-
-	/* two lines of the clock need not meet exactly */
-	if (i && ns < s->last_ns)
-		ns = s->last_ns;
-	s->last_ns = ns;
-	return add_record(r, i, rec, ns);
-}
-
-/*
- * What stubs have written since, in bytes; more than there is room for has been written by somebody
- * else.
- */
-static uint64_t written(const struct inline_reader *r, uint64_t tail, uint64_t head)
-{
-	return head - tail <= r->o.geometry.room ? head - tail : 0;
-}
-
-/* Up to the head as it is now: true if nothing is under way. */
-static bool empty_shared(struct inline_reader *r, bool last, int *err)
-{
-	struct inline_ring *ring = r->rings[0].ring;
-	uint64_t tail = ring->tail, head = __atomic_load_n(&ring->head, __ATOMIC_ACQUIRE);
-	uint32_t room = r->o.geometry.room;
-
-	if (!written(r, tail, head) || (head - tail) % INLINE_SLOT)
-		tail = head;
-	for (; tail != head && !*err; tail += INLINE_SLOT) {
-		struct inline_record *rec = (void *)(ring->data + (tail & (room - 1)));
-
-		if (!__atomic_load_n(&rec->tsc, __ATOMIC_ACQUIRE)) {
-			if (last)
-				continue; /* its writer was killed */
-			break;
-		}
-		if (copy_record(r, rec, INLINE_SLOT))
-			*err = take(r, 0);
-		__atomic_store_n(&rec->tsc, 0, __ATOMIC_RELEASE);
-	}
-	__atomic_store_n(&ring->tail, tail, __ATOMIC_RELEASE);
-	return tail == head;
+	if (err)
+		return err;
+	if (tid)
+		return add_record(r, i, rec, time_ns, tid);
+	border_refuse(&r->b);
+	return 0;
 }
 
 /* Records of a ring that already wait for those of others; there is still room for more. */
@@ -316,60 +300,60 @@ static bool is_ahead(const struct inline_reader *r, uint32_t i, unsigned int fil
 	       !merge_waits_for(r->o.m, source);
 }
 
-/* A batch, or all of it if this is the last pass: true if nothing is left or under way. */
-static bool empty_owned(struct inline_reader *r, uint32_t i, bool last, int *err)
+/* A batch; of ring 0, or in the last pass, all. Adds to *bytes what was taken. */
+static int empty(struct inline_reader *r, uint32_t i, uint64_t *bytes)
 {
-	struct inline_ring *ring = r->rings[i].ring;
-	/* in this order: whoever is not busy here has published what came before */
-	bool busy = __atomic_load_n(&ring->busy, __ATOMIC_ACQUIRE);
-	uint64_t tail = ring->tail, head = __atomic_load_n(&ring->head, __ATOMIC_ACQUIRE);
-	uint32_t room = r->o.geometry.room;
-	unsigned int fill = (unsigned int)(written(r, tail, head) * 100 / room);
-	uint64_t begin = tail;
+	const struct border_ring *ring = &r->b.ring[i];
+	uint64_t waiting = border_look(&r->b, i), begin = ring->tail, time_ns;
+	unsigned int fill = (unsigned int)(waiting * 100 / r->o.geometry.room);
+	const struct inline_record *rec;
+	int err = 0;
 
-	r->fill = fill > r->fill ? fill : r->fill;
-	if (!written(r, tail, head))
-		tail = head;
-	if (!last && is_ahead(r, i, fill)) {
+	if (i)
+		r->fill = fill > r->fill ? fill : r->fill;
+	if (i && !r->b.last && is_ahead(r, i, fill)) {
 		r->left = true;
-		return false;
+		return 0;
 	}
-	while (tail != head && (last || tail - begin < BATCH) && !*err) {
-		const struct inline_record *rec = (void *)(ring->data + (tail & (room - 1)));
-
-		if (!copy_record(r, rec, head - tail)) {
-			tail = head;
+	while (!err && (!i || r->b.last || ring->tail - begin < BATCH)) {
+		rec = border_next(&r->b, i, &time_ns);
+		if (!rec)
 			break;
-		}
-		*err = take(r, i);
-		tail += copied(r)->size;
+		err = take(r, i, rec, time_ns);
 	}
-	__atomic_store_n(&ring->tail, tail, __ATOMIC_RELEASE);
-	r->took |= tail != begin;
-	r->left |= tail != head;
-	return tail == head && !busy;
+	border_done(&r->b, i);
+	*bytes += ring->tail - begin;
+	if (i) {
+		r->took |= ring->tail != begin;
+		r->left |= ring->tail != ring->head;
+	}
+	return err;
 }
 
 int reader_new(struct inline_reader **out, const struct reader_options *o)
 {
+	struct border_options bo = {
+		.memory = o->memory,
+		.geometry = o->geometry,
+		.sites = o->has_stub,
+		.nsites = o->t->sites.n,
+		.pid = o->t->process->pid,
+		.since_ns = o->since_ns,
+	};
 	struct inline_reader *r = calloc(1, sizeof(*r));
-	uint8_t *memory = (uint8_t *)(uintptr_t)o->h;
+	int err;
 
 	if (!r)
 		return -ENOMEM;
 	r->o = *o;
+	err = border_open(&r->b, &bo);
 	r->rings = calloc(o->geometry.rings, sizeof(*r->rings));
 	r->hits = calloc(o->t->sites.n + 1, sizeof(*r->hits));
-	if (!r->rings || !r->hits) {
+	if (err || !r->rings || !r->hits) {
 		reader_free(r);
 		return -ENOMEM;
 	}
-	for (uint32_t i = 0; i < o->geometry.rings; i++) {
-		r->rings[i].ring = (void *)(memory + inline_ring_offset(&o->geometry, i));
-		r->rings[i].promise = o->since_ns;
-	}
 	read_tids(r);
-	tsc_begin(&r->clock);
 	*out = r;
 	return 0;
 }
@@ -378,41 +362,68 @@ void reader_free(struct inline_reader *r)
 {
 	if (!r)
 		return;
+	border_close(&r->b);
 	pcset_free(&r->stacks);
+	pcset_free(&r->own);
 	free(r->tids.v);
 	free(r->rings);
 	free(r->hits);
 	free(r);
 }
 
-static void promise(struct ring_state *s, uint64_t ns)
+/* No more comes: nothing that the target still writes is looked at. */
+static void end(struct inline_reader *r)
 {
-	if (ns > s->promise)
-		s->promise = ns;
+	r->over = true;
+	r->fill = 0;
+	r->took = r->left = false;
+	for (uint32_t i = 0; i < r->o.geometry.rings; i++)
+		merge_promise(r->o.m, r->o.first_source + i, UINT64_MAX);
+}
+
+static int pass(struct inline_reader *r)
+{
+	const uint32_t n = r->o.geometry.rings;
+	size_t mine = merge_bytes_of(r->o.m, r->o.first_source, n);
+	bool full = !r->b.last && mine > inline_size(&r->o.geometry);
+	uint64_t bytes = 0;
+	int err = 0;
+
+	for (uint32_t k = 0; k < n && !err; k++) {
+		uint32_t i = (r->turn + k) % n;
+		size_t source = r->o.first_source + i;
+
+		/* what the merge cannot take stays in the rings, which are bounded: as in drain.c */
+		if (full && !merge_waits_for(r->o.m, source))
+			continue;
+		if (!r->b.last && bytes > PASS_BYTES) {
+			r->turn = i;
+			r->left = true;
+			break;
+		}
+		err = empty(r, i, &bytes);
+		merge_promise(r->o.m, source, r->b.ring[i].floor_ns);
+	}
+	return err;
 }
 
 int reader_pass(struct inline_reader *r, bool last)
 {
-	bool full = !last && merge_bytes(r->o.m) > inline_size(&r->o.geometry);
-	uint64_t begin = now_ns();
-	int err = 0;
+	int err;
 
-	tsc_sample(&r->clock);
+	if (r->over)
+		return 0;
 	r->fill = 0;
 	r->took = r->left = false;
 	r->tids.looked = false;
-	for (uint32_t i = 0; i < r->o.geometry.rings && !err; i++) {
-		struct ring_state *s = &r->rings[i];
-
-		/* what the merge cannot take stays in the rings, which are bounded: as in drain.c */
-		if (full && !merge_waits_for(r->o.m, r->o.first_source + i))
-			continue;
-		if (i ? empty_owned(r, i, last, &err) : empty_shared(r, last, &err))
-			promise(s, begin - SLACK_NS);
-		else if (i)
-			promise(s, s->last_ns); /* they are in order */
-		merge_promise(r->o.m, r->o.first_source + i, s->promise);
-	}
+	border_begin(&r->b, last, merge_bytes(r->o.m) > PRESSED_BYTES);
+	err = pass(r);
+	if (shield_is_broken(r->o.memory))
+		border_cut(&r->b);
+	else if (last)
+		border_lost(&r->b); /* for the last time */
+	if (last || shield_is_broken(r->o.memory))
+		end(r);
 	return err;
 }
 
@@ -428,24 +439,15 @@ unsigned int reader_fill(const struct inline_reader *r)
 
 uint64_t reader_lost(struct inline_reader *r)
 {
-	uint64_t sum = 0;
+	uint64_t all = r->over ? r->b.lost : border_lost(&r->b), more = all - r->lost;
 
-	for (uint32_t i = 0; i < r->o.geometry.rings; i++) {
-		uint64_t lost = __atomic_load_n(&r->rings[i].ring->lost, __ATOMIC_RELAXED);
-
-		sum += lost - r->rings[i].lost;
-		r->rings[i].lost = lost;
-	}
-	return sum;
+	r->lost = all;
+	return more;
 }
 
-uint64_t reader_waits(const struct inline_reader *r)
+uint64_t reader_waits(struct inline_reader *r)
 {
-	uint64_t sum = 0;
-
-	for (uint32_t i = 0; i < r->o.geometry.rings; i++)
-		sum += __atomic_load_n(&r->rings[i].ring->waits, __ATOMIC_RELAXED);
-	return sum;
+	return r->over ? r->b.waits : border_waits(&r->b);
 }
 
 uint64_t reader_hits(const struct inline_reader *r, size_t site)
@@ -453,7 +455,17 @@ uint64_t reader_hits(const struct inline_reader *r, size_t site)
 	return r->hits[site];
 }
 
+uint64_t reader_cpu_ns(struct inline_reader *r)
+{
+	return border_cpu_ns(&r->b);
+}
+
+struct inline_damage reader_damage(const struct inline_reader *r)
+{
+	return r->b.damage;
+}
+
 uint64_t reader_clock_bound(const struct inline_reader *r)
 {
-	return tsc_bound_ns(&r->clock);
+	return tsc_bound_ns(&r->b.clock);
 }

@@ -4,25 +4,21 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ptrace.h>
-#include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
 
 #include "user/base/clock.h"
 
-/* From Linux's headers, which cannot be included together with glibc's. */
-#define EVENT_STOP 128 /* PTRACE_EVENT_STOP */
-
-/* How long to wait for all to stop, the first time and the last: the target stands still meanwhile. */
+/* How long one attempt waits for threads, at first and at most: others stand still meanwhile. */
 #define STOP_FIRST_NS 4000000
 #define STOP_NS 50000000
+#define BUSY_NS 5000000000ULL /* how long to try where threads stop, but not all in that time */
 #define END_NS 1000000000 /* and for a thread that was killed to end */
-#define ATTEMPTS 40
+#define STOP_EACH_NS 2000 /* what a sleeping thread needs to come to its stop */
 
 static long trace(int request, pid_t tid, uintptr_t addr, uintptr_t data)
 {
@@ -30,52 +26,19 @@ static long trace(int request, pid_t tid, uintptr_t addr, uintptr_t data)
 }
 
 /*
- * Who is waited for may need this very CPU, on which the planter is never kept waiting: a rest that
- * is too short gives it less time than a switch there and back takes.
+ * Wait for the stop that PTRACE_INTERRUPT asks for: 1, 0 if the thread has ended, or as wait_thread().
+ * Signals that are on their way are delivered first: their siginfo would be lost with any other stop.
  */
-#define REST_NS 10000 /* the first one; each is twice as long as the one before */
-#define REST_MOST_NS 200000
-#define STOP_EACH_NS 2000 /* what a sleeping thread needs to come to its stop */
-
-/* Not sched_yield(): on a busy machine that gives a whole slice away. */
-static void rest(uint64_t ns)
+static int wait_interrupted(const struct remote *r, pid_t tid, uint64_t until)
 {
-	const struct timespec ts = {.tv_nsec = (long)(ns < REST_MOST_NS ? ns : REST_MOST_NS)};
-
-	nanosleep(&ts, NULL);
-}
-
-/* Wait for a stop: 1 and *status, 0 if the thread has ended, or a negative errno. */
-static int wait_stop(pid_t tid, uint64_t begin, uint64_t limit, int *status)
-{
-	for (uint64_t ns = REST_NS;; ns *= 2) {
-		pid_t got = waitpid(tid, status, __WALL | WNOHANG);
-
-		if (got == tid)
-			return WIFSTOPPED(*status) ? 1 : 0;
-		if (got < 0 && errno != EINTR)
-			return errno == ECHILD ? 0 : -errno;
-		if (now_ns() - begin > limit)
-			return -EBUSY;
-		rest(ns);
-	}
-}
-
-/*
- * Wait for the stop that PTRACE_INTERRUPT asks for. Signals that are on their way are delivered
- * first: their siginfo would be lost with any other stop.
- */
-static int wait_interrupted(pid_t tid, uint64_t begin, uint64_t limit)
-{
-	int status, err;
-
 	for (;;) {
-		err = wait_stop(tid, begin, limit, &status);
-		if (err <= 0)
-			return err;
-		if (status >> 16 == EVENT_STOP)
+		int signal = 0, what = wait_thread(&r->wait, tid, until, &signal);
+
+		if (what < 0 || what == WAIT_ENDED)
+			return what < 0 ? what : 0;
+		if (what == WAIT_STOP)
 			return 1;
-		if (trace(PTRACE_CONT, tid, 0, (uintptr_t)WSTOPSIG(status)))
+		if (trace(PTRACE_CONT, tid, 0, (uintptr_t)signal))
 			return errno == ESRCH ? 0 : -errno;
 	}
 }
@@ -110,10 +73,14 @@ static int seize(struct remote *r, pid_t tid)
 
 	if (err)
 		return err;
-	if (!trace(PTRACE_SEIZE, tid, 0, 0))
+	if (!trace(PTRACE_SEIZE, tid, 0, PTRACE_O_TRACESYSGOOD))
+		return 1;
+	err = errno == ESRCH ? 0 : -errno;
+	/* one that did not stop in time is ours still */
+	if (err == -EPERM && !trace(PTRACE_INTERRUPT, tid, 0, 0))
 		return 1;
 	r->n--;
-	return errno == ESRCH ? 0 : -errno;
+	return err;
 }
 
 /* The letter of /proc/PID/task/TID/stat; X: it is not there any more. */
@@ -184,40 +151,63 @@ static int seize_new(struct remote *r, size_t most, size_t *added, struct error 
 	return err;
 }
 
-/* Those that sleep, or are stopped anyway, to the front. */
-static void sort_by_sleep(struct remote *r)
+/* Those from `first` on that are in none of the states of `others` to the front: how many are there now. */
+static size_t sort_by_state(struct remote *r, size_t first, const char *others)
 {
 	char name[32];
 
-	for (size_t i = 0; i < r->n; i++) {
+	for (size_t i = first; i < r->n; i++) {
 		struct remote_thread t = r->v[i];
 
 		snprintf(name, sizeof(name), "task/%d", (int)t.tid);
-		if (thread_state(r->p->proc_fd, name) == 'R')
+		if (strchr(others, thread_state(r->p->proc_fd, name)))
 			continue;
-		r->v[i] = r->v[r->asleep];
-		r->v[r->asleep++] = t;
+		r->v[i] = r->v[first];
+		r->v[first++] = t;
 	}
+	return first;
+}
+
+static int not_stopped(const struct remote *r, pid_t tid, int err, struct error *e)
+{
+	char what[192];
+
+	if (err == -EINTR)
+		return error_set(e, EXIT_TARGET, err, "interrupted");
+	if (err != -EBUSY)
+		return refuse(r, tid, err, e);
+	wait_describe(r->p, tid, what, sizeof(what));
+	return error_set(e, EXIT_TARGET, err, "%s, and does not stop", what);
+}
+
+static void ask_to_stop(const struct remote *r, size_t first, size_t end)
+{
+	const struct timespec ts = {.tv_nsec = (long)((end - first) * STOP_EACH_NS % 1000000)};
+
+	for (size_t i = first; i < end; i++)
+		trace(PTRACE_INTERRUPT, r->v[i].tid, 0, 0);
+	nanosleep(&ts, NULL);
 }
 
 /* Stop those from `first` up to `end`. */
 static int interrupt(struct remote *r, size_t first, size_t end, uint64_t limit, struct error *e)
 {
-	uint64_t begin = now_ns();
+	uint64_t until = now_ns() + limit;
+	int failed = 0;
 
-	for (size_t i = first; i < end; i++)
-		trace(PTRACE_INTERRUPT, r->v[i].tid, 0, 0);
-	rest((end - first) * STOP_EACH_NS);
+	if (first == end)
+		return 0;
+	ask_to_stop(r, first, end);
 	for (size_t i = first; i < end; i++) {
-		int err = wait_interrupted(r->v[i].tid, begin, limit);
+		/* behind one that does not stop, those that have are to be known, and run on */
+		int err = wait_interrupted(r, r->v[i].tid, failed ? 0 : until);
 
 		r->v[i].stopped = err == 1;
-		if (err < 0)
-			return error_set(e, EXIT_TARGET, err,
-					 "thread %d of process %d does not stop: %s",
-					 (int)r->v[i].tid, (int)r->p->pid, strerror(-err));
+		r->v[i].gone = err == 0;
+		if (err < 0 && !failed)
+			failed = not_stopped(r, r->v[i].tid, err, e);
 	}
-	return 0;
+	return failed;
 }
 
 /* Those that ended instead of stopping are nobody's any more. */
@@ -236,104 +226,136 @@ static void drop_ended(struct remote *r)
 }
 
 /*
- * However long it takes. The end of a main thread is told when all others have ended and were
- * waited for; so whether it has ended is looked at, too.
- */
-static int wait_stop_or_end(const struct remote *r, pid_t tid, int *status)
-{
-	char name[32];
-	int err;
-
-	snprintf(name, sizeof(name), "task/%d", (int)tid);
-	do
-		err = wait_stop(tid, now_ns(), STOP_NS, status);
-	while (err == -EBUSY && !is_dead(r->p->proc_fd, name));
-	return err == -EBUSY ? 0 : err;
-}
-
-/* False: it was not there any more. */
-static bool let_go(const struct remote_thread *t, int signal)
-{
-	return !trace(PTRACE_DETACH, t->tid, 0, (uintptr_t)signal) || errno != ESRCH;
-}
-
-/*
- * A thread that runs can only be let go once it has stopped, and if that was not waited for, it would
- * stop all the same, for ever.
- */
-static bool stop_and_let_go(const struct remote *r, const struct remote_thread *t)
-{
-	int status;
-
-	trace(PTRACE_INTERRUPT, t->tid, 0, 0);
-	if (wait_stop_or_end(r, t->tid, &status) != 1)
-		return true;
-	return let_go(t, status >> 16 == EVENT_STOP ? 0 : WSTOPSIG(status));
-}
-
-/*
  * The end of a traced thread is told its tracer, and before that has taken notice the process has
  * not ended for anybody else.
  */
 static void reap(const struct remote_thread *t)
 {
-	int status;
+	const struct remote_wait w = {.cancel_fd = -1};
+	int signal;
 
-	if (wait_stop(t->tid, now_ns(), END_NS, &status) == 1)
+	if (wait_thread(&w, t->tid, now_ns() + END_NS, &signal) > WAIT_ENDED)
 		trace(PTRACE_DETACH, t->tid, 0, 0);
 }
 
-static void let_all_go(struct remote *r, size_t first, size_t end)
+static void let_go(struct remote *r, size_t first, size_t end)
 {
-	for (size_t i = first; i < end; i++)
-		if (r->v[i].stopped)
-			r->v[i].gone = !let_go(&r->v[i], 0);
+	for (size_t i = first; i < end; i++) {
+		struct remote_thread *t = &r->v[i];
+
+		if (!t->stopped)
+			continue;
+		t->gone = trace(PTRACE_DETACH, t->tid, 0, 0) && errno == ESRCH;
+		t->stopped = false;
+		if (!t->gone)
+			t->tid = 0; /* nobody's */
+	}
 }
 
-static void finish(const struct remote *r, struct remote_thread *t)
+/* All that have stopped run on; those that have not stay. */
+static void release(struct remote *r)
 {
-	if (!t->stopped)
-		t->gone = !stop_and_let_go(r, t);
-	if (t->gone)
-		reap(t);
+	struct remote_thread *main = NULL;
+	uint64_t pause_ns;
+	size_t left = 0;
+
+	let_go(r, r->asleep, r->n);
+	pause_ns = r->since_ns ? now_ns() - r->since_ns : 0;
+	if (r->pause_ns < pause_ns)
+		r->pause_ns = pause_ns;
+	let_go(r, 0, r->asleep);
+	for (size_t i = 0; i < r->n; i++) {
+		if (r->v[i].gone && r->v[i].tid == r->p->pid)
+			main = &r->v[i];
+		else if (r->v[i].gone)
+			reap(&r->v[i]);
+	}
+	if (main) /* it ends as the last */
+		reap(main);
+	for (size_t i = 0; i < r->n; i++)
+		if (r->v[i].tid && !r->v[i].gone)
+			r->v[left++] = r->v[i];
+	r->n = left;
+	r->asleep = 0;
+	r->since_ns = 0;
+}
+
+/* The end of a main thread is told when all others have ended and were waited for. */
+static bool has_ended(const struct remote *r, pid_t tid)
+{
+	char name[32];
+
+	snprintf(name, sizeof(name), "task/%d", (int)tid);
+	return is_dead(r->p->proc_fd, name);
+}
+
+/*
+ * Those that did not stop with the others. A thread that runs can only be let go once it has stopped, and if
+ * that was not waited for, it would stop all the same, for ever. Nothing else is stopped meanwhile.
+ */
+static int wait_for_rest(struct remote *r, uint64_t until, struct error *e)
+{
+	uint64_t begin = now_ns(), said = begin;
+	int err = 0;
+
+	ask_to_stop(r, 0, r->n);
+	for (unsigned int turn = 0; !err; turn++) {
+		bool look = now_ns() - said > WAIT_SAY_NS;
+
+		for (size_t i = 0; i < r->n; i++) {
+			struct remote_thread *t = &r->v[i];
+			int got = wait_interrupted(r, t->tid, 0);
+
+			t->stopped = got == 1;
+			t->gone = !got || (look && has_ended(r, t->tid));
+		}
+		release(r);
+		if (!r->n)
+			return 0;
+		if (look) {
+			wait_say(&r->wait, r->p, r->v[0].tid);
+			said = now_ns();
+		}
+		err = wait_more(&r->wait, until, begin, turn);
+	}
+	return not_stopped(r, r->v[0].tid, err, e);
+}
+
+static void forget(struct remote *r)
+{
+	free(r->v);
+	*r = (struct remote){0};
 }
 
 uint64_t remote_resume(struct remote *r)
 {
-	struct remote_thread *main = NULL;
 	uint64_t pause_ns;
 
-	let_all_go(r, r->asleep, r->n);
-	pause_ns = r->since_ns ? now_ns() - r->since_ns : 0;
-	if (pause_ns < r->pause_ns)
-		pause_ns = r->pause_ns;
-	let_all_go(r, 0, r->asleep);
-	for (size_t i = 0; i < r->n; i++) {
-		if (r->v[i].tid == r->p->pid)
-			main = &r->v[i];
-		else
-			finish(r, &r->v[i]);
-	}
-	if (main) /* it ends as the last */
-		finish(r, main);
-	free(r->v);
-	*r = (struct remote){0};
+	release(r);
+	if (r->n)
+		wait_for_rest(r, wait_until(&r->wait), NULL);
+	pause_ns = r->pause_ns;
+	forget(r);
 	return pause_ns;
 }
 
 /*
- * Those that sleep stop first: it may take a while until each has had a CPU for that, and the others
- * run on meanwhile. Then these, and those that are born between reading the list and their parents' stop.
+ * Those that hardly can stop come first, then those that sleep: it may take a while until each has had a CPU
+ * for that, and the others run on meanwhile. Then these, and those that are born between reading the
+ * list and their parents' stop.
  */
-static int try_stop(struct remote *r, size_t most, uint64_t limit, struct error *e)
+static int try_stop_all(struct remote *r, uint64_t limit, struct error *e)
 {
-	size_t added, first = 0;
-	int err = seize_new(r, most, &added, e);
+	size_t added, first = 0, disk;
+	int err = seize_new(r, SIZE_MAX, &added, e);
 
-	if (!err && most > 1) {
-		sort_by_sleep(r);
-		first = r->asleep;
-		err = interrupt(r, 0, first, limit, e);
+	if (!err) {
+		disk = sort_by_state(r, 0, "RSTtIPXZ");
+		first = sort_by_state(r, disk, "R");
+		err = interrupt(r, 0, disk, limit, e);
+		if (!err)
+			err = interrupt(r, disk, first, limit, e);
+		r->asleep = first;
 	}
 	r->since_ns = now_ns();
 	while (!err && added) {
@@ -343,8 +365,7 @@ static int try_stop(struct remote *r, size_t most, uint64_t limit, struct error 
 		drop_ended(r);
 		first = r->n;
 		added = 0;
-		if (r->n < most)
-			err = seize_new(r, most, &added, e);
+		err = seize_new(r, SIZE_MAX, &added, e);
 	}
 	if (!err && !r->n)
 		err = error_set(e, EXIT_TARGET, -ESRCH, "process %d has ended", (int)r->p->pid);
@@ -353,11 +374,9 @@ static int try_stop(struct remote *r, size_t most, uint64_t limit, struct error 
 
 static int try_stop_thread(struct remote *r, pid_t tid, uint64_t limit, struct error *e)
 {
-	char name[32];
 	int err = seize(r, tid);
 
-	snprintf(name, sizeof(name), "task/%d", (int)tid);
-	if (err == -EPERM && is_dead(r->p->proc_fd, name))
+	if (err == -EPERM && has_ended(r, tid))
 		err = 0;
 	if (err < 0)
 		return refuse(r, tid, err, e);
@@ -370,94 +389,50 @@ static int try_stop_thread(struct remote *r, pid_t tid, uint64_t limit, struct e
 	return err;
 }
 
-/* `tid`, or `most` of all. */
-static int stop(struct remote *r, const struct target_process *p, pid_t tid, size_t most,
-		struct error *e)
+/* `tid`, or all. */
+static int stop(struct remote *r, const struct target_process *p, pid_t tid,
+		const struct remote_wait *wait, struct error *e)
 {
-	uint64_t limit = STOP_FIRST_NS, pause_ns = 0;
-	int err = -EBUSY;
+	static const struct remote_wait usual = {.limit_ns = REMOTE_LIMIT_NS, .cancel_fd = -1};
+	uint64_t limit = STOP_FIRST_NS, until = wait_until(wait ? wait : &usual);
+	uint64_t begin = now_ns();
+	int err;
 
+	*r = (struct remote){.p = p, .wait = wait ? *wait : usual};
 	/* a thread that waits for its child's exec, or for a disk, stops when that is over */
-	for (int i = 0; i < ATTEMPTS && err == -EBUSY; i++) {
-		*r = (struct remote){.p = p, .pause_ns = pause_ns};
-		err = tid ? try_stop_thread(r, tid, limit, e) : try_stop(r, most, limit, e);
-		if (err)
-			pause_ns = remote_resume(r);
+	for (;;) {
+		struct error why;
+
+		err = tid ? try_stop_thread(r, tid, limit, e) : try_stop_all(r, limit, e);
+		if (!err)
+			return 0;
+		release(r);
+		if (r->n && wait_for_rest(r, until, &why) && err == -EBUSY) {
+			*e = why;
+			break;
+		}
+		/* each does stop: it is the machine that has no time for all of them at once */
+		if (err != -EBUSY || (now_ns() > until && now_ns() - begin > BUSY_NS))
+			break;
 		limit = 2 * limit < STOP_NS ? 2 * limit : STOP_NS;
 	}
+	forget(r);
 	return err;
 }
 
-int remote_stop_one(struct remote *r, const struct target_process *p, struct error *e)
+int remote_stop_all(struct remote *r, const struct target_process *p,
+		    const struct remote_wait *wait, struct error *e)
 {
-	return stop(r, p, 0, 1, e);
+	return stop(r, p, 0, wait, e);
 }
 
-int remote_stop_all(struct remote *r, const struct target_process *p, struct error *e)
+int remote_stop_thread(struct remote *r, const struct target_process *p, pid_t tid,
+		       const struct remote_wait *wait, struct error *e)
 {
-	return stop(r, p, 0, SIZE_MAX, e);
-}
-
-int remote_stop_thread(struct remote *r, const struct target_process *p, pid_t tid, struct error *e)
-{
-	return stop(r, p, tid, 1, e);
+	return stop(r, p, tid, wait, e);
 }
 
 int remote_registers(const struct remote *r, size_t thread, struct user_regs_struct *out)
 {
 	return trace(PTRACE_GETREGS, r->v[thread].tid, 0, (uintptr_t)out) ? -errno : 0;
-}
-
-/* Run one instruction. */
-static int step(const struct remote *r, pid_t tid)
-{
-	int status, err;
-
-	/* a thread of a stopped process (SIGSTOP) stops once more before it does anything */
-	do {
-		if (trace(PTRACE_SINGLESTEP, tid, 0, 0))
-			return -errno;
-		/* with these registers it cannot be let go */
-		err = wait_stop_or_end(r, tid, &status);
-		if (err != 1)
-			return err ? err : -ESRCH;
-	} while (status >> 16 == EVENT_STOP);
-	return WSTOPSIG(status) == SIGTRAP ? 0 : -EINTR;
-}
-
-int remote_call(const struct remote *r, size_t thread, uint64_t insn, const uint64_t call[7],
-		int64_t *result)
-{
-	pid_t tid = r->v[thread].tid;
-	struct user_regs_struct saved, regs;
-	/* a step's own SIGTRAP, were it blocked, would take the process its handler for that */
-	uint64_t mask, all = ~(1ULL << (SIGTRAP - 1));
-	int err, err2;
-
-	if (trace(PTRACE_GETREGS, tid, 0, (uintptr_t)&saved) ||
-	    trace(PTRACE_GETSIGMASK, tid, sizeof(mask), (uintptr_t)&mask))
-		return -errno;
-	/* a signal would be delivered before the instruction */
-	if (trace(PTRACE_SETSIGMASK, tid, sizeof(all), (uintptr_t)&all))
-		return -errno;
-	regs = saved;
-	regs.rip = insn;
-	regs.orig_rax = ~0ULL; /* no system call to be restarted */
-	regs.rax = call[0];
-	regs.rdi = call[1];
-	regs.rsi = call[2];
-	regs.rdx = call[3];
-	regs.r10 = call[4];
-	regs.r8 = call[5];
-	regs.r9 = call[6];
-	err = trace(PTRACE_SETREGS, tid, 0, (uintptr_t)&regs) ? -errno : step(r, tid);
-	if (!err && trace(PTRACE_GETREGS, tid, 0, (uintptr_t)&regs))
-		err = -errno;
-	*result = (int64_t)regs.rax;
-	if (!err && regs.rip != insn + 2)
-		err = -EPROTO;
-	err2 = trace(PTRACE_SETREGS, tid, 0, (uintptr_t)&saved) ? -errno : 0;
-	if (trace(PTRACE_SETSIGMASK, tid, sizeof(mask), (uintptr_t)&mask) && !err2)
-		err2 = -errno;
-	return err ? err : err2;
 }

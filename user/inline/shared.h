@@ -17,7 +17,7 @@
 /* What the mapping is called in /proc/PID/maps: "/memfd:gscope-inline (deleted)". */
 #define INLINE_NAME "gscope-inline"
 
-#define INLINE_MAGIC 0x316e696c6e697367ULL /* "gsinlin1" */
+#define INLINE_MAGIC 0x326e696c6e697367ULL /* "gsinlin2" */
 #define INLINE_MAX_SITES 1024
 #define INLINE_HEADER_BYTES (64U << 10)
 
@@ -44,8 +44,12 @@ struct inline_header {
 	uint32_t state; /* enum inline_state */
 	int32_t owner; /* pid of the gscope that drains the rings, */
 	uint64_t owner_start; /* and its start time, by which it is told from a later process */
+	int32_t target; /* pid of the process it was planted in, as the owner sees it: a fork has it, too */
+	uint32_t pad;
 	uint64_t stubs, stubs_size; /* addresses in the target, as those that follow */
 	uint64_t base, size; /* of this memory */
+	uint64_t dev,
+		inode; /* of its file, as in /proc/PID/maps: known by gscope's own copy alone */
 	/* what the stubs look at: whether to do anything, and of which goroutines to walk stacks */
 	uint32_t enabled;
 	uint32_t nsites;
@@ -127,20 +131,33 @@ struct inline_geometry {
 	uint32_t room; /* bytes of a ring's data: a power of two */
 };
 
+/* Behind the data is room for the longest record. */
+static inline uint32_t inline_stride(uint32_t room)
+{
+	return (uint32_t)(sizeof(struct inline_ring) + room + INLINE_RECORD_MAX + 4095) & ~4095U;
+}
+
 static inline uint64_t inline_size(const struct inline_geometry *g)
 {
 	return INLINE_HEADER_BYTES + (uint64_t)g->rings * g->stride;
 }
 
+/* The division of memory of `size` bytes into as many rings as *g has; false: it is none. */
+static inline int inline_divide(struct inline_geometry *g, uint64_t size)
+{
+	uint64_t stride = size > INLINE_HEADER_BYTES ? (size - INLINE_HEADER_BYTES) / g->rings : 0;
+	uint32_t room = 4096;
+
+	while (room < (1U << 30) && inline_stride(room) < stride)
+		room *= 2;
+	g->room = room;
+	g->stride = inline_stride(room);
+	return inline_size(g) == size;
+}
+
 static inline uint64_t inline_ring_offset(const struct inline_geometry *g, uint32_t ring)
 {
 	return INLINE_HEADER_BYTES + (uint64_t)ring * g->stride;
-}
-
-/* Behind the data is room for the longest record. */
-static inline uint32_t inline_stride(uint32_t room)
-{
-	return (uint32_t)(sizeof(struct inline_ring) + room + INLINE_RECORD_MAX + 4095) & ~4095U;
 }
 
 #endif

@@ -15,6 +15,7 @@
  *   range.c      the same for what goes on for a while
  *   tell.c       the sinks
  *   model.c      the tables
+ *   crowd.c      goroutines that nothing happens to
  */
 #ifndef GSCOPE_REPLAY_INTERNAL_H
 #define GSCOPE_REPLAY_INTERNAL_H
@@ -73,6 +74,7 @@ const char *process_string(const struct process *ps, unsigned int kind, unsigned
 void process_note_end(struct replay *r, struct process *ps, uint64_t id);
 bool process_knows_end(const struct process *ps, uint64_t id);
 void process_forget_ends(struct process *ps);
+void process_forget_goroutines(struct process *ps);
 void model_free(struct replay *r);
 
 /* --- apply.c --- */
@@ -109,6 +111,8 @@ void tell_repair(struct replay *r, struct process *ps, const char *what, struct 
 void tell_syscall(struct replay *r, const struct syscall_span *s);
 void tell_span(struct replay *r, const struct thread_span *s);
 void tell_ready(struct replay *r, struct process *ps);
+/* The same of one of the crowd, before anything else is told of it. */
+void tell_late(struct replay *r, struct goroutine *g);
 void tell_new_proc(struct replay *r, struct proc *p);
 void tell_procs(struct replay *r, const struct procs_change *c);
 void tell_user(struct replay *r, const struct user_change *c);

@@ -125,6 +125,71 @@ void on_task(struct replay *r, const struct ev_task *ev)
 	}
 }
 
+/* Of the kernel alone (include/linux/errno.h): the thread is going to call anew, or return EINTR. */
+#define ERESTARTSYS 512
+#define ERESTART_RESTARTBLOCK 516
+#define NR_RESTART_SYSCALL 219
+
+static bool is_cut(int64_t ret)
+{
+	return ret <= -ERESTARTSYS && ret >= -ERESTART_RESTARTBLOCK;
+}
+
+/*
+ * A call that was interrupted where no handler runs, by who stopped the thread for one: the kernel has it made
+ * again, or gone on with by a call of its own. To the program it is one.
+ */
+static bool goes_on(const struct thread *t)
+{
+	return t->cut.ret == -ERESTART_RESTARTBLOCK ? t->sys_nr == NR_RESTART_SYSCALL :
+						      t->sys_nr == t->cut.nr;
+}
+
+static void tell_cut(struct replay *r, struct thread *t)
+{
+	struct syscall_span s = {
+		.begin = t->cut.begin,
+		.end = t->cut.end,
+		.t = t,
+		.g = t->cut.g && t->process ? goroutine_find(t->process, t->cut.g) : NULL,
+		.nr = t->cut.nr,
+		.ret = t->cut.ret,
+	};
+
+	t->cut.nr = -1;
+	tell_syscall(r, &s);
+}
+
+/* A call has ended; unless it is cut short, it is told, from the begin of what it goes on with. */
+static void end_call(struct replay *r, struct thread *t, struct goroutine *caller, int64_t ret)
+{
+	struct syscall_span s = {
+		.begin = t->sys_begin,
+		.end = r->now,
+		.t = t,
+		.g = caller,
+		.nr = t->sys_nr,
+		.ret = ret,
+	};
+
+	if (t->cut.nr >= 0) {
+		s.begin = t->cut.begin;
+		s.nr = t->cut.nr;
+		t->cut.nr = -1;
+	}
+	if (!is_cut(ret)) {
+		/* what that goes on with began before anybody looked */
+		if (s.nr != NR_RESTART_SYSCALL)
+			tell_syscall(r, &s);
+		return;
+	}
+	t->cut.nr = s.nr;
+	t->cut.ret = ret;
+	t->cut.begin = s.begin;
+	t->cut.end = s.end;
+	t->cut.g = caller ? caller->addr : 0;
+}
+
 void on_sys_enter(struct replay *r, const struct ev_sys_enter *ev)
 {
 	struct thread *t = thread_get(r, ev->h.tid, ev->tgid);
@@ -136,6 +201,8 @@ void on_sys_enter(struct replay *r, const struct ev_sys_enter *ev)
 		return;
 	t->sys_nr = (int)ev->nr;
 	t->sys_begin = r->now;
+	if (t->cut.nr >= 0 && !goes_on(t))
+		tell_cut(r, t);
 	if (!t->process || t->process->gone)
 		return;
 	if (is_bare(t)) {
@@ -200,10 +267,6 @@ static struct proc *proc_regained(const struct thread *t, const struct ev_sys_ex
 	return proc_find(t->process, ev->oldp);
 }
 
-/* Of the kernel alone (include/linux/errno.h): the thread is going to call anew, or return EINTR. */
-#define ERESTARTSYS 512
-#define ERESTART_LAST 516
-
 #define NR_RT_SIGRETURN 15
 
 /*
@@ -214,7 +277,7 @@ static bool call_returns(const struct thread *t, const struct ev_sys_exit *ev)
 {
 	if (t->sys_nr == NR_RT_SIGRETURN)
 		return ev->ret == -EINTR;
-	return ev->ret > -ERESTARTSYS || ev->ret < -ERESTART_LAST;
+	return !is_cut(ev->ret);
 }
 
 /*
@@ -269,18 +332,8 @@ void on_sys_exit(struct replay *r, const struct ev_sys_exit *ev)
 			g = NULL;
 		}
 	}
-	if (t->sys_nr == (int)ev->nr && t->sys_begin) {
-		struct syscall_span s = {
-			.begin = t->sys_begin,
-			.end = r->now,
-			.t = t,
-			.g = caller,
-			.nr = t->sys_nr,
-			.ret = ev->ret,
-		};
-
-		tell_syscall(r, &s);
-	}
+	if (t->sys_nr == (int)ev->nr && t->sys_begin)
+		end_call(r, t, caller, ev->ret);
 	if (told)
 		told_return(r, t, caller, ev);
 	t->sys_nr = -1;

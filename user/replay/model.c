@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "user/replay/crowd.h"
 #include "user/replay/internal.h"
 
 struct process *process_find(struct replay *r, uint32_t tgid)
@@ -23,6 +24,7 @@ struct process *process_get(struct replay *r, uint32_t tgid)
 	if (!ps)
 		return NULL;
 	ps->tgid = tgid;
+	ps->replay = r;
 	HASH_ADD(hh, r->processes, tgid, sizeof(ps->tgid), ps);
 	return ps;
 }
@@ -54,6 +56,7 @@ struct thread *thread_get(struct replay *r, uint32_t tid, uint32_t tgid)
 	t->process = process_find(r, tgid);
 	t->cpu = -1;
 	t->sys_nr = -1;
+	t->cut.nr = -1;
 	HASH_ADD(hh, r->threads, tid, sizeof(t->tid), t);
 	return t;
 }
@@ -64,12 +67,34 @@ void thread_drop(struct replay *r, struct thread *t)
 	free(t);
 }
 
+/* Something happens to one of the crowd, or may. */
+static struct goroutine *goroutine_from_crowd(struct process *ps, uint64_t addr)
+{
+	struct goroutine quiet, *g;
+
+	if (!crowd_take(ps->crowd, addr, &quiet))
+		return NULL;
+	g = malloc(sizeof(*g));
+	if (!g) {
+		ps->replay->status = -ENOMEM;
+		return NULL;
+	}
+	*g = quiet;
+	g->process = ps;
+	if (!ps->ready)
+		g->serial = ++ps->replay->serial;
+	g->since = ps->ready_ns;
+	HASH_ADD(hh, ps->goroutines, addr, sizeof(g->addr), g);
+	tell_late(ps->replay, g);
+	return g;
+}
+
 struct goroutine *goroutine_find(struct process *ps, uint64_t addr)
 {
 	struct goroutine *g;
 
 	HASH_FIND(hh, ps->goroutines, &addr, sizeof(addr), g);
-	return g;
+	return g ? g : goroutine_from_crowd(ps, addr);
 }
 
 struct goroutine *goroutine_new(struct replay *r, struct process *ps, uint64_t addr, uint64_t id)
@@ -179,16 +204,24 @@ void process_forget_ends(struct process *ps)
 	}
 }
 
+void process_forget_goroutines(struct process *ps)
+{
+	struct goroutine *g, *tmp;
+
+	HASH_ITER(hh, ps->goroutines, g, tmp)
+		goroutine_drop(g);
+	crowd_free(ps->crowd);
+	ps->crowd = NULL;
+}
+
 static void process_free(struct process *ps)
 {
-	struct goroutine *g, *gtmp;
 	struct proc *p, *ptmp;
 
 	process_forget_ends(ps);
 	user_forget_process(ps);
 	free(ps->plain);
-	HASH_ITER(hh, ps->goroutines, g, gtmp)
-		goroutine_drop(g);
+	process_forget_goroutines(ps);
 	HASH_ITER(hh, ps->procs, p, ptmp) {
 		HASH_DELETE(hh, ps->procs, p);
 		free(p);

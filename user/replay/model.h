@@ -35,7 +35,9 @@ enum p_state { P_IDLE, P_RUNNING, P_SYSCALL };
 
 enum t_state { T_UNKNOWN, T_RUNNING, T_RUNNABLE, T_SLEEPING, T_DEAD };
 
+struct crowd;
 struct process;
+struct replay;
 struct thread;
 
 /* Something that goes on for a while: see enum range_kind in sink.h. */
@@ -118,6 +120,13 @@ struct thread {
 	bool preempted; /* it could have gone on all the time */
 	int sys_nr; /* -1: in no syscall */
 	uint64_t sys_begin; /* 0: before it was traced */
+	/* a call that was interrupted, and may go on as another one; nr -1: none */
+	struct {
+		int nr;
+		int64_t ret;
+		uint64_t begin, end;
+		uint64_t g; /* address of the goroutine it was made for, or 0 */
+	} cut;
 	UT_hash_handle hh;
 };
 
@@ -145,6 +154,8 @@ struct process {
 	bool no_kernel; /* switches, wake-ups and system calls of its threads are not recorded */
 	uint64_t ready_ns;
 	struct goroutine *goroutines; /* by addr; live ones */
+	struct crowd *crowd; /* more live ones, which nothing has happened to: replay/crowd.h */
+	struct replay *replay;
 	struct proc *procs; /* by addr */
 	struct ended *ended; /* by id; only until ready */
 	struct range gc;

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "user/replay/internal.h"
+#include "user/replay/tell.h"
 
 int replay_new(struct replay **out, struct error *e)
 {
@@ -39,6 +40,7 @@ static void forget_threads(struct replay *r, const struct process *ps)
 		t->state = T_UNKNOWN;
 		t->asleep = 0;
 		t->sys_nr = -1;
+		t->cut.nr = -1;
 	}
 }
 
@@ -91,10 +93,19 @@ static void on_inline(struct replay *r, const struct ev_inline *ev)
 
 	sum->sites += ev->sites;
 	sum->hits += ev->hits;
+	sum->memory_kib += ev->memory_kib;
 	sum->threads = ev->pause_ns > sum->pause_ns ? ev->threads : sum->threads;
 	worst(&sum->hit_ns, ev->hit_ns);
 	worst(&sum->pause_ns, ev->pause_ns);
 	worst(&sum->clock_ns, ev->clock_ns);
+}
+
+static void on_damage(struct replay *r, const struct ev_damage *ev)
+{
+	struct process *ps = process_find(r, ev->tgid);
+
+	if (ps)
+		TELL(r, damage, ps, ev);
 }
 
 static void on_gone(struct replay *r, const struct ev_gone *ev)
@@ -243,6 +254,9 @@ int replay_event(struct replay *r, const struct event_head *ev, struct error *e)
 		break;
 	case EV_INLINE:
 		on_inline(r, (const void *)ev);
+		break;
+	case EV_DAMAGE:
+		on_damage(r, (const void *)ev);
 		break;
 	case EV_END:
 		on_end(r, (const void *)ev);

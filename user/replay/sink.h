@@ -214,7 +214,12 @@ struct replay_totals {
 
 /* Every member may be NULL. A negative return stops the replay and is passed up. */
 struct sink_ops {
-	/* The process's trace begins: G_INIT and P_INIT of all that exist follow. */
+	/*
+	 * It asks process->crowd for those in it; of one of them G_INIT comes just before the first other
+	 * change, with the time of the start.
+	 */
+	bool knows_crowd;
+	/* The process's trace begins: G_INIT and P_INIT of all that exist follow, their objects are lent. */
 	int (*process)(void *ctx, struct process *ps, uint64_t time);
 	int (*goroutine)(void *ctx, const struct g_change *c);
 	int (*processor)(void *ctx, const struct p_change *c);
@@ -236,6 +241,8 @@ struct sink_ops {
 	int (*shed)(void *ctx, const struct ev_shed *s);
 	int (*missing)(void *ctx, const struct ev_missing *m); /* for all processes */
 	int (*repair)(void *ctx, const struct repair *r);
+	/* What is told of goroutines of this process may be made up by it; the last one counts. */
+	int (*damage)(void *ctx, const struct process *ps, const struct ev_damage *d);
 	int (*site)(void *ctx, const struct ev_site *s);
 	int (*gone)(void *ctx, struct process *ps, enum gone_how how, uint64_t time);
 	/* Last call. Live objects are still there to be closed at t->end_ns. */

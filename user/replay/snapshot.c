@@ -8,6 +8,7 @@
 #include <errno.h>
 #include <string.h>
 
+#include "user/replay/crowd.h"
 #include "user/replay/internal.h"
 
 /* The runtime's own goroutines, as isSystemGoroutine() in runtime/traceback.go sees them. */
@@ -45,6 +46,9 @@ void on_process(struct replay *r, const struct ev_process *ev)
 	ps = process_find(r, ev->tgid);
 	if (!ps || ps->plain)
 		return;
+	/* some may have been read before it turned out that they cannot be */
+	if (!ps->ready)
+		process_forget_goroutines(ps);
 	ps->plain = strdup(ev->why);
 	if (!ps->plain)
 		r->status = -ENOMEM;
@@ -227,6 +231,37 @@ static bool bind(struct replay *r, struct goroutine *g, enum g_state state, stru
 	return true;
 }
 
+/* Stopped by suspendG, it still has the reason of an earlier wait. */
+static const char *snap_reason(const struct process *ps, const struct ev_snap_g *ev,
+			       enum g_state state)
+{
+	if (ev->status == GST_PREEMPTED)
+		return "preempted";
+	return state == G_WAITING ? process_string(ps, STRING_WAIT_REASON, ev->wait_reason) : "";
+}
+
+/* One that waits and of which nothing is known but that; false: it is to be an object of its own. */
+static bool join_crowd(struct replay *r, struct process *ps, const struct ev_snap_g *ev)
+{
+	struct goroutine g = {
+		.addr = ev->gp,
+		.id = ev->goid,
+		.process = ps,
+		.start_pc = ev->start_pc,
+		.go_pc = ev->go_pc,
+		.parent_id = ev->parent_goid,
+		.stack = ev->stack,
+		.reason = snap_reason(ps, ev, G_WAITING),
+	};
+	int err;
+
+	goroutine_classify(r, &g);
+	err = crowd_add(&ps->crowd, &g);
+	if (err == -ENOMEM)
+		r->status = err;
+	return !err;
+}
+
 void on_snap_g(struct replay *r, const struct ev_snap_g *ev)
 {
 	struct process *ps = process_find(r, ev->tgid);
@@ -246,6 +281,8 @@ void on_snap_g(struct replay *r, const struct ev_snap_g *ev)
 		goroutine_drop(g);
 		g = NULL;
 	}
+	if (!g && state == G_WAITING && join_crowd(r, ps, ev))
+		return;
 	if (!g)
 		g = goroutine_new(r, ps, ev->gp, ev->goid);
 	if (!g) {
@@ -260,14 +297,9 @@ void on_snap_g(struct replay *r, const struct ev_snap_g *ev)
 		return;
 	unbind(g);
 	g->stack = ev->stack;
-	g->reason = "";
 	if ((state == G_RUNNING || state == G_SYSCALL) &&
 	    !bind(r, g, state, thread_of_m(r, ps, ev->m)))
 		state = G_RUNNABLE; /* read in between: its next event tells */
-	/* Stopped by suspendG, it still has the reason of an earlier wait. */
-	if (ev->status == GST_PREEMPTED)
-		g->reason = "preempted";
-	else if (state == G_WAITING)
-		g->reason = process_string(ps, STRING_WAIT_REASON, ev->wait_reason);
+	g->reason = snap_reason(ps, ev, state);
 	g->state = state;
 }

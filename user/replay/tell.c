@@ -2,6 +2,8 @@
 /* What is told besides the steps of apply.c, and the first state of a process. */
 #include "user/replay/tell.h"
 
+#include "user/replay/crowd.h"
+
 bool is_sure(const struct replay *r, const struct goroutine *g)
 {
 	return !r->blind && g->since > r->lost_until &&
@@ -173,13 +175,62 @@ static void tell_threads_at_start(struct replay *r, const struct process *ps, ui
 	}
 }
 
+static void tell_init(struct replay *r, struct goroutine *g, uint64_t time, bool knows_crowd)
+{
+	const struct g_change c = {
+		.time = time,
+		.g = g,
+		.from = G_DEAD,
+		.to = g->state,
+		.cause = G_INIT,
+		.m = g->m,
+		.p = g->m ? g->m->p : NULL,
+		.reason = g->reason,
+		.block = g->state == G_WAITING ? reason_block(g->reason) : "",
+		.stack = g->stack,
+	};
+
+	for (size_t i = 0; i < r->nsinks && !r->status; i++) {
+		const struct sink *s = &r->sinks[i];
+		int err = 0;
+
+		if (s->ops->goroutine && s->ops->knows_crowd == knows_crowd)
+			err = s->ops->goroutine(s->ctx, &c);
+		if (err < 0)
+			r->status = err;
+	}
+}
+
+void tell_late(struct replay *r, struct goroutine *g)
+{
+	if (loud(g->process))
+		tell_init(r, g, g->process->ready_ns, true);
+}
+
+static void tell_goroutines_at_start(struct replay *r, struct process *ps, uint64_t time)
+{
+	struct goroutine *g, *tmp, quiet;
+	size_t at = 0;
+
+	r->serial += crowd_number(ps->crowd, r->serial + 1);
+	HASH_ITER(hh, ps->goroutines, g, tmp) {
+		g->since = time;
+		tell_init(r, g, time, true);
+		tell_init(r, g, time, false);
+	}
+	while (!r->status && crowd_next(ps->crowd, &at, &quiet)) {
+		quiet.process = ps;
+		quiet.since = time;
+		tell_init(r, &quiet, time, false);
+	}
+}
+
 /* The process's first state is complete: tell all of it, at one moment. */
 void tell_ready(struct replay *r, struct process *ps)
 {
 	uint64_t time;
 	unsigned int n = 0;
 	struct proc *p, *ptmp;
-	struct goroutine *g, *gtmp;
 
 	ps->ready = true;
 	process_forget_ends(ps);
@@ -208,23 +259,7 @@ void tell_ready(struct replay *r, struct process *ps)
 	}
 	if (!ps->no_kernel)
 		tell_threads_at_start(r, ps, time);
-	HASH_ITER(hh, ps->goroutines, g, gtmp) {
-		struct g_change c = {
-			.time = time,
-			.g = g,
-			.from = G_DEAD,
-			.to = g->state,
-			.cause = G_INIT,
-			.m = g->m,
-			.p = g->m ? g->m->p : NULL,
-			.reason = g->reason,
-			.block = g->state == G_WAITING ? reason_block(g->reason) : "",
-			.stack = g->stack,
-		};
-
-		g->since = time;
-		TELL(r, goroutine, &c);
-	}
+	tell_goroutines_at_start(r, ps, time);
 	ranges_at_start(r, ps, time);
 	if (n) {
 		struct procs_change c = {

@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <stdlib.h>
 
+#include "user/replay/crowd.h"
 #include "user/report/gc.h"
 
 static uint64_t sort_key(enum report_sort sort, const struct account *a, uint64_t count)
@@ -44,11 +45,12 @@ static int compare_rows(const void *a, const void *b)
 }
 
 void goroutines_init(struct goroutines *gs, enum report_sort sort, unsigned int top,
-		     struct interned **names)
+		     struct interned **names, uint64_t begin)
 {
 	*gs = (struct goroutines){
 		.sort = sort,
 		.names = names,
+		.turned = begin,
 		.top = {.compare = compare_rows, .max = top},
 	};
 }
@@ -240,6 +242,20 @@ static void credit(const struct goroutines *gs, const struct g_change *c)
 	row->a.creates += c->cause == G_CREATE || c->cause == G_CREATE_BLOCKED;
 }
 
+/* One of the crowd is told of when something happens to it: up to the last turn nothing did. */
+static int catch_up(const struct goroutines *gs, struct goroutine_row *row)
+{
+	struct wait *w = account_wait(&row->a, row->reason);
+
+	if (!w)
+		return -ENOMEM;
+	w->ns += gs->seen_ns;
+	row->a.part[row->part] += gs->seen_ns;
+	row->unseen_ns += gs->unseen_ns;
+	row->since = gs->turned;
+	return 0;
+}
+
 int goroutines_change(struct goroutines *gs, const struct g_change *c)
 {
 	struct goroutine_row *row = row_find(gs, c->g);
@@ -262,7 +278,11 @@ int goroutines_change(struct goroutines *gs, const struct g_change *c)
 	} else {
 		err = row_advance(gs, row, c->time);
 	}
-	return err ? err : row_enter(gs, row, c);
+	if (!err)
+		err = row_enter(gs, row, c);
+	if (!err && c->cause == G_INIT && row->part == PART_BLOCKED && gs->turned > row->since)
+		err = catch_up(gs, row);
+	return err;
 }
 
 int goroutines_thread(struct goroutines *gs, const struct t_change *c)
@@ -339,15 +359,43 @@ int goroutines_blind(struct goroutines *gs, bool blind, uint64_t time)
 		row->runnable_since = 0;
 		err = err ? err : e;
 	}
+	*(gs->blind ? &gs->unseen_ns : &gs->seen_ns) += time > gs->turned ? time - gs->turned : 0;
+	gs->turned = time > gs->turned ? time : gs->turned;
 	gs->blind = blind;
 	return err;
 }
 
-int goroutines_close(struct goroutines *gs, uint64_t time)
+/* Rows of those that nothing has happened to are made and added up one by one. */
+static int close_crowd(struct goroutines *gs, struct process *ps, uint64_t time)
+{
+	struct goroutine quiet;
+	size_t at = 0;
+	int err = 0;
+
+	while (!err && crowd_next(ps->crowd, &at, &quiet)) {
+		const struct g_change c = {
+			.time = ps->ready_ns,
+			.g = &quiet,
+			.from = G_DEAD,
+			.to = quiet.state,
+			.cause = G_INIT,
+			.reason = quiet.reason,
+		};
+
+		quiet.process = ps;
+		err = goroutines_change(gs, &c);
+		gs->at_end++;
+		if (!err)
+			err = row_finish(gs, row_find(gs, &quiet), time);
+	}
+	return err;
+}
+
+int goroutines_close(struct goroutines *gs, struct process *ps, uint64_t time)
 {
 	struct goroutine_row *row, *tmp;
 	struct group *group, *gtmp;
-	int err = 0;
+	int err = ps && ps->crowd ? close_crowd(gs, ps, time) : 0;
 
 	HASH_ITER(hh, gs->live, row, tmp) {
 		int e = row_finish(gs, row, time);

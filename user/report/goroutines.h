@@ -61,11 +61,13 @@ struct goroutines {
 	struct top top; /* of struct goroutine_row */
 	uint64_t seen, at_start, at_end;
 	bool blind; /* what they do is not seen: that time is nobody's */
+	uint64_t turned; /* ns: that changed, or the trace began; until then: */
+	uint64_t seen_ns, unseen_ns;
 	uint64_t worker_ns[GC_WORKER_IDLE + 1]; /* GC workers ran, by enum gc_worker */
 };
 
 void goroutines_init(struct goroutines *gs, enum report_sort sort, unsigned int top,
-		     struct interned **names);
+		     struct interned **names, uint64_t begin);
 
 /* All but the one of a bool: 0 or -ENOMEM. */
 int goroutines_change(struct goroutines *gs, const struct g_change *c);
@@ -82,8 +84,8 @@ bool goroutines_sample(struct goroutines *gs, const struct goroutine *g);
 /* What they do is not seen from here on, or is again. */
 int goroutines_blind(struct goroutines *gs, bool blind, uint64_t time);
 
-/* The trace of the process ends: finish all rows and sort. */
-int goroutines_close(struct goroutines *gs, uint64_t time);
+/* The trace of the process ends: finish all rows, and those of the crowd, and sort. */
+int goroutines_close(struct goroutines *gs, struct process *ps, uint64_t time);
 
 void goroutines_free(struct goroutines *gs);
 

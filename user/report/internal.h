@@ -34,6 +34,7 @@
 /* One target. */
 struct report_process {
 	uint32_t tgid;
+	struct process *process; /* that has a crowd; NULL: no goroutines, or none that change */
 	struct ev_target info;
 	const char *plain; /* why it has no goroutines; NULL: it has */
 	uint64_t begin, end; /* of its trace */
@@ -48,6 +49,7 @@ struct report_process {
 	struct procs procs;
 	struct samples samples;
 	struct kernel_view view;
+	struct ev_damage damage; /* found is 0: none */
 	struct top threads; /* of one without goroutines: struct task */
 	UT_hash_handle hh; /* in the order they came */
 };

@@ -59,6 +59,48 @@ static void print_losses(const struct report *r, FILE *out)
 	fputs(". A larger --buffer helps.\n", out);
 }
 
+/* A process that writes where only its stubs should: what was found, and what that means. */
+static void print_damage(const struct report_process *rp, FILE *out)
+{
+	static const char *const kinds[] = {
+		"positions that cannot be",
+		"records of no stub's",
+		"times that cannot be",
+		"counters that cannot be",
+		"more records than it had time for",
+		"records that never come",
+		"memory that was taken away",
+	};
+	const char *before = "";
+
+	if (!rp->damage.kinds)
+		return;
+	fprintf(out, "WARNING: process %" PRIu32 " (", rp->tgid);
+	print_text(rp->info.comm, out);
+	fprintf(out,
+		") has written into the memory that its redirected calls write into: %" PRIu64
+		" thing%s found (",
+		(uint64_t)rp->damage.found, rp->damage.found == 1 ? " was" : "s were");
+	for (size_t i = 0; i < ARRAY_SIZE(kinds); i++) {
+		if (!(rp->damage.kinds & 1U << i))
+			continue;
+		fprintf(out, "%s%s", before, kinds[i]);
+		before = ", ";
+	}
+	fputs("). That is left out, and counts as lost; do not rely on what is told of the "
+	      "goroutines of this process. With --probes uprobe it has nothing to write into.\n",
+	      out);
+}
+
+static void print_damages(const struct report *r, FILE *out)
+{
+	const struct report_process *rp, *tmp;
+
+	HASH_ITER(hh, r->processes, rp, tmp) {
+		print_damage(rp, out);
+	}
+}
+
 static void print_repairs(const struct report *r, FILE *out)
 {
 	if (!r->totals.repairs)
@@ -136,6 +178,17 @@ static void print_sites(const struct report *r, FILE *out)
 	}
 }
 
+/* The kernel tells the run times of BPF programs only to those with CAP_SYS_ADMIN: kernel/bpf/syscall.c, v5.8 */
+static void print_trace_runs(const struct ev_cost *c, FILE *out)
+{
+	fprintf(out, "%" PRIu64 " tracepoint runs ", (uint64_t)c->trace_hits);
+	if (c->trace_hits && !c->trace_run_ns)
+		fputs("that were not measured (they were few, or gscope had no CAP_SYS_ADMIN)",
+		      out);
+	else
+		fprintf(out, "of %" PRIu64 "ns", (uint64_t)c->trace_run_ns);
+}
+
 static void print_cost(const struct report *r, FILE *out)
 {
 	const struct replay_totals *t = &r->totals;
@@ -153,11 +206,9 @@ static void print_cost(const struct report *r, FILE *out)
 	fprintf(out, "Tracing cost %.1fms of CPU time", sum / 1e6);
 	if (span > 0)
 		fprintf(out, ", %.2f%% of one CPU", 100 * sum / span);
-	fprintf(out,
-		": %" PRIu64 " probe hits of %" PRIu64 "ns, %" PRIu64 " tracepoint runs of %" PRIu64
-		"ns",
-		(uint64_t)c->probe_hits, (uint64_t)(c->trap_ns + c->probe_run_ns),
-		(uint64_t)c->trace_hits, (uint64_t)c->trace_run_ns);
+	fprintf(out, ": %" PRIu64 " probe hits of %" PRIu64 "ns, ", (uint64_t)c->probe_hits,
+		(uint64_t)(c->trap_ns + c->probe_run_ns));
+	print_trace_runs(c, out);
 	if (t->inlined.hits)
 		fprintf(out, ", %" PRIu64 " redirected calls of %" PRIu64 "ns",
 			(uint64_t)t->inlined.hits, (uint64_t)t->inlined.hit_ns);
@@ -174,7 +225,10 @@ static void print_inline(const struct report *r, FILE *out)
 		"%" PRIu32 " calls were redirected; for that %" PRIu32
 		" thread%s stood still for %s at most. ",
 		x->sites, x->threads, x->threads == 1 ? "" : "s", time_text(x->pause_ns));
-	fprintf(out, "Times of their events are good to %" PRIu64 "ns.\n", (uint64_t)x->clock_ns);
+	fprintf(out, "Times of their events are good to %" PRIu64 "ns.", (uint64_t)x->clock_ns);
+	if (x->memory_kib) /* captures of earlier versions do not say */
+		fprintf(out, " Their rings were %" PRIu32 " KiB.", x->memory_kib);
+	fputc('\n', out);
 }
 
 /* What the kernel did not let gscope see. */
@@ -204,6 +258,7 @@ void print_footer(const struct report *r, FILE *out)
 	}
 	print_missing(r, out);
 	print_losses(r, out);
+	print_damages(r, out);
 	print_shed(r, out);
 	print_repairs(r, out);
 	print_sites(r, out);

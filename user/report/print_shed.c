@@ -4,7 +4,8 @@
 
 #include "user/report/print.h"
 
-static void print_step(const struct ev_shed *s, uint64_t begin, FILE *out)
+/* One by a prediction: `foreseen` is its time. */
+static void print_step(const struct ev_shed *s, uint64_t begin, uint64_t foreseen, FILE *out)
 {
 	static const char *const down[] = {
 		[SHED_NOTHING] = "nothing",
@@ -20,9 +21,10 @@ static void print_step(const struct ev_shed *s, uint64_t begin, FILE *out)
 	};
 	uint64_t ms = s->h.time_ns > begin ? (s->h.time_ns - begin) / 1000000 : 0;
 
-	fprintf(out, "  at %" PRIu64 ".%03" PRIu64 "s %s %s; tracing cost %.1f%%\n", ms / 1000,
+	fprintf(out, "  at %" PRIu64 ".%03" PRIu64 "s %s %s; tracing %s %.1f%%\n", ms / 1000,
 		ms % 1000,
 		s->to > s->from ? "shed" : "taken back:", s->to > s->from ? down[s->to] : up[s->to],
+		s->h.time_ns == foreseen ? "was predicted to cost" : "cost",
 		(double)s->overhead / 1e4);
 }
 
@@ -31,12 +33,12 @@ static void print_steps(const struct report *r, FILE *out)
 	const struct replay_totals *t = &r->totals;
 	const struct shed *s = &r->shed;
 	uint64_t n = s->nsteps < MOST_SHED_STEPS ? s->nsteps : MOST_SHED_STEPS;
-	uint64_t blind = shed_blind_ns(s, t->end_ns), all = t->end_ns - t->begin_ns;
+	uint64_t blind = shed_blind_ns(s, t->begin_ns, t->end_ns), all = t->end_ns - t->begin_ns;
 
 	fprintf(out, "Detail was left out to keep the overhead below %.1f%%:\n",
 		(double)s->budget / 1e4);
 	for (uint64_t i = 0; i < n; i++)
-		print_step(&s->steps[i], t->begin_ns, out);
+		print_step(&s->steps[i], t->begin_ns, s->foreseen_ns, out);
 	if (n < s->nsteps)
 		fprintf(out, "  and %" PRIu64 " more steps\n", s->nsteps - n);
 	if (blind) {
@@ -85,7 +87,11 @@ void print_overhead(const struct report *r, FILE *out)
 		return;
 	fprintf(out, "That is %.1f%% on top of what the traced programs used themselves",
 		(double)s->overhead / 1e4);
-	if (s->nsteps)
-		fputs(", since the last step", out);
+	if (s->budget)
+		fprintf(out, "; the budget is %.1f%%", (double)s->budget / 1e4);
 	fputs(".\n", out);
+	if (s->foreseen_ns)
+		fprintf(out,
+			"Before anything was attached, recording all was predicted to add %.1f%%.\n",
+			(double)s->foreseen / 1e4);
 }

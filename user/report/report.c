@@ -75,7 +75,9 @@ static int on_process(void *ctx, struct process *ps, uint64_t time)
 	rp->no_kernel = ps->no_kernel;
 	rp->begin = time;
 	tasks_rows_init(&rp->threads, r->options.top);
-	goroutines_init(&rp->goroutines, r->options.sort, r->options.top, &r->names);
+	rp->process = ps->plain || ps->bare ? NULL : ps;
+	goroutines_init(&rp->goroutines, r->options.sort, r->options.top, &r->names, time);
+	rp->goroutines.blind = r->shed.blind_since != 0;
 	bare_init(&rp->bare, r->options.sort, r->options.top);
 	rp->gc.names = rp->annotations.names = &r->names;
 	HASH_ADD(hh, r->processes, tgid, sizeof(rp->tgid), rp);
@@ -242,6 +244,15 @@ static int on_repair(void *ctx, const struct repair *rep)
 	return 0;
 }
 
+static int on_damage(void *ctx, const struct process *ps, const struct ev_damage *d)
+{
+	struct report_process *rp = process_find(ctx, ps);
+
+	if (rp)
+		rp->damage = *d;
+	return 0;
+}
+
 static int count_hits(struct report *r, const struct ev_site *s)
 {
 	struct report_probes *p = NULL;
@@ -288,7 +299,7 @@ static int end_process(struct report *r, struct report_process *rp, uint64_t tim
 	rp->end = time > rp->begin ? time : rp->begin;
 	procs_close(&rp->procs, rp->end);
 	annotations_close(&rp->annotations);
-	err = goroutines_close(&rp->goroutines, rp->end);
+	err = goroutines_close(&rp->goroutines, rp->process, rp->end);
 	err2 = bare_close(&rp->bare);
 	err = err ? err : err2;
 	err2 = gc_close(&rp->gc, rp->end);
@@ -328,6 +339,7 @@ static int on_end(void *ctx, const struct replay_totals *t, struct error *e)
 struct sink report_sink(struct report *r)
 {
 	static const struct sink_ops ops = {
+		.knows_crowd = true,
 		.process = on_process,
 		.goroutine = on_goroutine,
 		.processor = on_processor,
@@ -344,6 +356,7 @@ struct sink report_sink(struct report *r)
 		.shed = on_shed,
 		.missing = on_missing,
 		.repair = on_repair,
+		.damage = on_damage,
 		.site = on_site,
 		.gone = on_gone,
 		.end = on_end,

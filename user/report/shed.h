@@ -20,14 +20,17 @@ struct shed {
 	uint64_t windows; /* times that probes came back */
 	uint64_t blind_since; /* ns; 0: probes are on */
 	uint64_t blind_ns; /* of time without */
+	uint64_t first_off, first_on; /* the first time without; 0: not yet */
+	uint64_t foreseen_ns; /* when it was predicted what all would cost; 0: it was not */
+	uint64_t foreseen; /* millionths */
 	bool measured;
 	enum shed_level level; /* at the end, */
-	uint64_t overhead; /* and what it cost: millionths */
+	uint64_t overhead; /* and what it all cost: millionths */
 };
 
 void shed_note(struct shed *s, const struct ev_shed *ev);
 
-/* The time without probes, of a capture that ends at `end`. */
-uint64_t shed_blind_ns(const struct shed *s, uint64_t end);
+/* The time without probes between `begin` and `end`; what is before `begin` is of the first one. */
+uint64_t shed_blind_ns(const struct shed *s, uint64_t begin, uint64_t end);
 
 #endif

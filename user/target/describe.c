@@ -4,6 +4,8 @@
 #include <stdarg.h>
 #include <string.h>
 
+#include "user/base/text.h"
+
 __attribute__((format(printf, 3, 4))) static void line(const struct target *t, FILE *out,
 						       const char *fmt, ...)
 {
@@ -11,9 +13,8 @@ __attribute__((format(printf, 3, 4))) static void line(const struct target *t, F
 
 	fprintf(out, "gscope: pid %d: ", (int)t->process->pid);
 	va_start(ap, fmt);
-	vfprintf(out, fmt, ap);
+	text_line(out, fmt, ap);
 	va_end(ap);
-	fputc('\n', out);
 }
 
 static bool has_dwarf(const struct target *t)

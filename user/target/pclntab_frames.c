@@ -75,7 +75,7 @@ void pcln_func_name(const char *name, char *out, size_t size)
 	out[len] = 0;
 }
 
-static const char *nice(struct pclntab *t, const char *raw)
+static const char *nice_name(struct pclntab *t, const char *raw)
 {
 	struct nice_name *n;
 
@@ -167,7 +167,7 @@ int pclntab_frames(struct pclntab *t, uint64_t pc, struct pcln_frame *out, size_
 		line = pcln_value(t, f.pcln, f.entry_off, off);
 		out[n++] = (struct pcln_frame){
 			.pc = t->text + off,
-			.func = nice(t, pcln_name(t, name_off)),
+			.func = nice_name(t, pcln_name(t, name_off)),
 			.file = file_at(t, &f, off),
 			.line = line < 0 ? 0 : line,
 			.wrapper = id == t->wrapper_id && !start,

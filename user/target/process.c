@@ -184,6 +184,23 @@ bool target_process_same(const struct target_process *p)
 	return !p->witness || pread(p->mem_fd, &byte, 1, p->witness) == 1;
 }
 
+/* A line "Name:   123 kB" of /proc/PID/status, in bytes; 0 if it is not there. */
+static uint64_t status_bytes(const char *status, const char *name)
+{
+	const char *line = strstr(status, name);
+
+	return line ? strtoull(line + strlen(name), NULL, 10) << 10 : 0;
+}
+
+uint64_t target_process_memory(const struct target_process *p)
+{
+	char buf[4096];
+
+	if (process_read_small(p->proc_fd, "status", buf, sizeof(buf)) < 0)
+		return 0;
+	return status_bytes(buf, "\nVmRSS:") + status_bytes(buf, "\nVmSwap:");
+}
+
 bool target_process_filtered(const struct target_process *p)
 {
 	char buf[4096], *line;

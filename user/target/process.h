@@ -4,6 +4,7 @@
 #define GSCOPE_TARGET_PROCESS_H
 
 #include <limits.h>
+#include <signal.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -20,6 +21,8 @@ struct target_process {
 	int exe_fd; /* the executable as the kernel has it mapped, even if replaced on disk */
 	int mem_fd; /* /proc/PID/mem: the memory of this program, not of one exec'ed later */
 	uint64_t start_time; /* field 22 of /proc/PID/stat: clock ticks since boot */
+	/* what takes long ends early once this is not zero; the caller's; may be NULL */
+	const volatile sig_atomic_t *stop;
 	uint64_t witness; /* a mapped address, by which target_process_same() sees an exec */
 	char comm[TARGET_COMM_LEN];
 	char exe[PATH_MAX]; /* where /proc/PID/exe points; may end in " (deleted)" */
@@ -41,6 +44,15 @@ bool target_process_alive(const struct target_process *p);
  * To be asked after what was found by PID has been attached.
  */
 bool target_process_same(const struct target_process *p);
+
+/* Whether `stop` says that what takes long is to end. */
+static inline bool target_process_stopped(const struct target_process *p)
+{
+	return p->stop && *p->stop;
+}
+
+/* Bytes of memory it has, swapped out or not; 0: that cannot be told. */
+uint64_t target_process_memory(const struct target_process *p);
 
 /* Whether it has a seccomp filter, or that cannot be told. */
 bool target_process_filtered(const struct target_process *p);

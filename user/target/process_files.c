@@ -6,6 +6,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "user/base/privilege.h"
 #include "user/target/process_internal.h"
 #include "user/target/procfs.h"
 
@@ -63,11 +64,22 @@ int process_read_stat(int dir, const char *name, struct process_stat *out)
 
 static int not_allowed(struct error *e, pid_t pid, const char *what, int err)
 {
-	const char *advice = geteuid() ? "run gscope as root, or give it CAP_SYS_PTRACE, CAP_BPF "
-					 "and CAP_PERFMON" :
-					 "a security module or a container's missing "
-					 "CAP_SYS_PTRACE keeps even root from this process";
+	char lacking[64], advice[160];
 
+	if (!privilege_lacks_reading(lacking, sizeof(lacking)))
+		snprintf(
+			advice, sizeof(advice),
+			"gscope has the capabilities for that: a security module keeps it from this "
+			"process");
+	else if (geteuid())
+		snprintf(advice, sizeof(advice), "run gscope as root, or give it %s as well",
+			 lacking);
+	else
+		snprintf(
+			advice, sizeof(advice),
+			"this root, a container's perhaps, lacks %s, which it takes to read a process "
+			"of another user",
+			lacking);
 	return error_set(e, EXIT_FAILED, err, "pid %d: /proc/%d/%s cannot be read: %s; %s",
 			 (int)pid, (int)pid, what, strerror(-err), advice);
 }

@@ -9,10 +9,13 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "user/base/clock.h"
+#include "user/target/process_internal.h"
+
 /* More CPU time than any probe's program needs. */
 #define STEP_NS 50000
 #define PAUSE_NS 1000000
-#define MAX_PAUSES 200
+#define LIMIT_NS 1000000000ULL
 
 /*
  * CPU time of a thread in ns, the first number of /proc/PID/task/TID/schedstat. The kernel brings
@@ -39,21 +42,21 @@ static bool run_time(const struct target_process *p, pid_t tid, uint64_t *ns)
 
 /* Strike out the threads that have run on, went to sleep, or are gone; how many are left. */
 static size_t still_waited_for(const struct target_process *p, struct target_thread *v,
-			       const uint64_t *began, size_t n, const struct target_thread *now,
-			       size_t nnow)
+			       uint64_t *began, size_t n)
 {
 	size_t left = 0;
 
-	for (size_t i = 0; i < n; i++) {
-		bool runs = false;
+	for (size_t i = 0; i < n && !target_process_stopped(p); i++) {
+		struct process_stat st;
+		char path[32];
 		uint64_t ns;
 
-		for (size_t j = 0; v[i].tid && j < nnow && !runs; j++)
-			runs = now[j].tid == v[i].tid && now[j].state == 'R';
-		if (!runs || !run_time(p, v[i].tid, &ns) || ns >= began[i] + STEP_NS)
-			v[i].tid = 0;
-		else
-			left++;
+		snprintf(path, sizeof(path), "task/%d/stat", (int)v[i].tid);
+		if (process_read_stat(p->proc_fd, path, &st) || st.state != 'R' ||
+		    !run_time(p, v[i].tid, &ns) || ns >= began[i] + STEP_NS)
+			continue;
+		v[left] = v[i];
+		began[left++] = began[i];
 	}
 	return left;
 }
@@ -61,9 +64,9 @@ static size_t still_waited_for(const struct target_process *p, struct target_thr
 int target_settle(const struct target_process *p, struct error *e)
 {
 	const struct timespec pause = {.tv_nsec = PAUSE_NS};
-	struct target_thread *v, *now;
-	size_t n, nnow, left;
-	uint64_t *began;
+	uint64_t *began, until = now_ns() + LIMIT_NS;
+	struct target_thread *v;
+	size_t n, left = 0;
 	int err = target_process_threads(p, &v, &n, e);
 
 	if (err)
@@ -74,19 +77,13 @@ int target_settle(const struct target_process *p, struct error *e)
 		return error_set(e, EXIT_FAILED, -ENOMEM, "out of memory");
 	}
 	for (size_t i = 0; i < n; i++) {
-		if (v[i].state != 'R' || !run_time(p, v[i].tid, &began[i]))
-			v[i].tid = 0;
+		if (v[i].state == 'R' && run_time(p, v[i].tid, &began[left]))
+			v[left++] = v[i];
 	}
-	left = still_waited_for(p, v, began, n, v, n);
-	for (int i = 0; left && i < MAX_PAUSES && !err; i++) {
+	while ((left = still_waited_for(p, v, began, left)) && now_ns() < until &&
+	       !target_process_stopped(p))
 		nanosleep(&pause, NULL);
-		err = target_process_threads(p, &now, &nnow, e);
-		if (err)
-			break;
-		left = still_waited_for(p, v, began, n, now, nnow);
-		free(now);
-	}
 	free(began);
 	free(v);
-	return err;
+	return target_process_alive(p) ? 0 : process_gone(e, p->pid);
 }

@@ -9,7 +9,7 @@
 /*
  * Wait until every thread of the process that is in the middle of something now has run on, or
  * sleeps: then all steps that a probe announced before the call have been made. Takes no longer
- * than a clock tick or two, and 200 ms where a thread gets no CPU. -ESRCH: the process has ended.
+ * than a clock tick or two, and a second where a thread gets no CPU. -ESRCH: the process has ended.
  */
 int target_settle(const struct target_process *p, struct error *e);
 

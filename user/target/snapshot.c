@@ -37,6 +37,30 @@ int snapshot_variable(const struct target *t, uint64_t addr, const char *name, v
 	return err ? snapshot_unreadable(t, name, err, e) : 0;
 }
 
+/* A million goroutines take two seconds. */
+#define LIMIT_NS 30000000000ULL
+
+int snapshot_go_on(const struct snapshot *s, const struct target *t, struct error *e)
+{
+	if (target_process_stopped(t->process))
+		return error_set(e, EXIT_INTERRUPTED, -EINTR,
+				 "interrupted while the state of pid %d was read: nothing was "
+				 "captured yet",
+				 (int)t->process->pid);
+	if (now_ns() - s->begin_ns > LIMIT_NS)
+		return error_set(e, EXIT_TARGET, -ETIME,
+				 "pid %d: its goroutines cannot be read within %d s",
+				 (int)t->process->pid, (int)(LIMIT_NS / 1000000000));
+	return 0;
+}
+
+bool snapshot_plausible(const struct target *t, uint64_t n, uint64_t size)
+{
+	uint64_t has = target_process_memory(t->process);
+
+	return n && (!has || n <= has / size);
+}
+
 static void read_gc(struct snapshot *s, const struct target *t)
 {
 	uint64_t time_ns = now_ns();
@@ -48,7 +72,8 @@ static void read_gc(struct snapshot *s, const struct target *t)
 	s->gc = (struct snapshot_gc){time_ns, blacken != 0};
 }
 
-int snapshot_take(struct snapshot *s, struct target *t, const struct meanwhile *w, struct error *e)
+int snapshot_take(struct snapshot *s, struct target *t, const struct snapshot_sink *to,
+		  struct error *e)
 {
 	int err;
 
@@ -65,20 +90,23 @@ int snapshot_take(struct snapshot *s, struct target *t, const struct meanwhile *
 	if (!err)
 		err = target_settle(t->process, e);
 	if (!err)
-		err = snapshot_goroutines(s, t, w, e);
+		err = snapshot_go_on(s, t, e);
+	if (!err && to->begin)
+		err = to->begin(to->ctx, s, e);
+	if (!err)
+		err = snapshot_goroutines(s, t, to, e);
 	if (!err && !target_process_alive(t->process))
 		err = snapshot_unreadable(t, "its memory", -ESRCH, e);
-	s->end_ns = now_ns();
-	if (err)
+	if (!err)
+		s->end_ns = now_ns();
+	else
 		snapshot_free(s);
 	return err;
 }
 
 void snapshot_free(struct snapshot *s)
 {
-	free(s->g);
 	free(s->m);
 	free(s->p);
-	free(s->pool);
 	memset(s, 0, sizeof(*s));
 }

@@ -63,31 +63,34 @@ struct snapshot_gc {
 
 struct snapshot {
 	struct snapshot_gc gc;
-	struct snapshot_g *g; /* live ones only, in the order of the runtime's list */
-	size_t ng;
 	struct snapshot_m *m;
 	size_t nm;
 	struct snapshot_p *p;
 	size_t np;
 	size_t unstable; /* goroutines left out: they changed at every attempt to read them */
-	uint64_t *pool; /* internal: all pcs */
-	uint64_t begin_ns, end_ns; /* when it was taken */
+	uint64_t begin_ns, end_ns; /* when it was taken; end_ns 0: not all of it is */
 };
 
-/* To be done again and again while something takes long: every few milliseconds or so. */
-struct meanwhile {
-	void (*fn)(void *ctx);
+/*
+ * Where it goes while it is read: a process may have millions of goroutines, and none of them is kept.
+ * Returns other than 0 end the reading and are passed on, with *e. Any may be NULL.
+ */
+struct snapshot_sink {
+	/* Threads, Ps and the collector's state are in *s. */
+	int (*begin)(void *ctx, const struct snapshot *s, struct error *e);
+	/* A live one, in the order of the runtime's list; its pcs are gone afterwards. */
+	int (*goroutine)(void *ctx, const struct snapshot_g *g, struct error *e);
+	/* Every few milliseconds: all that comes from here on is read after `now_ns`. */
+	int (*meanwhile)(void *ctx, uint64_t now_ns, struct error *e);
 	void *ctx;
 };
 
-static inline void meanwhile(const struct meanwhile *w)
-{
-	if (w)
-		w->fn(w->ctx);
-}
-
-/* Take it: 0, -ESRCH if the target has ended, -EPROTO if its lists make no sense. `w` may be NULL. */
-int snapshot_take(struct snapshot *s, struct target *t, const struct meanwhile *w, struct error *e);
+/*
+ * Take it. 0; -ESRCH: the target has ended; -EPROTO: its lists make no sense; -ETIME: they have no end
+ * in sight; -EINTR: the process's `stop` says so.
+ */
+int snapshot_take(struct snapshot *s, struct target *t, const struct snapshot_sink *to,
+		  struct error *e);
 void snapshot_free(struct snapshot *s);
 
 /* Read one P, one that appeared after the snapshot (GOMAXPROCS raised): 0 or a negative errno. */

@@ -11,8 +11,8 @@
 
 #include "user/base/clock.h"
 
-/* Far above what a process can have; stops a list that makes no sense. */
-#define MAX_GOROUTINES (64U << 20)
+/* A struct g has more bytes than this, and its stack comes on top. */
+#define LEAST_BYTES 256
 
 /* Goroutines whose stacks are in memory at the same time. */
 #define BATCH 512
@@ -29,7 +29,7 @@ struct reader {
 	struct pending *v; /* BATCH of them */
 	uint8_t *g_bytes, *g_again, *stacks, *deep;
 	struct target_piece *pieces;
-	size_t room_g, room_pool, npool;
+	uint64_t addrs[BATCH];
 };
 
 /* The fields of interest are near the start of the struct: leave out what is behind them. */
@@ -172,31 +172,12 @@ static void attempt(struct reader *r, size_t n, bool last)
 	}
 }
 
-static int keep(struct reader *r, const struct pending *p)
+static int hand_over(struct reader *r, const struct pending *p, const struct snapshot_sink *to,
+		     struct error *e)
 {
 	const struct layout *l = &r->t->layout;
-	struct snapshot *s = r->s;
 	bool stack = p->settled && p->npcs;
-
-	if (s->ng == r->room_g) {
-		struct snapshot_g *v;
-
-		r->room_g = r->room_g ? 2 * r->room_g : 256;
-		v = realloc(s->g, r->room_g * sizeof(*v));
-		if (!v)
-			return -ENOMEM;
-		s->g = v;
-	}
-	if (r->npool + SNAPSHOT_MAX_FRAMES > r->room_pool) {
-		uint64_t *v;
-
-		r->room_pool = r->room_pool ? 2 * r->room_pool : 16 * SNAPSHOT_MAX_FRAMES;
-		v = realloc(s->pool, r->room_pool * sizeof(*v));
-		if (!v)
-			return -ENOMEM;
-		s->pool = v;
-	}
-	s->g[s->ng++] = (struct snapshot_g){
+	const struct snapshot_g g = {
 		.time_ns = p->time_ns,
 		.addr = p->addr,
 		.goid = get64(p->g, l->g.goid),
@@ -209,42 +190,66 @@ static int keep(struct reader *r, const struct pending *p)
 		.wait_reason = p->g[l->g.waitreason],
 		.truncated = stack && p->truncated,
 		.npcs = stack ? p->npcs : 0,
-		/* an index until the pool has its final place */
-		.pcs = (const uint64_t *)(uintptr_t)r->npool,
+		.pcs = p->pcs,
 	};
-	if (stack) {
-		memcpy(s->pool + r->npool, p->pcs, p->npcs * sizeof(*p->pcs));
-		r->npool += p->npcs;
-	}
-	return 0;
+
+	return to->goroutine ? to->goroutine(to->ctx, &g, e) : 0;
 }
 
-static int read_batch(struct reader *r, const uint64_t *addrs, size_t n)
+static int read_batch(struct reader *r, size_t n, const struct snapshot_sink *to, struct error *e)
 {
+	int err = 0;
+
 	for (size_t i = 0; i < n; i++) {
-		r->v[i].addr = addrs[i];
+		r->v[i].addr = r->addrs[i];
 		r->v[i].settled = false;
 	}
 	for (int i = 0; i < ATTEMPTS; i++)
 		attempt(r, n, i == ATTEMPTS - 1);
-	for (size_t i = 0; i < n; i++) {
+	for (size_t i = 0; i < n && !err; i++) {
 		struct pending *p = &r->v[i];
-		int err;
 
 		if (!p->live)
 			continue;
 		/* what never stood still is kept as it was at the last look, without its stack */
 		r->s->unstable += !p->settled;
-		err = keep(r, p);
-		if (err)
-			return err;
+		err = hand_over(r, p, to, e);
 	}
-	return 0;
+	return err;
 }
 
-static int read_all(struct reader *r, const uint64_t *addrs, size_t n, const struct meanwhile *w,
-		    struct error *e)
+/*
+ * Addresses [first, first + n) of the list. It grows at its end only, but is moved as it does, and its
+ * old place may then be used for something else (runtime/proc.go: allgadd): so it must not have moved
+ * while it was read.
+ */
+static int read_addrs(struct reader *r, size_t first, size_t n, struct error *e)
 {
+	const struct target *t = r->t;
+	uint64_t array, now;
+	int err = 0;
+
+	for (int i = 0; i < ATTEMPTS && !err; i++) {
+		int failed;
+
+		err = snapshot_variable(t, t->globals.allgptr, "runtime.allgptr", &array,
+					sizeof(array), e);
+		if (err)
+			return err;
+		failed = target_process_read(t->process, array + first * sizeof(*r->addrs),
+					     r->addrs, n * sizeof(*r->addrs));
+		err = snapshot_variable(t, t->globals.allgptr, "runtime.allgptr", &now, sizeof(now),
+					e);
+		if (!err && array == now)
+			return failed ? snapshot_unreadable(t, "runtime.allgptr", failed, e) : 0;
+	}
+	return err ? err : snapshot_senseless(t, "runtime.allgptr", e);
+}
+
+static int read_all(struct reader *r, size_t n, const struct snapshot_sink *to, struct error *e)
+{
+	int err = 0;
+
 	r->v = calloc(BATCH, sizeof(*r->v));
 	r->g_bytes = malloc(BATCH * r->g_size);
 	r->g_again = malloc(BATCH * r->g_size);
@@ -253,47 +258,41 @@ static int read_all(struct reader *r, const uint64_t *addrs, size_t n, const str
 	r->pieces = calloc(BATCH, sizeof(*r->pieces));
 	if (!r->v || !r->g_bytes || !r->g_again || !r->stacks || !r->deep || !r->pieces)
 		return snapshot_no_memory(e);
-	for (size_t i = 0; i < n; i += BATCH) {
-		if (read_batch(r, addrs + i, n - i < BATCH ? n - i : BATCH))
-			return snapshot_no_memory(e);
-		meanwhile(w);
+	for (size_t i = 0; i < n && !err; i += BATCH) {
+		size_t part = n - i < BATCH ? n - i : BATCH;
+		uint64_t since = now_ns();
+
+		err = snapshot_go_on(r->s, r->t, e);
+		if (!err && to->meanwhile)
+			err = to->meanwhile(to->ctx, since, e);
+		if (!err)
+			err = read_addrs(r, i, part, e);
+		if (!err)
+			err = read_batch(r, part, to, e);
 	}
-	return 0;
+	return err;
 }
 
-int snapshot_goroutines(struct snapshot *s, struct target *t, const struct meanwhile *w,
+int snapshot_goroutines(struct snapshot *s, struct target *t, const struct snapshot_sink *to,
 			struct error *e)
 {
 	struct reader r = {.t = t, .s = s, .g_size = g_head(&t->layout)};
-	uint64_t n, array, *addrs;
+	uint64_t n;
 	int err;
 
 	callback_find(&r.callback, t->pcln);
 	/* the length first, then the array: it is published the other way round (allgadd) */
 	err = snapshot_variable(t, t->globals.allglen, "runtime.allglen", &n, sizeof(n), e);
-	if (!err)
-		err = snapshot_variable(t, t->globals.allgptr, "runtime.allgptr", &array,
-					sizeof(array), e);
 	if (err)
 		return err;
-	if (!n || n > MAX_GOROUTINES)
+	if (!snapshot_plausible(t, n, LEAST_BYTES))
 		return snapshot_senseless(t, "runtime.allglen", e);
-	addrs = malloc(n * sizeof(*addrs));
-	if (!addrs)
-		return snapshot_no_memory(e);
-	err = target_process_read(t->process, array, addrs, n * sizeof(*addrs));
-	if (err)
-		err = snapshot_unreadable(t, "runtime.allgptr", err, e);
-	else
-		err = read_all(&r, addrs, n, w, e);
-	for (size_t i = 0; i < s->ng; i++)
-		s->g[i].pcs = s->pool + (uintptr_t)s->g[i].pcs;
+	err = read_all(&r, n, to, e);
 	free(r.v);
 	free(r.g_bytes);
 	free(r.g_again);
 	free(r.stacks);
 	free(r.deep);
 	free(r.pieces);
-	free(addrs);
 	return err;
 }

@@ -21,55 +21,87 @@ static size_t m_head(const struct layout *l)
 	return size;
 }
 
-static int read_list(struct snapshot *s, const struct target *t, struct error *e)
+/* Bytes that a struct p has at least. */
+#define LEAST_P 1024
+
+static int add_m(struct snapshot *s, size_t *room, const struct snapshot_m *m)
+{
+	if (s->nm == *room) {
+		size_t bigger = *room ? 2 * *room : 64;
+		struct snapshot_m *v = realloc(s->m, bigger * sizeof(*v));
+
+		if (!v)
+			return -ENOMEM;
+		s->m = v;
+		*room = bigger;
+	}
+	s->m[s->nm++] = *m;
+	return 0;
+}
+
+/*
+ * A list that leads back to one of its own is found by Brent's way: the mark is moved up to where the
+ * walk is each time that has gone twice as far.
+ */
+static bool goes_round(uint64_t addr, size_t steps, uint64_t *mark, size_t *next_mark)
+{
+	if (addr == *mark)
+		return true;
+	if (steps == *next_mark) {
+		*mark = addr;
+		*next_mark *= 2;
+	}
+	return false;
+}
+
+static int walk_list(struct snapshot *s, const struct target *t, uint8_t *m, size_t size,
+		     struct error *e)
 {
 	const struct layout *l = &t->layout;
-	size_t size = m_head(l);
-	uint8_t *m = malloc(size);
-	size_t room = 0;
-	uint64_t addr;
-	int err;
+	size_t room = 0, next_mark = 1;
+	uint64_t addr, mark = 0;
+	int err = snapshot_variable(t, t->globals.allm, "runtime.allm", &addr, sizeof(addr), e);
 
-	if (!m)
-		return snapshot_no_memory(e);
-	err = snapshot_variable(t, t->globals.allm, "runtime.allm", &addr, sizeof(addr), e);
 	while (!err && addr) {
-		if (s->nm == room) {
-			struct snapshot_m *v;
-
-			room = room ? 2 * room : 64;
-			v = realloc(s->m, room * sizeof(*v));
-			if (!v) {
-				err = snapshot_no_memory(e);
-				break;
-			}
-			s->m = v;
-		}
 		err = target_process_read(t->process, addr, m, size);
-		if (err == -EFAULT && s->nm) {
-			/* an M that ended is unlinked and may be freed under us: what was read
-			   stands */
-			err = 0;
-			break;
-		}
-		if (err) {
-			err = snapshot_unreadable(t, "runtime.allm", err, e);
-			break;
-		}
-		s->m[s->nm++] = (struct snapshot_m){
-			.addr = addr,
-			.curg = get64(m, l->m.curg),
-			.p = get64(m, l->m.p),
-			.oldp = get64(m, l->m.oldp),
-			.id = get64(m, l->m.id),
-			.tid = get64(m, l->m.procid),
-		};
+		/* an M that ended is unlinked and may be freed under us: what was read stands */
+		if (err == -EFAULT && s->nm)
+			return 0;
+		if (err)
+			return snapshot_unreadable(t, "runtime.allm", err, e);
+		if (add_m(s, &room,
+			  &(struct snapshot_m){
+				  .addr = addr,
+				  .curg = get64(m, l->m.curg),
+				  .p = get64(m, l->m.p),
+				  .oldp = get64(m, l->m.oldp),
+				  .id = get64(m, l->m.id),
+				  .tid = get64(m, l->m.procid),
+			  }))
+			return snapshot_no_memory(e);
+		if (goes_round(addr, s->nm, &mark, &next_mark) || s->nm > MAX_THREADS)
+			return snapshot_senseless(t, "runtime.allm", e);
 		addr = get64(m, l->m.alllink);
-		if (s->nm > MAX_THREADS)
-			err = snapshot_senseless(t, "runtime.allm", e);
+		err = snapshot_go_on(s, t, e);
 	}
+	return err;
+}
+
+static int read_list(struct snapshot *s, const struct target *t, struct error *e)
+{
+	size_t size = m_head(&t->layout);
+	uint8_t *m = malloc(size);
+	int err = m ? walk_list(s, t, m, size, e) : snapshot_no_memory(e);
+
 	free(m);
 	return err;
+}
+
+static int by_own_tid(const void *a, const void *b)
+{
+	const struct target_thread *x = a, *y = b;
+
+	return x->own_tid < y->own_tid ? -1 : x->own_tid > y->own_tid;
 }
 
 /*
@@ -86,16 +118,15 @@ static int find_threads(struct snapshot *s, const struct target *t, struct error
 
 	if (err)
 		return err;
+	qsort(threads, n, sizeof(*threads), by_own_tid);
 	for (size_t i = 0; i < s->nm; i++) {
-		pid_t own = (pid_t)s->m[i].tid;
+		struct target_thread key = {.own_tid = (pid_t)s->m[i].tid}, *found;
 
-		s->m[i].tid = 0;
-		for (size_t k = 0; k < n && own && !s->m[i].tid; k++)
-			if (threads[k].own_tid == own)
-				s->m[i].tid = (uint32_t)threads[k].tid;
-		for (size_t k = 0; k < i; k++)
-			if (s->m[k].tid == s->m[i].tid)
-				s->m[i].tid = 0;
+		found = key.own_tid ? bsearch(&key, threads, n, sizeof(*threads), by_own_tid) :
+				      NULL;
+		s->m[i].tid = found ? (uint32_t)found->tid : 0;
+		if (found)
+			found->tid = 0; /* taken */
 	}
 	free(threads);
 	return 0;
@@ -150,7 +181,7 @@ int snapshot_processors(struct snapshot *s, const struct target *t, struct error
 
 	if (err)
 		return err;
-	if (!slice[1] || slice[1] > MAX_PROCESSORS)
+	if (slice[1] > MAX_PROCESSORS || !snapshot_plausible(t, slice[1], LEAST_P))
 		return snapshot_senseless(t, "runtime.allp", e);
 	addrs = calloc(slice[1], sizeof(*addrs));
 	s->p = calloc(slice[1], sizeof(*s->p));
@@ -159,10 +190,14 @@ int snapshot_processors(struct snapshot *s, const struct target *t, struct error
 		return snapshot_no_memory(e);
 	}
 	err = target_process_read(t->process, slice[0], addrs, slice[1] * sizeof(*addrs));
+	if (err)
+		err = snapshot_unreadable(t, "runtime.allp", err, e);
 	for (size_t i = 0; i < slice[1] && !err; i++) {
-		if (addrs[i])
-			err = snapshot_read_p(t, addrs[i], &s->p[s->np++]);
+		int failed = addrs[i] ? snapshot_read_p(t, addrs[i], &s->p[s->np++]) : 0;
+
+		err = failed ? snapshot_unreadable(t, "runtime.allp", failed, e) :
+			       snapshot_go_on(s, t, e);
 	}
 	free(addrs);
-	return err ? snapshot_unreadable(t, "runtime.allp", err, e) : 0;
+	return err;
 }

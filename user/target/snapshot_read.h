@@ -53,8 +53,17 @@ int snapshot_variable(const struct target *t, uint64_t addr, const char *name, v
 
 int snapshot_threads(struct snapshot *s, const struct target *t, struct error *e);
 int snapshot_processors(struct snapshot *s, const struct target *t, struct error *e);
-int snapshot_goroutines(struct snapshot *s, struct target *t, const struct meanwhile *w,
+int snapshot_goroutines(struct snapshot *s, struct target *t, const struct snapshot_sink *to,
 			struct error *e);
+
+/*
+ * To be asked in every loop over what the target says: 0, -EINTR if the user has had enough, -ETIME if
+ * that takes longer than any honest list.
+ */
+int snapshot_go_on(const struct snapshot *s, const struct target *t, struct error *e);
+
+/* Whether `n` things of at least `size` bytes each can be in the memory the target has. */
+bool snapshot_plausible(const struct target *t, uint64_t n, uint64_t size);
 
 /* One goroutine on its way: what was read of it and its stack. */
 struct pending {

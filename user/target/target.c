@@ -6,6 +6,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "user/base/confine.h"
+
 /*
  * The id that a new goroutine gets when its P has used up its share. Go 1.23 hands ids out only
  * after the last place in newproc1 where the creation of a coroutine can be seen. It is the first
@@ -84,6 +86,22 @@ static int plan_sites(struct target *t, struct error *e)
 	return err;
 }
 
+static int read_layout_confined(void *ctx, void *layout, struct error *e)
+{
+	const struct target *t = ctx;
+
+	return layout_read(layout, t->elf, &t->build, t->pcln, t->bias, e);
+}
+
+/*
+ * libdw, which reads the file of the target, is large and not made for hostile files: it works in a process that can
+ * do nothing else.
+ */
+static int read_layout(struct target *t, struct error *e)
+{
+	return confine_run(read_layout_confined, t, &t->layout, sizeof(t->layout), e);
+}
+
 /* What it is, once the process itself is open. */
 static int open_parts(struct target *t, struct error *e)
 {
@@ -95,7 +113,7 @@ static int open_parts(struct target *t, struct error *e)
 	t->elf = t->modules->v[0]->elf;
 	t->bias = t->modules->v[0]->bias;
 	t->pcln = t->modules->v[0]->pcln;
-	err = layout_read(&t->layout, t->elf, &t->build, t->pcln, t->bias, e);
+	err = read_layout(t, e);
 	if (!err)
 		err = read_tls_slot(t, e);
 	if (!err)
@@ -105,6 +123,9 @@ static int open_parts(struct target *t, struct error *e)
 	if (!err)
 		heap_find(&t->heap, t->globals.gc_controller, (unsigned int)t->build.go_minor,
 			  t->elf, t->pcln, t->bias);
+	if (!err)
+		work_find(&t->work, &t->layout, (unsigned int)t->build.go_minor, t->elf, t->pcln,
+			  t->bias);
 	if (!err)
 		err = plan_sites(t, e);
 	if (!err)

@@ -17,6 +17,7 @@
 #include "user/target/pclntab.h"
 #include "user/target/process.h"
 #include "user/target/sites.h"
+#include "user/target/work.h"
 
 struct target {
 	struct target_process *process;
@@ -33,6 +34,7 @@ struct target {
 	struct layout layout;
 	struct globals globals;
 	struct heap heap; /* .at NULL: not known */
+	struct work_places work;
 	struct sites sites;
 };
 

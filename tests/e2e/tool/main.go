@@ -19,6 +19,7 @@ var commands = map[string]func(args []string) error{
 	"heap":     heap,
 	"about":    about,
 	"text":     text,
+	"kills":    kills,
 	"load":     load,
 	"get":      get,
 	"exec":     execLater,
@@ -30,11 +31,17 @@ var commands = map[string]func(args []string) error{
 	"flip":     flip,
 	"replace":  replace,
 
+	"swap":      swap,
+	"shrink":    shrink,
+	"forge":     forge,
+	"locked":    locked,
+	"forks":     forks,
 	"contain":   contain,
 	"contained": contained,
 	"memfd":     memfd,
 	"poke":      poke,
 	"seize":     seize,
+	"break":     breakpointAt,
 	"deny":      deny,
 	"damage":    damage,
 	"ports":     ports,
@@ -64,6 +71,7 @@ const usage = `Usage: tool COMMAND [ARGS]
                           the release, the offsets' source, the probed instructions, frames of
                           stacks and those with a name
   text PID                how many bytes of its code, libraries too, differ from the files
+  kills GSCOPE PID N SEED kill it N times while it traces the process, and look at the code of that
   load ADDRESS N          N connections make HTTP requests until killed
   get ADDRESS             one HTTP request
   exec PROGRAM [ARGS]     "ready PID", wait for a line, work for a moment, become PROGRAM
@@ -72,11 +80,18 @@ const usage = `Usage: tool COMMAND [ARGS]
   halt PROGRAM [ARGS]     start it, stopped at its first instruction: "halted PID"
   spawn N               like a target: work, and start N programs
   odd                   like a target: do what goroutines rarely do
+  swap KIND FILE        a target that exchanges the descriptor of gscope's memory: for a path, a
+                        file, or memory that is unsealed, sealed, full or huge
+  shrink                a target that takes gscope's memory away from under it
+  forge N               a target with N mappings that gscope could take for its own
+  locked                a target that locks all memory it gets
+  forks                 a target that forks at each line
   flip FILE OUT OFFSET  copy with one byte inverted
   contain ROOT PROGRAM UID
                         run it as in a container whose image has nothing but it; its PID goes to
                         standard error
   memfd PROGRAM [ARGS]  become a copy of it that is in no directory
+  break PID FUNCTION    leave a breakpoint where that function begins
   poke PID on|off       make the list of its runtime's threads endless
   deny NR PROGRAM [ARGS]  become it, with system call NR failing
   seize PID             trace it as a debugger does, and let it run, until killed

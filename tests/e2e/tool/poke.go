@@ -43,6 +43,30 @@ func poke(args []string) error {
 	return err
 }
 
+// breakpointAt puts a breakpoint where a function of a program begins, as one that a tracer left behind;
+// of a function that nothing calls.
+func breakpointAt(args []string) error {
+	if err := wantArgs(args, 2); err != nil {
+		return err
+	}
+	program, err := elf.Open("/proc/" + args[0] + "/exe")
+	if err != nil {
+		return err
+	}
+	defer program.Close()
+	at, err := address(program, args[1])
+	if err != nil {
+		return err
+	}
+	memory, err := os.OpenFile("/proc/"+args[0]+"/mem", os.O_WRONLY, 0)
+	if err != nil {
+		return err
+	}
+	defer memory.Close()
+	_, err = memory.WriteAt([]byte{breakpoint}, int64(at))
+	return err
+}
+
 func address(program *elf.File, name string) (uint64, error) {
 	symbols, err := program.Symbols()
 	for _, s := range symbols {

@@ -10,6 +10,7 @@ import (
 	"io"
 	"os"
 	"os/exec"
+	"os/signal"
 	"runtime"
 	"runtime/debug"
 	"runtime/pprof"
@@ -17,6 +18,7 @@ import (
 	"strings"
 	"sync"
 	"sync/atomic"
+	"syscall"
 	"time"
 
 	"targets/internal/harness"
@@ -303,6 +305,24 @@ func timers(int) {
 	}
 }
 
+// traps: each SIGTRAP that the program sends itself arrives, as what it is.
+func traps(int) {
+	if err := syscall.Kill(os.Getpid(), syscall.SIGTRAP); err != nil {
+		wrong("traps", err.Error(), "sent")
+	}
+	select {
+	case <-trapped:
+	case <-time.After(time.Minute):
+		wrong("traps", "lost", "come")
+	}
+}
+
+var trapped = make(chan os.Signal, 1)
+
+func init() {
+	signal.Notify(trapped, syscall.SIGTRAP)
+}
+
 // procs: Ps come and go, more than there were when the rings were made.
 func procs(i int) {
 	runtime.GOMAXPROCS(1 + i%7)
@@ -341,6 +361,7 @@ var jobs = []*job{
 	{name: "pipe", round: pipe},
 	{name: "timers", round: timers},
 	{name: "procs", round: procs, pause: 50 * time.Millisecond},
+	{name: "traps", round: traps, pause: 50 * time.Microsecond},
 	{name: "locked", round: locked, pause: 5 * time.Millisecond},
 }
 

@@ -81,7 +81,7 @@ static void whole_file_appears_at_commit(void)
 
 	enter();
 	put(in_dir("f"), "old");
-	CU_ASSERT_EQUAL_FATAL(outfile_create(&o, in_dir("f"), OUTFILE_WHOLE, NULL), 0);
+	CU_ASSERT_EQUAL_FATAL(outfile_create(&o, in_dir("f"), NULL), 0);
 	CU_ASSERT_STRING_EQUAL(outfile_name(o), in_dir("f"));
 	CU_ASSERT_EQUAL(io_write(outfile_fd(o), "new", 3, NULL), 0);
 	CU_ASSERT_STRING_EQUAL(get(in_dir("f")), "old");
@@ -91,7 +91,7 @@ static void whole_file_appears_at_commit(void)
 	CU_ASSERT_EQUAL(st.st_mode & 07777, 0600);
 	CU_ASSERT_EQUAL(entries(), 1);
 
-	CU_ASSERT_EQUAL_FATAL(outfile_create(&o, in_dir("f"), OUTFILE_WHOLE, NULL), 0);
+	CU_ASSERT_EQUAL_FATAL(outfile_create(&o, in_dir("f"), NULL), 0);
 	CU_ASSERT_EQUAL(io_write(outfile_fd(o), "newer", 5, NULL), 0);
 	outfile_discard(o);
 	CU_ASSERT_STRING_EQUAL(get(in_dir("f")), "new");
@@ -99,7 +99,7 @@ static void whole_file_appears_at_commit(void)
 	leave();
 }
 
-static void growing_file_is_there_at_once(void)
+static void shows_when_it_holds_something(void)
 {
 	struct outfile *o;
 
@@ -107,10 +107,14 @@ static void growing_file_is_there_at_once(void)
 	put(in_dir("f"), "old");
 	/* another name for the old file: it must keep its content */
 	CU_ASSERT_EQUAL(link(in_dir("f"), in_dir("g")), 0);
-	CU_ASSERT_EQUAL_FATAL(outfile_create(&o, in_dir("f"), OUTFILE_GROWS, NULL), 0);
-	CU_ASSERT_STRING_EQUAL(get(in_dir("f")), "");
+	CU_ASSERT_EQUAL_FATAL(outfile_create(&o, in_dir("f"), NULL), 0);
 	CU_ASSERT_EQUAL(io_write(outfile_fd(o), "part", 4, NULL), 0);
+	CU_ASSERT_STRING_EQUAL(get(in_dir("f")), "old");
+	CU_ASSERT_FALSE(outfile_shows(o));
+	outfile_show(o);
+	CU_ASSERT_TRUE(outfile_shows(o));
 	CU_ASSERT_STRING_EQUAL(get(in_dir("f")), "part");
+	outfile_show(o);
 	outfile_discard(o); /* as after a failure: what was captured stays */
 	CU_ASSERT_STRING_EQUAL(get(in_dir("f")), "part");
 	CU_ASSERT_STRING_EQUAL(get(in_dir("g")), "old");
@@ -118,32 +122,27 @@ static void growing_file_is_there_at_once(void)
 	leave();
 }
 
-/* A capture that fails before its first byte leaves all as it was. */
-static void nothing_written_changes_nothing(void)
+/* A capture that fails, with a header or without, leaves all as it was. */
+static void nothing_shown_changes_nothing(void)
 {
 	struct outfile *o;
 
 	enter();
-	CU_ASSERT_EQUAL_FATAL(outfile_create(&o, in_dir("g"), OUTFILE_GROWS, NULL), 0);
+	CU_ASSERT_EQUAL_FATAL(outfile_create(&o, in_dir("g"), NULL), 0);
 	CU_ASSERT_EQUAL(entries(), 1);
+	CU_ASSERT_EQUAL(io_write(outfile_fd(o), "header", 6, NULL), 0);
 	outfile_discard(o);
 	CU_ASSERT_EQUAL(entries(), 0);
 	put(in_dir("f"), "old");
-	CU_ASSERT_EQUAL_FATAL(outfile_create(&o, in_dir("f"), OUTFILE_GROWS, NULL), 0);
+	CU_ASSERT_EQUAL_FATAL(outfile_create(&o, in_dir("f"), NULL), 0);
+	CU_ASSERT_EQUAL(io_write(outfile_fd(o), "header", 6, NULL), 0);
 	outfile_discard(o);
 	CU_ASSERT_STRING_EQUAL(get(in_dir("f")), "old");
 	CU_ASSERT_EQUAL(entries(), 1);
 	/* an empty file that was wanted stays */
-	CU_ASSERT_EQUAL_FATAL(outfile_create(&o, in_dir("f"), OUTFILE_GROWS, NULL), 0);
+	CU_ASSERT_EQUAL_FATAL(outfile_create(&o, in_dir("f"), NULL), 0);
 	CU_ASSERT_EQUAL(outfile_commit(o, NULL), 0);
 	CU_ASSERT_STRING_EQUAL(get(in_dir("f")), "");
-	CU_ASSERT_EQUAL(entries(), 1);
-	/* somebody else's file that has taken the place is left alone */
-	CU_ASSERT_EQUAL_FATAL(outfile_create(&o, in_dir("f"), OUTFILE_GROWS, NULL), 0);
-	CU_ASSERT_EQUAL(unlink(in_dir("f")), 0);
-	put(in_dir("f"), "theirs");
-	outfile_discard(o);
-	CU_ASSERT_STRING_EQUAL(get(in_dir("f")), "theirs");
 	CU_ASSERT_EQUAL(entries(), 1);
 	leave();
 }
@@ -153,11 +152,9 @@ static void expect_refusal(const char *path, int err, const char *why)
 	struct outfile *o = NULL;
 	struct error e = {0};
 
-	for (int mode = OUTFILE_WHOLE; mode <= OUTFILE_GROWS; mode++) {
-		CU_ASSERT_EQUAL(outfile_create(&o, path, mode, &e), err);
-		CU_ASSERT_PTR_NOT_NULL(strstr(e.text, why));
-		CU_ASSERT_EQUAL(e.status, EXIT_FAILED);
-	}
+	CU_ASSERT_EQUAL(outfile_create(&o, path, &e), err);
+	CU_ASSERT_PTR_NOT_NULL(strstr(e.text, why));
+	CU_ASSERT_EQUAL(e.status, EXIT_FAILED);
 }
 
 static void refuses_with_a_reason(void)
@@ -197,7 +194,7 @@ static void opens_devices_and_pipes_as_they_are(void)
 	int fd;
 
 	enter();
-	CU_ASSERT_EQUAL_FATAL(outfile_create(&o, "/dev/null", OUTFILE_WHOLE, NULL), 0);
+	CU_ASSERT_EQUAL_FATAL(outfile_create(&o, "/dev/null", NULL), 0);
 	CU_ASSERT_EQUAL(outfile_commit(o, NULL), 0);
 	CU_ASSERT_EQUAL(stat("/dev/null", &st), 0);
 	CU_ASSERT(S_ISCHR(st.st_mode));
@@ -205,7 +202,7 @@ static void opens_devices_and_pipes_as_they_are(void)
 	CU_ASSERT_EQUAL(mkfifo(in_dir("fifo"), 0600), 0);
 	fd = open(in_dir("fifo"), O_RDONLY | O_NONBLOCK);
 	CU_ASSERT_FATAL(fd >= 0);
-	CU_ASSERT_EQUAL_FATAL(outfile_create(&o, in_dir("fifo"), OUTFILE_WHOLE, NULL), 0);
+	CU_ASSERT_EQUAL_FATAL(outfile_create(&o, in_dir("fifo"), NULL), 0);
 	CU_ASSERT_EQUAL(io_write(outfile_fd(o), "abc", 3, NULL), 0);
 	CU_ASSERT_EQUAL(outfile_commit(o, NULL), 0);
 	CU_ASSERT_EQUAL(read(fd, text, 3), 3);
@@ -221,7 +218,7 @@ static void dash_is_standard_output(void)
 {
 	struct outfile *o;
 
-	CU_ASSERT_EQUAL_FATAL(outfile_create(&o, "-", OUTFILE_WHOLE, NULL), 0);
+	CU_ASSERT_EQUAL_FATAL(outfile_create(&o, "-", NULL), 0);
 	CU_ASSERT_EQUAL(outfile_fd(o), STDOUT_FILENO);
 	CU_ASSERT_STRING_EQUAL(outfile_name(o), "standard output");
 	CU_ASSERT_EQUAL(outfile_commit(o, NULL), 0);
@@ -235,7 +232,7 @@ static void owner_with(const char *uid, const char *gid, uid_t want_uid, gid_t w
 
 	setenv("SUDO_UID", uid, 1);
 	setenv("SUDO_GID", gid, 1);
-	CU_ASSERT_EQUAL_FATAL(outfile_create(&o, in_dir("f"), OUTFILE_GROWS, NULL), 0);
+	CU_ASSERT_EQUAL_FATAL(outfile_create(&o, in_dir("f"), NULL), 0);
 	CU_ASSERT_EQUAL(outfile_commit(o, NULL), 0);
 	CU_ASSERT_EQUAL(stat(in_dir("f"), &st), 0);
 	CU_ASSERT_EQUAL(st.st_uid, want_uid);
@@ -267,7 +264,7 @@ static void says_why_a_write_failed(void)
 	struct error e = {0};
 	int err;
 
-	CU_ASSERT_EQUAL_FATAL(outfile_create(&o, "/dev/full", OUTFILE_WHOLE, NULL), 0);
+	CU_ASSERT_EQUAL_FATAL(outfile_create(&o, "/dev/full", NULL), 0);
 	err = io_write(outfile_fd(o), "x", 1, NULL);
 	CU_ASSERT_EQUAL(err, -ENOSPC);
 	CU_ASSERT_EQUAL(outfile_write_error(o, err, &e), -ENOSPC);
@@ -277,8 +274,8 @@ static void says_why_a_write_failed(void)
 
 static CU_TestInfo tests[] = {
 	{"whole file appears at commit", whole_file_appears_at_commit},
-	{"growing file is there at once", growing_file_is_there_at_once},
-	{"nothing written changes nothing", nothing_written_changes_nothing},
+	{"shows when it holds something", shows_when_it_holds_something},
+	{"nothing shown changes nothing", nothing_shown_changes_nothing},
 	{"refuses with a reason", refuses_with_a_reason},
 	{"makes nothing through a dangling link", makes_nothing_through_a_dangling_link},
 	{"opens devices and pipes as they are", opens_devices_and_pipes_as_they_are},

@@ -104,6 +104,7 @@ struct event_head *record_make(void *buf, unsigned int type, unsigned int tail, 
 		[EV_SHED] = sizeof(struct ev_shed),
 		[EV_INLINE] = sizeof(struct ev_inline),
 		[EV_MISSING] = sizeof(struct ev_missing),
+		[EV_DAMAGE] = sizeof(struct ev_damage),
 		[EV_GOROUTINE] = sizeof(struct ev_goroutine),
 		[EV_OFF_CPU] = sizeof(struct ev_off_cpu),
 	};
@@ -128,6 +129,9 @@ struct event_head *record_make(void *buf, unsigned int type, unsigned int tail, 
 	case EV_GO:
 	case EV_GO_CREATE:
 		((struct ev_go *)buf)->kind = (__u8)(GO_START + seed % GO_DROPM);
+		break;
+	case EV_DAMAGE:
+		((struct ev_damage *)h)->kinds = DAMAGE_TIME | DAMAGE_FLOOD;
 		break;
 	case EV_SHED:
 		((struct ev_shed *)buf)->what = SHED_ASKED + seed % SHED_SUMMARY;

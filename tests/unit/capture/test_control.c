@@ -10,8 +10,8 @@
 #include "user/capture/attach.h"
 #include "user/capture/config.h"
 #include "user/capture/load.h"
-#include "user/capture/rings.h"
 #include "user/capture/pcset.h"
+#include "user/capture/rings.h"
 #include "user/capture/tasks.h"
 
 /* Go 1.26 on amd64. */

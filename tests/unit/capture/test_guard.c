@@ -368,7 +368,115 @@ static void can_be_told_to_stay(void)
 	CU_ASSERT(w.level == SHED_KERNEL && !w.probes);
 }
 
+/* A look at the load before anything is attached, of which the counters tell `known`. */
+static struct guard_forecast forecast(struct load load, double known)
+{
+	return (struct guard_forecast){
+		.span_ns = 1e8,
+		.cpu_ns = load.cpu * 1e8,
+		.hits = load.hits / 10 * known,
+		.events = load.events / 10 * known,
+		.hit_full = HIT_FULL,
+		.hit_bare = HIT_BARE,
+		.event_ns = EVENT_FULL,
+		.cpus = 16,
+	};
+}
+
+/* What is foreseen, and the time it takes to attach, in which probes cost something in any case. */
+static void begin_foreseen(struct world *w, double budget, struct load load, double known)
+{
+	struct guard_forecast f = forecast(load, known);
+
+	begin(w, budget, load);
+	guard_foresee(&w->g, &f);
+	w->level = w->g.level;
+	w->probes = true;
+	tick(w, ACT_NS / 3);
+	w->probes = w->g.probes;
+	w->on = 0;
+}
+
+/* As run(), in as small steps as the guard wants. The most that was added, from `from` on. */
+static double most_of(struct world *w, double seconds, double from)
+{
+	uint64_t end = w->now + (uint64_t)(seconds * 1e9),
+		 settled = w->now + (uint64_t)(from * 1e9);
+	double most = 0;
+
+	while (w->now < end) {
+		tick(w, guard_patience(&w->g));
+		act(w);
+		if (w->now >= settled && overhead(w) > most)
+			most = overhead(w);
+	}
+	return most;
+}
+
+static void begins_where_it_is_expected_to_fit(void)
+{
+	static const struct {
+		double share;
+		enum shed_level level;
+	} cases[] = {{0.1, SHED_NOTHING}, {0.3, SHED_STACKS}, {2, SHED_WINDOWS}, {5, SHED_WINDOWS}};
+	struct world w;
+
+	for (unsigned int i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		begin_foreseen(&w, 0.25, busy(cases[i].share), 1);
+		CU_ASSERT_EQUAL(w.g.level, cases[i].level);
+		CU_ASSERT_EQUAL(w.g.probes, cases[i].level < SHED_WINDOWS);
+	}
+	begin_foreseen(&w, 0.001, busy(2), 1);
+	CU_ASSERT_EQUAL(w.g.level, SHED_KERNEL);
+	begin_foreseen(&w, 0, busy(10), 1);
+	CU_ASSERT(w.g.level == SHED_NOTHING && w.g.probes);
+}
+
+static void keeps_the_budget_from_the_first_moment(void)
+{
+	static const double shares[] = {0.3, 0.5, 1, 2, 3, 5};
+	struct world w;
+
+	for (unsigned int i = 0; i < sizeof(shares) / sizeof(shares[0]); i++) {
+		begin_foreseen(&w, 0.25, busy(shares[i]), 1);
+		CU_ASSERT(most_of(&w, 3, 0.6) < 0.3);
+		/* for which it does see something */
+		CU_ASSERT(w.on > 0);
+		CU_ASSERT(most_of(&w, 60, 0) < 0.3);
+		CU_ASSERT(overhead(&w) > 0.1);
+	}
+}
+
+/* Nothing was expected: then it is noticed at once, and paid for. */
+static void what_was_not_foreseen_is_paid_for(void)
+{
+	struct world w;
+
+	begin_foreseen(&w, 0.25, busy(3), 0);
+	CU_ASSERT_EQUAL(w.g.level, SHED_NOTHING);
+	CU_ASSERT(most_of(&w, 6, 5) < 0.3);
+	CU_ASSERT(w.steps[0].time <= SECOND / 4);
+}
+
+/* That much was expected and does not come: it is all taken back. */
+static void what_was_foreseen_in_vain_is_taken_back(void)
+{
+	struct guard_forecast f = forecast(busy(5), 1);
+	struct world w;
+
+	begin(&w, 0.25, busy(0.05));
+	guard_foresee(&w.g, &f);
+	w.level = w.g.level;
+	w.probes = w.g.probes;
+	run(&w, 30);
+	CU_ASSERT_EQUAL(w.g.level, SHED_NOTHING);
+}
+
 static CU_TestInfo tests[] = {
+	{"begins where it is expected to fit", begins_where_it_is_expected_to_fit},
+	{"keeps the budget from the first moment", keeps_the_budget_from_the_first_moment},
+	{"what was not foreseen is paid for", what_was_not_foreseen_is_paid_for},
+	{"what was foreseen in vain is taken back", what_was_foreseen_in_vain_is_taken_back},
 	{"sheds nothing within the budget", sheds_nothing_within_the_budget},
 	{"stacks go first", stacks_go_first},
 	{"windows go second, and keep the budget", windows_go_second_and_keep_the_budget},

@@ -2,6 +2,7 @@
 #include <errno.h>
 #include <stdbool.h>
 #include <stdlib.h>
+#include <time.h>
 
 #include "tests/unit/unit.h"
 #include "user/capture/merge.h"
@@ -427,7 +428,102 @@ static void survives_bursts_and_quiet(void)
 	merge_free(m);
 }
 
+#define HEAP 400000
+#define HEAP_MS 6000 /* of CPU time; what is quadratic takes minutes */
+
+static uint64_t cpu_ms(void)
+{
+	struct timespec ts;
+
+	clock_gettime(CLOCK_THREAD_CPUTIME_ID, &ts);
+	return (uint64_t)ts.tv_sec * 1000 + (uint64_t)ts.tv_nsec / 1000000;
+}
+
+static int in_order(void *ctx, struct event_head *ev)
+{
+	struct seen *s = ctx;
+
+	s->disorder |= ev->time_ns < s->last;
+	s->last = ev->time_ns;
+	s->n++;
+	return 0;
+}
+
+/* One that lies about its times cannot make it slow: descending, at random, and both in turns. */
+static void any_times_take_the_same(void)
+{
+	for (int how = 0; how < 3; how++) {
+		struct merge *m = merge_new(2);
+		uint64_t begin = cpu_ms();
+		struct seen s = {0};
+
+		srandom(7);
+		for (uint64_t i = 0; i < HEAP; i++) {
+			uint64_t down = 2 * HEAP - i, any = (uint64_t)random() % HEAP;
+			struct event_head h = {.type = EV_GO, .size = sizeof(h)};
+
+			h.time_ns = !how ? down : how == 1 || i % 2 ? any : HEAP + i;
+			CU_ASSERT_EQUAL_FATAL(merge_add(m, i % 2, &h), 0);
+		}
+		promise_all(m, 2, HEAP / 3);
+		CU_ASSERT_EQUAL(merge_emit(m, in_order, &s), 0);
+		CU_ASSERT_EQUAL(merge_pending(m), HEAP - s.n);
+		promise_all(m, 2, UINT64_MAX);
+		CU_ASSERT_EQUAL(merge_emit(m, in_order, &s), 0);
+		CU_ASSERT_EQUAL(s.n, HEAP);
+		CU_ASSERT_FALSE(s.disorder);
+		CU_ASSERT_EQUAL(merge_bytes(m), 0);
+		CU_ASSERT(cpu_ms() - begin < HEAP_MS);
+		merge_free(m);
+	}
+}
+
+/* Stragglers keep their order among themselves, and among others of the same time. */
+static void stragglers_are_in_order(void)
+{
+	static struct expected want[MANY];
+
+	srandom(12);
+	for (unsigned int round = 0; round < 10; round++) {
+		struct merge *m = merge_new(1);
+		struct order o = {.want = want};
+
+		for (size_t i = 0; i < MANY; i++) {
+			uint64_t span = random() % 3 ? 5 : 3000;
+
+			want[i] = (struct expected){i / 2 + (uint64_t)random() % span, 0, i};
+			add(m, 0, want[i].time_ns, i);
+		}
+		qsort(want, MANY, sizeof(*want), by_time);
+		for (uint64_t now = 0; now < MANY; now += 500) {
+			merge_promise(m, 0, now);
+			CU_ASSERT_EQUAL(merge_emit(m, compare, &o), 0);
+			CU_ASSERT_EQUAL(merge_pending(m), MANY - o.n);
+		}
+		CU_ASSERT_EQUAL(o.n, MANY);
+		CU_ASSERT_EQUAL(o.wrong, 0);
+		CU_ASSERT_EQUAL(merge_bytes(m), 0);
+		merge_free(m);
+	}
+}
+
+static void tells_what_some_sources_hold(void)
+{
+	struct merge *m = merge_new(4);
+
+	add(m, 0, 1, 0);
+	add(m, 1, 1, 0);
+	add(m, 1, 1, 0);
+	add(m, 3, 1, 0);
+	CU_ASSERT_EQUAL(merge_bytes_of(m, 1, 2), 2 * (sizeof(struct event_head) + 8));
+	CU_ASSERT_EQUAL(merge_bytes_of(m, 0, 4), merge_bytes(m));
+	merge_free(m);
+}
+
 static CU_TestInfo tests[] = {
+	{"any times take the same", any_times_take_the_same},
+	{"stragglers are in order", stragglers_are_in_order},
+	{"tells what some sources hold", tells_what_some_sources_hold},
 	{"orders records of several sources", orders_records_of_several_sources},
 	{"repairs disorder inside a source", repairs_disorder_inside_a_source},
 	{"keeps arrival order of equal times", keeps_arrival_order_of_equal_times},

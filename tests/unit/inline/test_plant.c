@@ -10,6 +10,7 @@
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <time.h>
@@ -33,7 +34,8 @@ enum how {
 struct state {
 	volatile uint32_t leave_loop; /* read by the code below */
 	volatile uint32_t leave_handler;
-	volatile int in_loop, in_handler, over;
+	volatile int in_loop; /* 2: it was */
+	volatile int in_handler, over;
 	uint8_t *code;
 	uint8_t *base;
 };
@@ -42,7 +44,41 @@ static struct state *st;
 
 /* cmpl $0, (%rdi); je back; ret */
 static const uint8_t loop_code[] = {0x83, 0x3f, 0x00, 0x74, 0xfb, 0xc3};
-static const uint8_t syscall_code[] = {0x0f, 0x05, 0xcc, 0xcc};
+
+/* As much of a Go runtime as is looked at: the main thread has a g, by which it can make system calls. */
+static struct {
+	uint64_t m, lo, hi;
+} g0, for_signals;
+static struct {
+	uint64_t g0, gsignal, curg, procid;
+} m;
+static __thread void *tls_g;
+static uint8_t signal_stack[32 << 10];
+
+static uint64_t addr_of(const volatile void *p)
+{
+	return (uint64_t)(uintptr_t)p;
+}
+
+static const struct layout layout = {
+	.g = {.m = 0, .stack_lo = 8, .stack_hi = 16},
+	.m = {.g0 = 0, .gsignal = 8, .curg = 16, .procid = 24},
+};
+
+static void pose_as_go(void)
+{
+	uint8_t here;
+
+	g0.m = addr_of(&m);
+	g0.lo = addr_of(&here) - (64 << 10);
+	g0.hi = addr_of(&here) + (64 << 10);
+	for_signals.lo = addr_of(signal_stack);
+	for_signals.hi = for_signals.lo + sizeof(signal_stack);
+	m.g0 = addr_of(&g0);
+	m.gsignal = addr_of(&for_signals);
+	m.procid = (uint64_t)getpid();
+	tls_g = &g0;
+}
 
 static void rest_ms(long ms)
 {
@@ -73,9 +109,10 @@ static void *work(void *arg)
 	sigaction(SIGUSR1, &sa, NULL);
 	sigaction(SIGUSR2, &sa, NULL);
 	for (size_t i = 0; i < 2048; i++)
-		words[i] = how == LEFT_OVER ? (uint64_t)(uintptr_t)st->code + LOOP_AT : 0;
+		words[i] = how == LEFT_OVER ? addr_of(st->code + LOOP_AT) : 0;
+	st->in_loop = 1;
 	((void (*)(volatile uint32_t *))(uintptr_t)(st->code + LOOP_AT))(&st->leave_loop);
-	st->in_loop = 0;
+	st->in_loop = 2;
 	/* below what is left on the stack, and in the other one */
 	while (!st->over)
 		rest_ms(1);
@@ -88,8 +125,10 @@ static void __attribute__((noreturn)) run_child(enum how how)
 
 	prctl(PR_SET_PDEATHSIG, SIGKILL);
 	alarm(120);
-	st->in_loop = 1;
+	pose_as_go();
 	pthread_create(&t, NULL, work, &how);
+	while (!st->in_loop)
+		rest_ms(1);
 	rest_ms(20);
 	if (how != IN_LOOP) {
 		pthread_kill(t, SIGUSR1);
@@ -118,8 +157,12 @@ static bool is_mapped(const struct target_process *p, const void *addr)
 
 static void scene(enum how how, bool inside)
 {
-	struct inline_header h = {.magic = INLINE_MAGIC, .stubs_size = PAGE, .size = PAGE};
-	struct planted d = {.shared_fd = -1, .h = &h};
+	struct inline_header h = {
+		.magic = INLINE_MAGIC, .stubs_size = PAGE, .size = PAGE, .state = INLINE_RESTORED};
+	struct planted d = {.shared_fd = -1, .own = &h};
+	int fd = memfd_create("rings", MFD_CLOEXEC);
+	struct layout l = layout;
+	struct stat rings;
 	struct target_process *p;
 	struct error e = {0};
 	pid_t pid;
@@ -127,19 +170,27 @@ static void scene(enum how how, bool inside)
 
 	st = mmap(NULL, PAGE, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
 	CU_ASSERT_FATAL(st != MAP_FAILED);
-	st->code = mmap(NULL, 2 * PAGE, PROT_READ | PROT_WRITE | PROT_EXEC,
-			MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-	CU_ASSERT_FATAL(st->code != MAP_FAILED);
-	st->base = st->code + PAGE;
-	memcpy(st->code, syscall_code, sizeof(syscall_code));
+	st->code = mmap(NULL, PAGE, PROT_READ | PROT_WRITE | PROT_EXEC, MAP_PRIVATE | MAP_ANONYMOUS,
+			-1, 0);
+	CU_ASSERT_FATAL(st->code != MAP_FAILED && !ftruncate(fd, PAGE) && !fstat(fd, &rings));
+	st->base = mmap(NULL, PAGE, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+	CU_ASSERT_FATAL(st->base != MAP_FAILED);
+	close(fd);
+	h.dev = rings.st_dev;
+	h.inode = rings.st_ino;
 	memcpy(st->code + LOOP_AT, loop_code, sizeof(loop_code));
-	h.stubs = (uint64_t)(uintptr_t)st->code;
-	h.base = (uint64_t)(uintptr_t)st->base;
+	CU_ASSERT_EQUAL_FATAL(mprotect(st->code, PAGE, PROT_READ | PROT_EXEC), 0);
+	h.stubs = addr_of(st->code);
+	h.base = addr_of(st->base);
 	pid = fork();
 	if (!pid)
 		run_child(how);
 	CU_ASSERT_EQUAL_FATAL(target_process_open(pid, &p, &e), 0);
+	l.tls_g = (int32_t)(addr_of(&tls_g) - addr_of(__builtin_thread_pointer()));
 	d.p = p;
+	d.layout = &l;
+	d.mem_fd = openat(p->proc_fd, "mem", O_RDWR | O_CLOEXEC);
+	d.wait = (struct remote_wait){.limit_ns = REMOTE_LIMIT_NS, .cancel_fd = -1};
 	if (inside) {
 		while (!st->in_loop || st->in_handler < (how == IN_BOTH ? 2 : how != IN_LOOP))
 			rest_ms(1);
@@ -151,7 +202,7 @@ static void scene(enum how how, bool inside)
 		CU_ASSERT_TRUE(is_mapped(p, st->base));
 		st->leave_handler = st->leave_loop = 1;
 	}
-	while (!st->leave_loop || st->in_loop)
+	while (!st->leave_loop || st->in_loop != 2)
 		rest_ms(1);
 	CU_ASSERT_EQUAL(plant_unmap(&d, &e), 0);
 	CU_ASSERT_FALSE(is_mapped(p, st->code));
@@ -159,8 +210,10 @@ static void scene(enum how how, bool inside)
 	st->over = 1;
 	CU_ASSERT_EQUAL(waitpid(pid, &status, 0), pid);
 	CU_ASSERT_EQUAL(status, 0);
+	close(d.mem_fd);
 	target_process_close(p);
-	munmap(st->code, 2 * PAGE);
+	munmap(st->code, PAGE);
+	munmap(st->base, PAGE);
 	munmap(st, PAGE);
 }
 

@@ -18,7 +18,7 @@
 #include "tests/unit/unit.h"
 #include "user/base/clock.h"
 #include "user/inline/engine.h"
-#include "user/inline/plant.h"
+#include "user/inline/leftover.h"
 #include "user/target/target.h"
 
 /* What the child tells. */
@@ -61,7 +61,7 @@ static void __attribute__((noreturn)) play(pid_t pid, struct told *told)
 	alarm(120);
 	err = target_open(pid, &t, &e);
 	if (!err)
-		err = inline_open(&x, t, 0, &e);
+		err = inline_open(&x, t, 0, 0, &e);
 	if (!err) {
 		start.m = merge_new(inline_rings(x));
 		err = inline_plant(x, &start, &e);
@@ -136,11 +136,11 @@ static size_t redirected(const struct target *t)
 
 static bool is_mapped(const struct target *t)
 {
-	struct planted d;
-	bool owned, found = plant_find(&d, t->process, 0, &owned);
+	struct leftovers l;
+	struct error e;
+	bool found = !leftovers_find(&l, t->process, &e) && l.n;
 
-	if (found)
-		plant_close(&d);
+	leftovers_close(&l);
 	return found;
 }
 
@@ -220,36 +220,40 @@ static pid_t planter_of(pid_t gscope)
 /* Both are killed: the program runs on, and whoever comes next puts it back. */
 static void test_both_killed(void)
 {
+	const struct remote_wait usual = {.limit_ns = REMOTE_LIMIT_NS, .cancel_fd = -1};
 	struct scene s;
-	struct planted d;
+	struct leftovers l;
 	struct error e = {0};
-	bool owned = true;
 	pid_t planter;
 
 	if (!begin(&s, "1.27", "plain"))
 		return;
-	CU_ASSERT_TRUE(plant_find(&d, s.t->process, 0, &owned));
-	CU_ASSERT_TRUE(owned);
-	CU_ASSERT_EQUAL(d.h->owner, s.gscope);
-	plant_close(&d);
+	CU_ASSERT_EQUAL(leftovers_find(&l, s.t->process, &e), 0);
+	CU_ASSERT_EQUAL_FATAL(l.n, 1);
+	CU_ASSERT_TRUE(leftover_is_in_use(&l.v[0]));
+	CU_ASSERT_EQUAL(l.v[0].own->owner, s.gscope);
+	leftovers_close(&l);
 	/* as long as it is at work nobody else may touch it */
-	CU_ASSERT_EQUAL(inline_clean(s.t->process, &e), -EBUSY);
+	CU_ASSERT_EQUAL(inline_clean(s.t->process, &usual, &e), -EBUSY);
 	CU_ASSERT_EQUAL(e.status, EXIT_TARGET);
 	CU_ASSERT(redirected(s.t) > 10);
 	planter = planter_of(s.gscope);
+	/* or it would have another one take its place */
+	kill(s.gscope, SIGSTOP);
 	kill(planter, SIGKILL);
 	end_gscope(&s, SIGKILL);
-	CU_ASSERT_TRUE_FATAL(plant_find(&d, s.t->process, 0, &owned));
-	CU_ASSERT_FALSE(owned);
+	CU_ASSERT_EQUAL(leftovers_find(&l, s.t->process, &e), 0);
+	CU_ASSERT_EQUAL_FATAL(l.n, 1);
+	CU_ASSERT_FALSE(leftover_is_in_use(&l.v[0]));
 	/* it goes on, whether or not there is room in rings that nobody reads */
 	rest_ms(200);
 	CU_ASSERT(redirected(s.t) > 10);
 	CU_ASSERT_TRUE(target_process_alive(s.t->process));
-	plant_close(&d);
-	CU_ASSERT_EQUAL(inline_clean(s.t->process, &e), 1);
+	leftovers_close(&l);
+	CU_ASSERT_EQUAL(inline_clean(s.t->process, &usual, &e), 1);
 	CU_ASSERT_EQUAL(e.text[0], 0);
 	check_restored(&s);
-	CU_ASSERT_EQUAL(inline_clean(s.t->process, &e), 0);
+	CU_ASSERT_EQUAL(inline_clean(s.t->process, &usual, &e), 0);
 	finish(&s);
 }
 
@@ -257,34 +261,38 @@ static void test_both_killed(void)
 static void test_changed(void)
 {
 	struct scene s;
-	struct planted d;
+	struct leftovers l;
+	struct planted *d = &l.v[0];
 	struct error e = {0};
 	int32_t other = 0x1234;
 	uint64_t pc;
 	pid_t planter;
-	bool owned;
 
 	if (!begin(&s, "1.26", "plain"))
 		return;
 	planter = planter_of(s.gscope);
+	/* or it would have another one take its place */
+	kill(s.gscope, SIGSTOP);
 	kill(planter, SIGKILL);
 	end_gscope(&s, SIGKILL);
-	CU_ASSERT_TRUE_FATAL(plant_find(&d, s.t->process, 0, &owned));
+	CU_ASSERT_EQUAL(leftovers_find(&l, s.t->process, &e), 0);
+	CU_ASSERT_EQUAL_FATAL(l.n, 1);
+	l.v[0].layout = &s.t->layout;
 	/* stopped: the call would lead nowhere */
 	kill(s.prog.pid, SIGSTOP);
 	rest_ms(20);
-	pc = d.h->site[3].pc;
-	CU_ASSERT_EQUAL(pwrite(d.mem_fd, &other, 4, (off_t)pc + 1), 4);
-	CU_ASSERT_EQUAL(plant_restore(&d, &e), -ESTALE);
+	pc = d->own->site[3].pc;
+	CU_ASSERT_EQUAL(pwrite(d->mem_fd, &other, 4, (off_t)pc + 1), 4);
+	CU_ASSERT_EQUAL(plant_restore(d, &e), -ESTALE);
 	CU_ASSERT_EQUAL(e.status, EXIT_FAILED);
 	CU_ASSERT_PTR_NOT_NULL(strstr(e.text, "left alone"));
 	CU_ASSERT_EQUAL(redirected(s.t), 1);
-	CU_ASSERT_EQUAL(pwrite(d.mem_fd, &d.h->site[3].planted, 4, (off_t)pc + 1), 4);
-	CU_ASSERT_EQUAL(plant_restore(&d, &e), 0);
+	CU_ASSERT_EQUAL(pwrite(d->mem_fd, &d->own->site[3].planted, 4, (off_t)pc + 1), 4);
+	CU_ASSERT_EQUAL(plant_restore(d, &e), 0);
 	CU_ASSERT_EQUAL(redirected(s.t), 0);
 	kill(s.prog.pid, SIGCONT);
-	CU_ASSERT_EQUAL(plant_unmap(&d, &e), 0);
-	plant_close(&d);
+	CU_ASSERT_EQUAL(plant_unmap(d, &e), 0);
+	leftovers_close(&l);
 	check_restored(&s);
 	finish(&s);
 }
@@ -292,7 +300,9 @@ static void test_changed(void)
 /* A call that is not as it was when gscope planned: it is left alone, and that is all. */
 static void test_changed_before(void)
 {
+	const struct remote_wait wait = {.limit_ns = REMOTE_LIMIT_NS, .cancel_fd = -1};
 	struct plant_owner owner = plant_owner();
+	struct inline_header own;
 	struct inline_plan plan;
 	struct stub_options o = {0};
 	struct planted d;
@@ -303,11 +313,11 @@ static void test_changed_before(void)
 	if (!path || !prog_start(&s.prog, path, "churn", NULL, true))
 		return;
 	CU_ASSERT_EQUAL_FATAL(target_open(s.prog.pid, &s.t, &e), 0);
-	CU_ASSERT_EQUAL_FATAL(inline_plan(&plan, s.t, 0, &e), 0);
+	CU_ASSERT_EQUAL_FATAL(inline_plan(&plan, s.t, 0, 0, &e), 0);
 	o.layout = &s.t->layout;
 	o.seed = stack_id_begin((uint32_t)s.prog.pid);
 	plan.operand[3].original += 0x100;
-	CU_ASSERT_EQUAL_FATAL(plant(&d, s.t->process, &plan, &o, &owner, &e), 0);
+	CU_ASSERT_EQUAL_FATAL(plant(&d, s.t->process, &plan, &o, &owner, &wait, &own, &e), 0);
 	CU_ASSERT_FALSE(inline_is_redirected(&d.h->site[3]));
 	CU_ASSERT_TRUE(inline_is_redirected(&d.h->site[4]));
 	CU_ASSERT_EQUAL(redirected(s.t), plan.n - 1);
@@ -319,7 +329,7 @@ static void test_changed_before(void)
 	/* if none is, there is nothing to plant */
 	for (size_t i = 0; i < plan.n; i++)
 		plan.operand[i].original += i == 3 ? 0 : 0x100;
-	CU_ASSERT_EQUAL(plant(&d, s.t->process, &plan, &o, &owner, &e), -ESTALE);
+	CU_ASSERT_EQUAL(plant(&d, s.t->process, &plan, &o, &owner, &wait, &own, &e), -ESTALE);
 	CU_ASSERT_EQUAL(e.status, EXIT_TARGET);
 	CU_ASSERT_EQUAL(redirected(s.t), 0);
 	CU_ASSERT_FALSE(is_mapped(s.t));

@@ -1,14 +1,17 @@
 // SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only
 /* Records put into shared memory by hand, as stubs would, and as they never would. */
+#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
 #include <x86intrin.h>
 
 #include "tests/unit/unit.h"
 #include "user/base/clock.h"
+#include "user/base/shield.h"
 #include "user/capture/file.h"
 #include "user/inline/reader.h"
 
@@ -22,13 +25,18 @@ static struct site sites[] = {
 	{.kind = SITE_START},          {.kind = SITE_PARK},         {.kind = SITE_READY},
 	{.kind = SITE_READY_WORKER},   {.kind = SITE_YIELD},        {.kind = SITE_CREATE_CAS},
 	{.kind = SITE_CREATE_RUNQPUT}, {.kind = SITE_EXIT},         {.kind = SITE_SYSEXIT_NOP},
-	{.kind = SITE_SYSCALL_ENTER},  {.kind = SITE_SYSCALL_EXIT},
+	{.kind = SITE_SYSCALL_ENTER},  {.kind = SITE_SYSCALL_EXIT}, {.kind = SITE_STW_BEGIN},
 };
 
 #define SYSCALL_ENTER 9
 #define SYSCALL_EXIT 10
 
+/* One that has no stub: what it tells is nothing of goroutines. */
+#define PROBED 11
+
 #define NSITES (sizeof(sites) / sizeof(sites[0]))
+
+static const bool has_stub[NSITES] = {[0 ... PROBED - 1] = true};
 
 struct bench {
 	struct target t;
@@ -36,6 +44,7 @@ struct bench {
 	struct inline_geometry g;
 	struct merge *m;
 	struct inline_reader *r;
+	pid_t pid;
 	uint64_t now; /* a reading of the counter for the next record */
 	/* what came out */
 	uint8_t *out;
@@ -48,25 +57,32 @@ static struct inline_ring *ring(struct bench *b, uint32_t i)
 	return (void *)(b->memory + inline_ring_offset(&b->g, i));
 }
 
-static bool make(struct bench *b)
+static bool make_of(struct bench *b, pid_t pid, int fd)
 {
-	struct reader_options o = {.first_site = FIRST_SITE, .since_ns = now_ns()};
+	struct reader_options o = {
+		.first_site = FIRST_SITE, .since_ns = now_ns(), .has_stub = has_stub};
 	struct error e;
 	uint8_t *all;
 
-	*b = (struct bench){.g = {RINGS, inline_stride(ROOM), ROOM}};
-	CU_ASSERT_EQUAL_FATAL(target_process_open(getpid(), &b->t.process, &e), 0);
+	*b = (struct bench){.g = {RINGS, inline_stride(ROOM), ROOM}, .pid = pid};
+	CU_ASSERT_EQUAL_FATAL(target_process_open(pid, &b->t.process, &e), 0);
 	b->t.sites = (struct sites){.v = sites, .n = NSITES};
 	all = mmap(NULL, inline_size(&b->g) + 2 * PAGE, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1,
 		   0);
 	CU_ASSERT_FATAL(all != MAP_FAILED);
 	b->memory = all + PAGE;
 	CU_ASSERT_EQUAL_FATAL(mprotect(b->memory, inline_size(&b->g), PROT_READ | PROT_WRITE), 0);
+	if (fd >= 0) {
+		CU_ASSERT_EQUAL_FATAL(ftruncate(fd, (off_t)inline_size(&b->g)), 0);
+		CU_ASSERT_FATAL(mmap(b->memory, inline_size(&b->g), PROT_READ | PROT_WRITE,
+				     MAP_SHARED | MAP_FIXED, fd, 0) != MAP_FAILED);
+		CU_ASSERT_EQUAL_FATAL(shield_begin(b->memory, inline_size(&b->g)), 0);
+	}
 	b->m = merge_new(RINGS);
 	b->out = malloc(MOST * sizeof(struct ev_stack) * 64);
 	CU_ASSERT_FATAL(b->m && b->out);
 	o.t = &b->t;
-	o.h = (void *)b->memory;
+	o.memory = b->memory;
 	o.geometry = b->g;
 	o.m = b->m;
 	CU_ASSERT_EQUAL_FATAL(reader_new(&b->r, &o), 0);
@@ -74,9 +90,15 @@ static bool make(struct bench *b)
 	return true;
 }
 
+static bool make(struct bench *b)
+{
+	return make_of(b, getpid(), -1);
+}
+
 static void end(struct bench *b)
 {
 	reader_free(b->r);
+	shield_end(b->memory);
 	merge_free(b->m);
 	free(b->out);
 	munmap(b->memory - PAGE, inline_size(&b->g) + 2 * PAGE);
@@ -96,7 +118,7 @@ static struct inline_record *place(struct bench *b, uint32_t i, uint32_t site, u
 		.size = (uint32_t)(sizeof(*rec) + 8 * frames),
 		.gp = 0xc000001000 + i * 512,
 		.goid = 70 + i,
-		.procid = (uint64_t)getpid(),
+		.procid = (uint64_t)b->pid,
 		.p = 0xc000080000,
 		.curg = 0xc000002000,
 		.old_status = 2,
@@ -139,6 +161,7 @@ static size_t pass(struct bench *b, bool last)
 	b->n = b->bytes = 0;
 	CU_ASSERT_EQUAL(reader_pass(b->r, last), 0);
 	CU_ASSERT_EQUAL(merge_emit(b->m, keep, b), 0);
+	b->now = __rdtsc();
 	return b->n;
 }
 
@@ -297,7 +320,7 @@ static void test_order(void)
 			uint32_t to = (i * 7 + round) % RINGS;
 
 			/* ring 0 has neither stacks nor as much room */
-			put(&b, to, i % NSITES, to ? i % 100 : 0);
+			put(&b, to, i % PROBED, to ? i % 100 : 0);
 			if (i % 400 == 399) {
 				b.now = __rdtsc();
 				sum += pass(&b, false) > 0;
@@ -578,6 +601,359 @@ static void test_portions(void)
 	end(&b);
 }
 
+/* What is left out counts as lost, and is told of. */
+static void counted(struct bench *b, uint32_t kinds, uint64_t lost)
+{
+	struct inline_damage d = reader_damage(b->r);
+
+	CU_ASSERT_EQUAL(d.kinds, kinds);
+	CU_ASSERT(d.found > 0);
+	CU_ASSERT_EQUAL(reader_lost(b->r), lost);
+	CU_ASSERT_EQUAL(merge_late(b->m), 0);
+}
+
+static void test_no_damage(void)
+{
+	struct bench b;
+
+	make(&b);
+	for (uint32_t i = 0; i < RINGS; i++)
+		for (unsigned int k = 0; k < 50; k++)
+			put(&b, i, k % PROBED, i ? k % 3 : 0);
+	ring(&b, 1)->lost = 3;
+	ring(&b, 1)->waits = 20;
+	CU_ASSERT(pass(&b, false) >= 50 * RINGS);
+	CU_ASSERT_EQUAL(reader_waits(b.r), 20);
+	CU_ASSERT_EQUAL(reader_lost(b.r), 3);
+	CU_ASSERT_EQUAL(reader_damage(b.r).kinds, 0);
+	CU_ASSERT_EQUAL(reader_damage(b.r).found, 0);
+	end(&b);
+}
+
+/* Of a good size, but of no site that has a stub: what comes behind it is read. */
+static void test_wrong_sites(void)
+{
+	static const uint32_t wrong[] = {PROBED, NSITES, 1U << 20, UINT32_MAX};
+
+	for (uint32_t i = 0; i < 2; i++) {
+		for (size_t k = 0; k < sizeof(wrong) / sizeof(wrong[0]); k++) {
+			struct bench b;
+
+			make(&b);
+			put(&b, i, 0, 0);
+			put(&b, i, wrong[k], 0);
+			put(&b, i, 0, 0);
+			CU_ASSERT_EQUAL(pass(&b, false), 2);
+			counted(&b, DAMAGE_RECORD, 1);
+			end(&b);
+		}
+	}
+}
+
+/* So many at most as there was room for; not one of them vanishes without a word. */
+static void test_wrong_sizes(void)
+{
+	struct inline_record *rec;
+	struct bench b;
+
+	make(&b);
+	put(&b, 1, 0, 0);
+	rec = place(&b, 1, 0, 0);
+	publish(&b, 1, rec);
+	for (unsigned int k = 0; k < 99; k++)
+		put(&b, 1, 0, 0);
+	rec->size = 97;
+	CU_ASSERT_EQUAL(pass(&b, false), 1);
+	counted(&b, DAMAGE_RECORD, 100);
+	put(&b, 1, 0, 0);
+	CU_ASSERT_EQUAL(pass(&b, false), 1);
+	CU_ASSERT_EQUAL(reader_lost(b.r), 0);
+	end(&b);
+}
+
+static void wrong_time(uint32_t i, uint64_t tsc)
+{
+	struct inline_record *rec;
+	uint64_t begin = now_ns();
+	struct bench b;
+
+	make(&b);
+	put(&b, i, 0, 0);
+	rec = place(&b, i, 0, 0);
+	rec->tsc = tsc;
+	publish(&b, i, rec);
+	put(&b, i, 0, 0);
+	put(&b, 2, 0, 0);
+	CU_ASSERT_EQUAL(pass(&b, false), 3);
+	for (size_t k = 0; k < b.n; k++)
+		CU_ASSERT(b.ev[k]->time_ns >= begin && b.ev[k]->time_ns <= now_ns());
+	counted(&b, DAMAGE_TIME, 1);
+	/* it has promised nothing that is not so */
+	put(&b, i, 0, 0);
+	CU_ASSERT_EQUAL(pass(&b, false), 1);
+	CU_ASSERT_EQUAL(merge_late(b.m), 0);
+	end(&b);
+}
+
+static void test_wrong_times(void)
+{
+	uint64_t now = __rdtsc();
+	const uint64_t wrong[] = {
+		1,         now / 2,    now - 1000000000, now + 10000000000,  2 * now,
+		INT64_MAX, 1ULL << 63, now + INT64_MAX,  now - (1ULL << 61), UINT64_MAX};
+
+	for (uint32_t i = 0; i < 2; i++)
+		for (size_t k = 0; k < sizeof(wrong) / sizeof(wrong[0]); k++)
+			wrong_time(i, wrong[k]);
+}
+
+/* Where the reader is it knows itself. */
+static void test_tails(void)
+{
+	struct bench b;
+
+	make(&b);
+	for (unsigned int k = 0; k < 5; k++) {
+		put(&b, 0, 0, 0);
+		put(&b, 1, 0, 2);
+		ring(&b, 0)->tail = ring(&b, 0)->head;
+		ring(&b, 1)->tail = k % 2 ? 0 : UINT64_MAX / 3;
+		CU_ASSERT(pass(&b, false) >= 2);
+		CU_ASSERT_EQUAL(ring(&b, 0)->tail, ring(&b, 0)->head);
+		CU_ASSERT_EQUAL(ring(&b, 1)->tail, ring(&b, 1)->head);
+	}
+	CU_ASSERT_EQUAL(reader_damage(b.r).kinds, 0);
+	CU_ASSERT_EQUAL(reader_lost(b.r), 0);
+	end(&b);
+}
+
+/* A jump counts as loss, by no more than can have been written. */
+static void test_jumps(void)
+{
+	static const uint64_t to[] = {ROOM + 200, 1ULL << 40, 1ULL << 62, UINT64_MAX - 4095, 4};
+
+	for (uint32_t i = 0; i < 2; i++) {
+		for (size_t k = 0; k < sizeof(to) / sizeof(to[0]); k++) {
+			uint64_t most, lost;
+			struct bench b;
+
+			make(&b);
+			put(&b, i, 0, 0);
+			CU_ASSERT_EQUAL(pass(&b, false), 1);
+			ring(&b, i)->head = to[k];
+			CU_ASSERT_EQUAL(pass(&b, false), 0);
+			CU_ASSERT_EQUAL(reader_damage(b.r).kinds, DAMAGE_POSITION);
+			most = 10001 + reader_cpu_ns(b.r) / 10;
+			lost = reader_lost(b.r);
+			CU_ASSERT(lost > 0 && lost <= most);
+			/* and is behind it */
+			ring(&b, i)->head = ring(&b, i)->tail;
+			put(&b, i, 0, 0);
+			CU_ASSERT_EQUAL(pass(&b, false), 1);
+			end(&b);
+		}
+	}
+}
+
+static void test_counters(void)
+{
+	static const uint64_t lies[] = {UINT64_MAX, UINT64_MAX - 5, 1ULL << 63, 1ULL << 50, 2};
+	struct bench b;
+
+	make(&b);
+	for (unsigned int k = 0; k < 20; k++)
+		put(&b, 1, 0, 0);
+	pass(&b, false);
+	ring(&b, 1)->lost = ring(&b, 1)->waits = 5;
+	CU_ASSERT_EQUAL(reader_lost(b.r), 5);
+	CU_ASSERT_EQUAL(reader_waits(b.r), 5);
+	for (size_t k = 0; k < sizeof(lies) / sizeof(lies[0]); k++) {
+		uint64_t sum;
+
+		ring(&b, 1)->lost = ring(&b, 1)->waits = lies[k];
+		sum = reader_lost(b.r);
+		CU_ASSERT(sum >= 1 && sum < 2000000);
+		sum = reader_waits(b.r);
+		CU_ASSERT(sum >= 5 && sum < 2000000);
+	}
+	CU_ASSERT_EQUAL(reader_damage(b.r).kinds, DAMAGE_COUNTER);
+	end(&b);
+}
+
+/* One that is said to be on its way holds up the others for a while, and not for ever. */
+static void test_held(void)
+{
+	for (uint32_t i = 0; i < 2; i++) {
+		uint64_t begin;
+		struct bench b;
+		size_t n = 0;
+
+		make(&b);
+		if (i)
+			ring(&b, i)->busy = 1;
+		else
+			publish(&b, i, memset(place(&b, i, 0, 0), 0, 96));
+		put(&b, 2, 0, 0);
+		for (begin = now_ns(); !n && now_ns() - begin < 20000000000;)
+			n = pass(&b, false);
+		CU_ASSERT_EQUAL(n, 1);
+		/* a stopped process does that: it is no damage yet, nor is what comes late */
+		CU_ASSERT_EQUAL(reader_damage(b.r).kinds, 0);
+		put(&b, 2, 0, 0);
+		CU_ASSERT_EQUAL(pass(&b, false), 1);
+		if (i) {
+			put(&b, i, 0, 0);
+			ring(&b, i)->busy = 0;
+			CU_ASSERT_EQUAL(pass(&b, false), 1);
+			CU_ASSERT_EQUAL(reader_damage(b.r).kinds, 0);
+			for (unsigned int k = 0; k < 5; k++) {
+				ring(&b, i)->busy = 1;
+				put(&b, 2, 0, 0);
+				for (begin = now_ns(), n = 0; !n && now_ns() - begin < 20000000000;)
+					n = pass(&b, false);
+				ring(&b, i)->busy = 0;
+				pass(&b, false);
+			}
+			CU_ASSERT_EQUAL(reader_damage(b.r).kinds, DAMAGE_HELD);
+		}
+		CU_ASSERT_EQUAL(merge_late(b.m), 0);
+		end(&b);
+	}
+}
+
+/* There is always more of it than is taken, all at one time: the others' records come out. */
+static void test_stands_still(void)
+{
+	uint64_t tsc = 0, out = 0, begin = now_ns();
+	struct bench b;
+
+	make(&b);
+	put(&b, 2, 0, 0);
+	while (!out && now_ns() - begin < 5000000000) {
+		for (unsigned int k = 0; k < 1500; k++) {
+			struct inline_record *rec = place(&b, 1, 0, 0);
+
+			rec->tsc = tsc = tsc ? tsc : rec->tsc - 1000;
+			publish(&b, 1, rec);
+		}
+		CU_ASSERT_EQUAL(reader_pass(b.r, false), 0);
+		b.n = b.bytes = 0;
+		CU_ASSERT_EQUAL(merge_emit(b.m, keep, &b), 0);
+		for (size_t k = 0; k < b.n; k++)
+			out += go(&b, k)->gp == 0xc000001000 + 2 * 512;
+	}
+	CU_ASSERT_EQUAL(out, 1);
+	CU_ASSERT_EQUAL(merge_late(b.m), 0);
+	end(&b);
+}
+
+static pid_t sleeper(void)
+{
+	pid_t pid = fork();
+
+	if (!pid) {
+		pause();
+		_exit(0);
+	}
+	return pid;
+}
+
+/* A process that sleeps writes no records. */
+static void test_flood(void)
+{
+	pid_t pid = sleeper();
+	size_t all = 0;
+	struct bench b;
+
+	CU_ASSERT_FATAL(pid > 0);
+	make_of(&b, pid, -1);
+	for (unsigned int k = 0; k < 60; k++) {
+		for (unsigned int i = 0; i < 1000; i++)
+			put(&b, 1, 0, 0);
+		all += pass(&b, false);
+	}
+	CU_ASSERT(all > 0 && all <= 40000);
+	CU_ASSERT_EQUAL(reader_damage(b.r).kinds, DAMAGE_FLOOD);
+	CU_ASSERT(reader_lost(b.r) > 0);
+	CU_ASSERT(reader_cpu_ns(b.r) < 1000000000);
+	kill(pid, SIGKILL);
+	waitpid(pid, NULL, 0);
+	end(&b);
+}
+
+/* What it says of the threads of others is not believed. */
+static void test_foreign_threads(void)
+{
+	static const uint64_t none[] = {0, 1ULL << 32, UINT64_MAX};
+	pid_t pid = sleeper();
+	struct bench b;
+
+	CU_ASSERT_FATAL(pid > 0);
+	make(&b);
+	for (uint32_t i = 0; i < 2; i++) {
+		put(&b, i, 0, 0);
+		b.pid = pid;
+		put(&b, i, 0, 0);
+		b.pid = getpid();
+		put(&b, i, 0, 0);
+		for (size_t k = 0; k < 3; k++) {
+			struct inline_record *rec = place(&b, i, 0, 0);
+
+			rec->procid = none[k];
+			publish(&b, i, rec);
+		}
+	}
+	CU_ASSERT_EQUAL(pass(&b, false), 4);
+	for (size_t k = 0; k < b.n; k++)
+		CU_ASSERT_EQUAL(b.ev[k]->tid, (uint32_t)getpid());
+	counted(&b, DAMAGE_RECORD, 8);
+	kill(pid, SIGKILL);
+	waitpid(pid, NULL, 0);
+	/* one that has ended since may have been its own */
+	b.pid = pid;
+	put(&b, 1, 0, 0);
+	CU_ASSERT_EQUAL(pass(&b, false), 1);
+	end(&b);
+}
+
+/* The file is cut below the mapping. */
+static void test_cut(void)
+{
+	for (unsigned int k = 0; k < 3; k++) {
+		int fd = memfd_create("reader", MFD_CLOEXEC);
+		struct bench b;
+
+		CU_ASSERT_FATAL(fd >= 0);
+		make_of(&b, getpid(), fd);
+		put(&b, 1, 0, 3);
+		CU_ASSERT_EQUAL(pass(&b, false), 2);
+		CU_ASSERT_EQUAL(ftruncate(fd, k == 1 ? 4096 : 0), 0);
+		pass(&b, k == 2);
+		CU_ASSERT(reader_damage(b.r).kinds & DAMAGE_CUT);
+		CU_ASSERT(reader_lost(b.r) > 0);
+		CU_ASSERT_EQUAL(pass(&b, false), 0);
+		CU_ASSERT_EQUAL(reader_waits(b.r), 0);
+		end(&b);
+		close(fd);
+	}
+}
+
+/* Behind the last pass nothing is read, whoever writes there. */
+static void test_over(void)
+{
+	struct bench b;
+
+	make(&b);
+	put(&b, 1, 0, 0);
+	CU_ASSERT_EQUAL(pass(&b, true), 1);
+	put(&b, 1, 0, 0);
+	ring(&b, 1)->lost = 10;
+	CU_ASSERT_EQUAL(pass(&b, false), 0);
+	CU_ASSERT_EQUAL(pass(&b, true), 0);
+	CU_ASSERT_EQUAL(reader_lost(b.r), 0);
+	end(&b);
+}
+
 static CU_TestInfo tests[] = {
 	{"a record, field by field", test_fields},
 	{"every kind", test_kinds},
@@ -594,6 +970,19 @@ static CU_TestInfo tests[] = {
 	{"records that are none", test_spoiled},
 	{"heads that are none", test_heads},
 	{"garbage", test_garbage},
+	{"what is right is no damage", test_no_damage},
+	{"sites that have no stub", test_wrong_sites},
+	{"sizes that cannot be", test_wrong_sizes},
+	{"times that cannot be", test_wrong_times},
+	{"tails are not read", test_tails},
+	{"heads that jump", test_jumps},
+	{"counters that lie", test_counters},
+	{"a record that never comes", test_held},
+	{"time stands still", test_stands_still},
+	{"more records than time", test_flood},
+	{"threads of others", test_foreign_threads},
+	{"memory that is taken away", test_cut},
+	{"the last pass is the last", test_over},
 	CU_TEST_INFO_NULL,
 };
 

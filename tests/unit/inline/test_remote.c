@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only
 /* Threads of a child of this process, held still in whatever they are at; none of them notices. */
 #include <errno.h>
+#include <fcntl.h>
 #include <linux/futex.h>
 #include <pthread.h>
 #include <sched.h>
@@ -17,13 +18,29 @@
 #include <unistd.h>
 
 #include "tests/unit/unit.h"
+#include "user/inline/call.h"
 #include "user/inline/remote.h"
 
 #define THREADS 5
 
-/* An instruction `syscall`, at the same address in the child. */
-extern const char remote_syscall[];
-__asm__(".text\nremote_syscall:\n\tsyscall\n\tint3\n");
+/* Code by which calls are made, and memory for them, at the same addresses in the child. */
+extern const char remote_syscall[], remote_back[];
+__asm__(".text\nremote_syscall:\n\tsyscall\n\tret\n"
+	"remote_back:\n\tmov $15, %rax\n\tsyscall\n\tint3\n");
+static uint8_t room[64 << 10];
+
+static struct call_way way_into(const struct target_process *p)
+{
+	struct call_way way = {
+		.mem_fd = openat(p->proc_fd, "mem", O_RDWR | O_CLOEXEC),
+		.code = {(uint64_t)(uintptr_t)remote_syscall, (uint64_t)(uintptr_t)remote_back},
+		.lo = (uint64_t)(uintptr_t)room,
+		.hi = (uint64_t)(uintptr_t)room + sizeof(room),
+	};
+
+	CU_ASSERT_FATAL(way.mem_fd >= 0);
+	return way;
+}
 
 /* Seen by both. */
 struct state {
@@ -258,7 +275,7 @@ static void test_still(void)
 	for (int i = 0; i < 30; i++) {
 		uint64_t turns;
 
-		CU_ASSERT_EQUAL_FATAL(remote_stop_all(&r, p, &e), 0);
+		CU_ASSERT_EQUAL_FATAL(remote_stop_all(&r, p, NULL, &e), 0);
 		CU_ASSERT(r.n >= THREADS + 1);
 		turns = st->turns;
 		for (size_t k = 0; k < r.n; k++)
@@ -286,7 +303,7 @@ static void test_one_by_one(void)
 	CU_ASSERT(n >= THREADS + 1);
 	for (size_t i = 0; i < n; i++) {
 		struct remote r;
-		int got = remote_stop_thread(&r, p, v[i].tid, &e), stopped = 0;
+		int got = remote_stop_thread(&r, p, v[i].tid, NULL, &e), stopped = 0;
 
 		if (got == -ESRCH) /* some are born and end */
 			continue;
@@ -309,26 +326,26 @@ static void test_call(void)
 	const uint64_t getpid_call[7] = {SYS_getpid};
 	const uint64_t gettid_call[7] = {SYS_gettid};
 	const uint64_t bad_call[7] = {SYS_munmap, 1, 1};
-	const uint64_t insn = (uint64_t)(uintptr_t)remote_syscall;
 	struct target_process *p;
 	struct error e = {0};
 	struct remote r;
 	pid_t pid = start(&p, false, false);
+	struct call_way way = way_into(p);
 	unsigned long long caught = caught_by(pid);
 
 	CU_ASSERT(caught & 1ULL << (SIGTRAP - 1));
 	for (int i = 0; i < 10; i++) {
-		CU_ASSERT_EQUAL_FATAL(remote_stop_all(&r, p, &e), 0);
+		CU_ASSERT_EQUAL_FATAL(remote_stop_all(&r, p, NULL, &e), 0);
 		for (size_t k = 0; k < r.n; k++) {
 			struct user_regs_struct before, after;
 			int64_t result = -1;
 
 			CU_ASSERT_EQUAL(remote_registers(&r, k, &before), 0);
-			CU_ASSERT_EQUAL(remote_call(&r, k, insn, getpid_call, &result), 0);
+			CU_ASSERT_EQUAL(remote_call(&r, k, &way, getpid_call, &result), 0);
 			CU_ASSERT_EQUAL(result, pid);
-			CU_ASSERT_EQUAL(remote_call(&r, k, insn, gettid_call, &result), 0);
+			CU_ASSERT_EQUAL(remote_call(&r, k, &way, gettid_call, &result), 0);
 			CU_ASSERT_EQUAL(result, r.v[k].tid);
-			CU_ASSERT_EQUAL(remote_call(&r, k, insn, bad_call, &result), 0);
+			CU_ASSERT_EQUAL(remote_call(&r, k, &way, bad_call, &result), 0);
 			CU_ASSERT_EQUAL(result, -EINVAL);
 			CU_ASSERT_EQUAL(remote_registers(&r, k, &after), 0);
 			CU_ASSERT_EQUAL(memcmp(&before, &after, sizeof(before)), 0);
@@ -340,13 +357,14 @@ static void test_call(void)
 	for (int i = 0; i < 20; i++) {
 		int64_t result = -1;
 
-		CU_ASSERT_EQUAL_FATAL(remote_stop_one(&r, p, &e), 0);
+		CU_ASSERT_EQUAL_FATAL(remote_stop_thread(&r, p, pid, NULL, &e), 0);
 		CU_ASSERT_EQUAL(r.n, 1);
-		CU_ASSERT_EQUAL(remote_call(&r, 0, insn, getpid_call, &result), 0);
+		CU_ASSERT_EQUAL(remote_call(&r, 0, &way, getpid_call, &result), 0);
 		CU_ASSERT_EQUAL(result, pid);
 		remote_resume(&r);
 	}
 	CU_ASSERT_EQUAL(caught_by(pid), caught);
+	close(way.mem_fd);
 	finish(pid, p);
 }
 
@@ -359,6 +377,7 @@ static void test_signals(void)
 	struct remote r;
 	unsigned int stops = 0;
 	pid_t pid = start(&p, true, false), sender = fork();
+	struct call_way way = way_into(p);
 	int status = 1;
 
 	if (!sender) {
@@ -373,10 +392,8 @@ static void test_signals(void)
 	while (st->signals < count) {
 		int64_t result = 0;
 
-		CU_ASSERT_EQUAL_FATAL(remote_stop_all(&r, p, &e), 0);
-		CU_ASSERT_EQUAL(remote_call(&r, stops % 2, (uint64_t)(uintptr_t)remote_syscall,
-					    getpid_call, &result),
-				0);
+		CU_ASSERT_EQUAL_FATAL(remote_stop_all(&r, p, NULL, &e), 0);
+		CU_ASSERT_EQUAL(remote_call(&r, stops % 2, &way, getpid_call, &result), 0);
 		CU_ASSERT_EQUAL(result, pid);
 		remote_resume(&r);
 		stops++;
@@ -387,6 +404,7 @@ static void test_signals(void)
 	CU_ASSERT_EQUAL(st->signals, count);
 	CU_ASSERT_EQUAL(st->sum, count * (count + 1) / 2);
 	CU_ASSERT_EQUAL(st->others, 0);
+	close(way.mem_fd);
 	finish(pid, p);
 }
 
@@ -398,6 +416,7 @@ static void test_stopped(void)
 	struct error e = {0};
 	struct remote r;
 	pid_t pid = start(&p, false, false);
+	struct call_way way = way_into(p);
 	uint64_t turns;
 
 	kill(pid, SIGSTOP);
@@ -406,10 +425,8 @@ static void test_stopped(void)
 	for (int i = 0; i < 5; i++) {
 		int64_t result = 0;
 
-		CU_ASSERT_EQUAL_FATAL(remote_stop_all(&r, p, &e), 0);
-		CU_ASSERT_EQUAL(remote_call(&r, 0, (uint64_t)(uintptr_t)remote_syscall, getpid_call,
-					    &result),
-				0);
+		CU_ASSERT_EQUAL_FATAL(remote_stop_all(&r, p, NULL, &e), 0);
+		CU_ASSERT_EQUAL(remote_call(&r, 0, &way, getpid_call, &result), 0);
 		CU_ASSERT_EQUAL(result, pid);
 		remote_resume(&r);
 	}
@@ -421,6 +438,7 @@ static void test_stopped(void)
 	kill(pid, SIGCONT);
 	while (st->turns == turns)
 		rest_ms(1);
+	close(way.mem_fd);
 	finish(pid, p);
 }
 
@@ -435,13 +453,13 @@ static void test_no_main(void)
 	while (state_of(pid, pid) != 'Z')
 		rest_ms(1);
 	for (int i = 0; i < 10; i++) {
-		CU_ASSERT_EQUAL_FATAL(remote_stop_all(&r, p, &e), 0);
+		CU_ASSERT_EQUAL_FATAL(remote_stop_all(&r, p, NULL, &e), 0);
 		CU_ASSERT(r.n >= THREADS);
 		for (size_t k = 0; k < r.n; k++)
 			CU_ASSERT_NOT_EQUAL(r.v[k].tid, pid);
 		remote_resume(&r);
 	}
-	CU_ASSERT_EQUAL(remote_stop_thread(&r, p, pid, &e), -ESRCH);
+	CU_ASSERT_EQUAL(remote_stop_thread(&r, p, pid, NULL, &e), -ESRCH);
 	finish(pid, p);
 }
 
@@ -464,18 +482,18 @@ static void test_traced(void)
 	}
 	while (tracer_of(pid) == 0)
 		rest_ms(1);
-	CU_ASSERT_EQUAL(remote_stop_all(&r, p, &e), -EPERM);
+	CU_ASSERT_EQUAL(remote_stop_all(&r, p, NULL, &e), -EPERM);
 	CU_ASSERT_EQUAL(e.status, EXIT_TARGET);
 	CU_ASSERT_PTR_NOT_NULL(strstr(e.text, "debugger"));
 	CU_ASSERT_EQUAL(r.n, 0);
-	CU_ASSERT_EQUAL(remote_stop_one(&r, p, &e), -EPERM);
-	CU_ASSERT_EQUAL(remote_stop_thread(&r, p, pid, &e), -EPERM);
+	CU_ASSERT_EQUAL(remote_stop_thread(&r, p, pid, NULL, &e), -EPERM);
+	CU_ASSERT_EQUAL(remote_stop_thread(&r, p, pid, NULL, &e), -EPERM);
 	CU_ASSERT_EQUAL(tracer_of(pid), debugger);
 	kill(debugger, SIGKILL);
 	CU_ASSERT_EQUAL(waitpid(debugger, &status, 0), debugger);
 	while (tracer_of(pid) != 0)
 		rest_ms(1);
-	CU_ASSERT_EQUAL(remote_stop_all(&r, p, &e), 0);
+	CU_ASSERT_EQUAL(remote_stop_all(&r, p, NULL, &e), 0);
 	remote_resume(&r);
 	finish(pid, p);
 }
@@ -489,8 +507,8 @@ static void test_gone(void)
 
 	kill(pid, SIGKILL);
 	waitpid(pid, NULL, 0);
-	CU_ASSERT_EQUAL(remote_stop_thread(&r, p, pid, &e), -ESRCH);
-	CU_ASSERT_EQUAL(remote_stop_all(&r, p, &e), -ESRCH);
+	CU_ASSERT_EQUAL(remote_stop_thread(&r, p, pid, NULL, &e), -ESRCH);
+	CU_ASSERT_EQUAL(remote_stop_all(&r, p, NULL, &e), -ESRCH);
 	CU_ASSERT_EQUAL(e.status, EXIT_TARGET);
 	CU_ASSERT_NOT_EQUAL(e.text[0], 0);
 	remote_resume(&r);
@@ -510,14 +528,16 @@ static void test_ends(void)
 
 		if (i % 2)
 			kill(pid, SIGKILL);
-		err = remote_stop_all(&r, p, &e);
+		err = remote_stop_all(&r, p, NULL, &e);
 		CU_ASSERT(err == 0 || err == -ESRCH);
 		if (!err) {
+			struct call_way way = way_into(p);
 			uint64_t call[7] = {SYS_getpid};
 			int64_t result;
 
 			kill(pid, SIGKILL);
-			remote_call(&r, 0, (uint64_t)(uintptr_t)remote_syscall, call, &result);
+			remote_call(&r, 0, &way, call, &result);
+			close(way.mem_fd);
 		}
 		remote_resume(&r);
 		kill(pid, SIGKILL);
@@ -560,7 +580,7 @@ static void test_vfork(void)
 	CU_ASSERT_EQUAL_FATAL(target_process_open(pid, &p, &e), 0);
 	while (!st->word || !st->ready)
 		rest_ms(1);
-	CU_ASSERT_EQUAL(remote_stop_all(&r, p, &e), 0);
+	CU_ASSERT_EQUAL(remote_stop_all(&r, p, NULL, &e), 0);
 	CU_ASSERT_EQUAL(r.n, 2);
 	remote_resume(&r);
 	CU_ASSERT_EQUAL(waitpid(pid, &status, 0), pid);

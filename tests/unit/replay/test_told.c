@@ -6,6 +6,9 @@
 #include "tests/unit/unit.h"
 
 #define NR_READ 0
+#define NR_NANOSLEEP 35
+#define NR_RESTART_SYSCALL 219
+#define ERESTART_RESTARTBLOCK 516
 #define NR_RT_SIGRETURN 15
 #define NR_NONE UINT32_MAX /* at the end of rt_sigreturn: struct pt_regs.orig_ax is -1 */
 #define ERESTARTSYS 512
@@ -143,6 +146,37 @@ static void a_signal_interrupts(void)
 	}
 }
 
+/* A stop that no handler is behind: to the program it is one call. */
+static void a_stop_interrupts(void)
+{
+	struct stream s;
+
+	open_told(&s, 26);
+	begin(&s);
+	enter(&s, 1, G_ADDR(1), NR_READ);
+	leave(&s, 1, G_ADDR(1), NR_READ, -ERESTARTSYS);
+	enter(&s, 1, G_ADDR(1), NR_READ);
+	leave(&s, 1, G_ADDR(1), NR_READ, 64);
+	CU_ASSERT(stream_expect(&s, "S0 M1 G1\n"
+				    "G1 syscall-return M1\n"));
+	begin(&s);
+	enter(&s, 1, G_ADDR(1), NR_NANOSLEEP);
+	for (int i = 0; i < 3; i++) {
+		leave(&s, 1, G_ADDR(1), i ? NR_RESTART_SYSCALL : NR_NANOSLEEP,
+		      -ERESTART_RESTARTBLOCK);
+		enter(&s, 1, G_ADDR(1), NR_RESTART_SYSCALL);
+	}
+	leave(&s, 1, G_ADDR(1), NR_RESTART_SYSCALL, 0);
+	CU_ASSERT(stream_expect(&s, "S35 M1 G1\n"
+				    "G1 syscall-return M1\n"));
+	/* of one that began before anybody looked nothing is told */
+	begin(&s);
+	enter(&s, 1, G_ADDR(1), NR_RESTART_SYSCALL);
+	leave(&s, 1, G_ADDR(1), NR_RESTART_SYSCALL, 0);
+	CU_ASSERT(stream_expect(&s, "G1 syscall-return M1\n"));
+	close_told(&s, 0);
+}
+
 /* The end of one was not seen: it is over when the next begins. */
 static void two_begin(void)
 {
@@ -178,6 +212,7 @@ static CU_TestInfo tests[] = {
 	{"its P is taken", its_p_is_taken},
 	{"others call", others_call},
 	{"a signal interrupts it", a_signal_interrupts},
+	{"a stop interrupts it", a_stop_interrupts},
 	{"two begin", two_begin},
 	{"stubs tell both ends", stubs_tell_both_ends},
 	CU_TEST_INFO_NULL,

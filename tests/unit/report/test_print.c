@@ -219,8 +219,8 @@ static void what_was_left_out_is_said(void)
 		"  goroutines were seen for 2.50s of 4.00s; what they did else is in no table\n"
 		"  --max-overhead off leaves nothing out.\n"
 		"What tracing cost was not measured.\n"
-		"That is 4.0% on top of what the traced programs used themselves, since the last "
-		"step.\n";
+		"That is 4.0% on top of what the traced programs used themselves; the budget is "
+		"25.0%.\n";
 	struct report_options options = {.top = 1};
 	struct goroutine g;
 	char *text, *at;
@@ -262,6 +262,49 @@ static void what_was_left_out_is_said(void)
 	CU_ASSERT_PTR_NULL(strstr(text, "Detail"));
 	CU_ASSERT_PTR_NOT_NULL(strstr(text, "That is 0.0% on top of what the traced programs used "
 					    "themselves.\n"));
+	free(text);
+}
+
+/* What was left out from the beginning, by a prediction, and what is before the beginning. */
+static void what_was_foreseen_is_said(void)
+{
+	static const char want[] =
+		"Detail was left out to keep the overhead below 25.0%:\n"
+		"  at 0.000s shed stacks; tracing was predicted to cost 300.0%\n"
+		"  at 0.000s shed goroutines, but for short windows; tracing was predicted to cost "
+		"270.0%\n"
+		"  goroutines were seen for 500ms of 4.00s; what they did else is in no table\n"
+		"  --max-overhead off leaves nothing out.\n"
+		"What tracing cost was not measured.\n"
+		"That is 20.0% on top of what the traced programs used themselves; the budget is "
+		"25.0%.\n"
+		"Before anything was attached, recording all was predicted to add 300.0%.\n";
+	struct report_options options = {.top = 1};
+	uint64_t start;
+	char *text, *at;
+
+	begin(&options);
+	start = now;
+	now -= SECOND; /* it takes that long to attach */
+	shed((struct ev_shed){.what = SHED_ASKED, .stacks = 1, .budget = 250000});
+	shed((struct ev_shed){.what = SHED_FORESEEN, .to = SHED_WINDOWS, .overhead = 3000000});
+	shed((struct ev_shed){.what = SHED_STEP, .to = SHED_STACKS, .overhead = 3000000});
+	shed((struct ev_shed){
+		.what = SHED_STEP, .from = SHED_STACKS, .to = SHED_WINDOWS, .overhead = 2700000});
+	shed((struct ev_shed){.what = SHED_PROBES_OFF});
+	now = start;
+	CU_ASSERT_EQUAL(sink.ops->process(sink.ctx, &target, now), 0);
+	now += 3 * SECOND;
+	shed((struct ev_shed){.what = SHED_PROBES_ON});
+	now += SECOND / 2;
+	shed((struct ev_shed){.what = SHED_PROBES_OFF});
+	now += SECOND / 2;
+	shed((struct ev_shed){.what = SHED_SUMMARY, .to = SHED_WINDOWS, .overhead = 200000});
+	end((struct replay_totals){0});
+	text = print();
+	at = strstr(text, "Detail was");
+	CU_ASSERT_PTR_NOT_NULL_FATAL(at);
+	CU_ASSERT_STRING_EQUAL(at, want);
 	free(text);
 }
 
@@ -514,6 +557,7 @@ static CU_TestInfo tests[] = {
 	{"sort keys are parsed", sort_keys_are_parsed},
 	{"a full disk is an error", a_full_disk_is_an_error},
 	{"what was left out is said", what_was_left_out_is_said},
+	{"what was foreseen is said", what_was_foreseen_is_said},
 	{"what the kernel does is left out", what_the_kernel_does_is_left_out},
 	CU_TEST_INFO_NULL,
 };

@@ -14,6 +14,47 @@
 #define EACH 3 /* goroutines of every kind */
 #define MAX 64
 
+/* A snapshot with all of its goroutines kept. */
+struct kept {
+	struct snapshot lists;
+	struct snapshot_g *g;
+	size_t ng;
+};
+
+static int keep(void *ctx, const struct snapshot_g *g, struct error *e)
+{
+	uint64_t *pcs = malloc(g->npcs * sizeof(*pcs) + 1);
+	struct kept *k = ctx;
+
+	(void)e;
+	k->g = realloc(k->g, (k->ng + 1) * sizeof(*k->g));
+	CU_ASSERT_FATAL(k->g && pcs);
+	memcpy(pcs, g->pcs, g->npcs * sizeof(*pcs));
+	k->g[k->ng] = *g;
+	k->g[k->ng++].pcs = pcs;
+	return 0;
+}
+
+static void kept_free(struct kept *k)
+{
+	for (size_t i = 0; i < k->ng; i++)
+		free((void *)k->g[i].pcs);
+	free(k->g);
+	snapshot_free(&k->lists);
+}
+
+static int take(struct kept *k, struct target *t, struct error *e)
+{
+	const struct snapshot_sink to = {.goroutine = keep, .ctx = k};
+	int err;
+
+	*k = (struct kept){0};
+	err = snapshot_take(&k->lists, t, &to, e);
+	if (err)
+		kept_free(k);
+	return err;
+}
+
 /* What prog/main.go parks, by the function the goroutine started in. */
 static const struct {
 	const char *func, *reason;
@@ -69,7 +110,7 @@ static const char *reason_in(const struct target *t, const char *reason)
 		       reason;
 }
 
-static void check_parked(struct target *t, const struct snapshot *s,
+static void check_parked(struct target *t, const struct kept *s,
 			 const struct target_strings *reasons)
 {
 	for (size_t k = 0; k < NKINDS; k++) {
@@ -105,7 +146,7 @@ static void check_parked(struct target *t, const struct snapshot *s,
 }
 
 /* Goroutines of which there is one each. */
-static void check_special(struct target *t, const struct snapshot *s,
+static void check_special(struct target *t, const struct kept *s,
 			  const struct target_strings *reasons)
 {
 	size_t deep = 0, syscall = 0, coro = 0, main = 0;
@@ -152,7 +193,7 @@ static int compare_goids(const void *a, const void *b)
 }
 
 /* What holds for every snapshot, of a busy target, too. */
-static void check_sane(struct target *t, const struct snapshot *s)
+static void check_sane(struct target *t, const struct kept *s)
 {
 	uint64_t *goids = calloc(s->ng, sizeof(*goids));
 
@@ -161,7 +202,7 @@ static void check_sane(struct target *t, const struct snapshot *s)
 
 		goids[i] = g->goid;
 		CU_ASSERT(g->goid > 0 && g->goid < 1ULL << 40);
-		CU_ASSERT(g->time_ns >= s->begin_ns && g->time_ns <= s->end_ns);
+		CU_ASSERT(g->time_ns >= s->lists.begin_ns && g->time_ns <= s->lists.end_ns);
 		CU_ASSERT(g->status == GO_RUNNABLE || g->status == GO_RUNNING ||
 			  g->status == GO_SYSCALL || g->status == GO_WAITING ||
 			  g->status == GO_PREEMPTED || g->status == GO_COPYSTACK);
@@ -179,22 +220,22 @@ static void check_sane(struct target *t, const struct snapshot *s)
 	for (size_t i = 1; i < s->ng; i++)
 		CU_ASSERT_NOT_EQUAL(goids[i], goids[i - 1]);
 	free(goids);
-	CU_ASSERT(s->np > 0);
-	for (size_t i = 0; i < s->np; i++) {
-		CU_ASSERT_EQUAL(s->p[i].id, (int32_t)i);
-		CU_ASSERT(s->p[i].status <= 3);
+	CU_ASSERT(s->lists.np > 0);
+	for (size_t i = 0; i < s->lists.np; i++) {
+		CU_ASSERT_EQUAL(s->lists.p[i].id, (int32_t)i);
+		CU_ASSERT(s->lists.p[i].status <= 3);
 	}
 }
 
 /* Every thread there was before the snapshot is one M's. */
-static void check_threads(struct target *t, const struct snapshot *s,
+static void check_threads(struct target *t, const struct kept *s,
 			  const struct target_thread *threads, size_t n)
 {
 	for (size_t i = 0; i < n; i++) {
 		size_t found = 0;
 
-		for (size_t k = 0; k < s->nm; k++)
-			found += s->m[k].tid == (uint32_t)threads[i].tid;
+		for (size_t k = 0; k < s->lists.nm; k++)
+			found += s->lists.m[k].tid == (uint32_t)threads[i].tid;
 		CU_ASSERT_EQUAL(found, 1);
 		if (found != 1)
 			printf("\n    %s: %zu Ms for thread %d", t->process->exe, found,
@@ -209,7 +250,7 @@ static void snapshot_parked(const char *path)
 	struct target *t = NULL;
 	size_t nthreads;
 	struct error e = {0};
-	struct snapshot s;
+	struct kept s;
 	struct prog p;
 	int err;
 
@@ -226,7 +267,7 @@ static void snapshot_parked(const char *path)
 	if (!err)
 		err = target_settle(t->process, &e);
 	if (!err)
-		err = snapshot_take(&s, t, NULL, &e);
+		err = take(&s, t, &e);
 	CU_ASSERT_EQUAL(err, 0);
 	if (err) {
 		printf("\n    %s", e.text);
@@ -235,12 +276,12 @@ static void snapshot_parked(const char *path)
 		check_special(t, &s, &waits);
 		check_sane(t, &s);
 		check_threads(t, &s, threads, nthreads);
-		CU_ASSERT_EQUAL(s.unstable, 0);
+		CU_ASSERT_EQUAL(s.lists.unstable, 0);
 		CU_ASSERT_STRING_EQUAL(waits.v[2], "IO wait");
 		CU_ASSERT_STRING_EQUAL(blocks.v[t->build.go_minor <= 21 ? 27 : 2], "network");
 		CU_ASSERT_EQUAL(t->sites.nwarnings, 0);
 		CU_ASSERT_EQUAL(t->bias != 0, !!strstr(path, "pie"));
-		snapshot_free(&s);
+		kept_free(&s);
 	}
 	free(threads);
 	target_strings_free(&waits);
@@ -290,8 +331,8 @@ static void stands_churn(void)
 			continue;
 		CU_ASSERT_EQUAL(target_open(p.pid, &t, &e), 0);
 		for (int i = 0; t && i < 100; i++) {
-			struct snapshot s;
-			int err = snapshot_take(&s, t, NULL, &e);
+			struct kept s;
+			int err = take(&s, t, &e);
 
 			CU_ASSERT_EQUAL(err, 0);
 			if (err)
@@ -301,9 +342,9 @@ static void stands_churn(void)
 				running += s.g[k].status == GO_RUNNING;
 				stacks += s.g[k].npcs > 0;
 			}
-			unstable += s.unstable;
+			unstable += s.lists.unstable;
 			all += s.ng;
-			snapshot_free(&s);
+			kept_free(&s);
 		}
 		target_close(t);
 		prog_stop(&p);
@@ -319,17 +360,18 @@ static void is_fast(void)
 	const char *path = prog_path("1.26", "plain");
 	struct target *t = NULL;
 	struct error e = {0};
-	struct snapshot s;
+	struct kept s;
 	struct prog p;
 
 	if (!path || !prog_start(&p, path, "park", "1000", true))
 		return;
 	CU_ASSERT_EQUAL(target_open(p.pid, &t, &e), 0);
-	if (t && !snapshot_take(&s, t, NULL, &e)) {
+	if (t && !take(&s, t, &e)) {
 		CU_ASSERT(s.ng > 10000);
-		printf("\n    %zu goroutines in %.1f ms ", s.ng, (s.end_ns - s.begin_ns) / 1e6);
-		CU_ASSERT(s.end_ns - s.begin_ns < 500000000);
-		snapshot_free(&s);
+		printf("\n    %zu goroutines in %.1f ms ", s.ng,
+		       (s.lists.end_ns - s.lists.begin_ns) / 1e6);
+		CU_ASSERT(s.lists.end_ns - s.lists.begin_ns < 500000000);
+		kept_free(&s);
 	} else {
 		CU_FAIL("no snapshot");
 	}
@@ -342,7 +384,7 @@ static void notices_the_end(void)
 	const char *path = prog_path("1.26", "plain");
 	struct target *t = NULL;
 	struct error e = {0};
-	struct snapshot s;
+	struct kept s;
 	struct prog p;
 
 	if (!path || !prog_start(&p, path, "park", "1", true))
@@ -350,7 +392,7 @@ static void notices_the_end(void)
 	CU_ASSERT_EQUAL(target_open(p.pid, &t, &e), 0);
 	prog_stop(&p);
 	if (t) {
-		CU_ASSERT_EQUAL(snapshot_take(&s, t, NULL, &e), -ESRCH);
+		CU_ASSERT_EQUAL(take(&s, t, &e), -ESRCH);
 		CU_ASSERT_EQUAL(e.status, EXIT_TARGET);
 		CU_ASSERT_PTR_NOT_NULL(strstr(e.text, "has ended"));
 	}
