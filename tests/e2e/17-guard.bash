@@ -103,7 +103,7 @@ guard_predicts() {
 	run_gscope report 0 report capture.gscope
 	predicted=$(stated report 'Before anything was attached, recording all was predicted to add')
 	measured=$(stated report 'That is')
-	[ -n "$predicted" ] && [ -n "$measured" ] || fail 'no prediction, or nothing measured'
+	if [ -z "$predicted" ] || [ -z "$measured" ]; then fail 'no prediction, or nothing measured'; fi
 	awk -v p="$predicted" -v m="$measured" 'BEGIN { p /= 100 + p; m /= 100 + m; exit !(p < 2 * m && m < 2 * p) }' ||
 		fail "predicted: $predicted %, measured: $measured %"
 }

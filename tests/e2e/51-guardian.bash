@@ -3,8 +3,10 @@
 #
 # The process that removes probes when gscope is killed, and what `gscope detach` does where it could not.
 
+# it takes its name a moment after it has begun
 guardian() {
-	pgrep -P "${gscope[record]}" guardian || fail 'there is no process that removes probes'
+	await 'a process that removes probes' pgrep -P "${gscope[record]}" guardian
+	pgrep -P "${gscope[record]}" guardian
 }
 
 start_probed() {

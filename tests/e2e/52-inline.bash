@@ -22,6 +22,7 @@ undisturbed() {
 
 # start_inline NAME [ARGS]: gscope records it
 start_inline() {
+	rm -f capture.gscope # an old one stays until there is something to replace it with
 	start_gscope record record -p "${target[$1]}" -d 10m --probes inline -o capture.gscope "${@:2}"
 	await_tracing record capture.gscope
 	has_stubs "$1" || fail "nothing was redirected: $(tail -n 1 record.err)"

@@ -31,13 +31,15 @@ hostile_swap() {
 			skip 'no huge pages'
 	fi
 	start_other target "$tool" swap "$1" "$PWD/victim"
-	for i in 1 2 3 4 5 6; do
+	for i in {1..20}; do
 		record_inline target
 		cmp victim before || fail 'gscope has written to a file it was led to'
 		! grep -q swapped target.out || break
+		case $1 in path | file) ;; *) [ "$i" -lt 4 ] || break ;; esac
 	done
 	tell target quit
-	grep -q swapped target.out || skip "in $i runs nothing could be exchanged in time"
+	# memory that is called like gscope's is closed as what one that was killed has left, or comes too late
+	case $1 in path | file) grep -q swapped target.out || fail "in $i runs nothing was exchanged" ;; esac
 }
 for kind in path file unsealed sealed full huge; do
 	add "hostile-swap-$kind" hostile_swap $kind

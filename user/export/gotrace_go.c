@@ -59,7 +59,8 @@ static int g_init(struct gotrace *t, const struct g_change *c)
 
 	if (c->to == G_DEAD)
 		return 0;
-	if (t->gen > 1)
+	/* one of the crowd, which only waits, comes when it does something for the first time */
+	if (t->gen > 1 && c->to != G_WAITING)
 		return g_contradiction(t, c, "appears without being created");
 	if (bound) {
 		const struct thread *thread = c->m ? c->m : c->g->m;

@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
 
 #include "user/base/clock.h"
@@ -38,6 +39,17 @@ static bool read_stack(const struct target_process *p, const struct layout *l, u
 }
 
 /*
+ * The only thread of a process: after a fork its m still has the number of the thread that forked. A folder has two
+ * links and one for each folder in it: proc_task_getattr() of fs/proc/base.c.
+ */
+static bool is_alone(const struct target_process *p)
+{
+	struct stat st;
+
+	return !fstatat(p->proc_fd, "task", &st, 0) && st.st_nlink == 3;
+}
+
+/*
  * A thread that executes a signal handler has m.gsignal as its g, and is on that stack. So one that is on the
  * stack of its goroutine, or on its own, is in none. *goroutine: it is on the former, where there is no C.
  */
@@ -50,7 +62,7 @@ static bool find_room(const struct target_process *p, const struct layout *l,
 
 	if (target_process_read(p, fs + (uint64_t)(int64_t)l->tls_g, &g, sizeof(g)) ||
 	    !read_word(p, g, l->g.m, &m) || !read_word(p, m, l->m.procid, &procid) ||
-	    procid != (uint64_t)t->own_tid || !read_word(p, m, l->m.g0, &g0) ||
+	    (procid != (uint64_t)t->own_tid && !is_alone(p)) || !read_word(p, m, l->m.g0, &g0) ||
 	    !read_word(p, m, l->m.curg, &curg) || !read_word(p, m, l->m.gsignal, &gsignal))
 		return false;
 	if ((g != g0 && g != curg) || !read_stack(p, l, g, &own) ||

@@ -412,7 +412,8 @@ bool plant_is_mapped(const struct planted *d, const struct target_process *p)
 	bool rings, stubs;
 
 	look_at_maps(d, p, &rings, &stubs);
-	return rings && (stubs || d->own->state == INLINE_EMPTY);
+	/* stubs come after the rings, and go before them */
+	return rings && (stubs || d->own->state != INLINE_PLANTED);
 }
 
 /* That by which all is found goes last. */
