@@ -29,7 +29,7 @@ static pid_t start_child(bool busy)
 
 	if (!pid) {
 		alarm(60);
-		for (volatile unsigned long i = 0;; i++)
+		for (;;)
 			if (!busy)
 				pause();
 	}
