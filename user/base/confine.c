@@ -5,6 +5,7 @@
 #include <seccomp.h>
 #include <signal.h>
 #include <stdbool.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/ioctl.h>
@@ -47,21 +48,26 @@ static const char *const allowed[] = {
 	"exit",          "exit_group",
 };
 
+/* `number`, when its argument `arg` under `mask` is `value`. */
+static int allow_if(scmp_filter_ctx f, int number, unsigned int arg, uint64_t mask, uint64_t value)
+{
+	const struct scmp_arg_cmp when = {
+		.arg = arg, .op = SCMP_CMP_MASKED_EQ, .datum_a = mask, .datum_b = value};
+
+	return seccomp_rule_add_array(f, SCMP_ACT_ALLOW, number, 1, &when);
+}
+
 /* Memory is not to be executed; a terminal is asked what it is, and what is asked of it does no harm. */
 static int allow_some(scmp_filter_ctx f)
 {
-	int err = seccomp_rule_add(f, SCMP_ACT_ALLOW, SCMP_SYS(mmap), 1,
-				   SCMP_A2(SCMP_CMP_MASKED_EQ, PROT_EXEC, 0));
+	int err = allow_if(f, SCMP_SYS(mmap), 2, PROT_EXEC, 0);
 
 	if (!err)
-		err = seccomp_rule_add(f, SCMP_ACT_ALLOW, SCMP_SYS(mprotect), 1,
-				       SCMP_A2(SCMP_CMP_MASKED_EQ, PROT_EXEC, 0));
+		err = allow_if(f, SCMP_SYS(mprotect), 2, PROT_EXEC, 0);
 	if (!err)
-		err = seccomp_rule_add(f, SCMP_ACT_ALLOW, SCMP_SYS(ioctl), 1,
-				       SCMP_A1(SCMP_CMP_EQ, TCGETS));
+		err = allow_if(f, SCMP_SYS(ioctl), 1, UINT32_MAX, TCGETS);
 	if (!err)
-		err = seccomp_rule_add(f, SCMP_ACT_ALLOW, SCMP_SYS(ioctl), 1,
-				       SCMP_A1(SCMP_CMP_EQ, TIOCGWINSZ));
+		err = allow_if(f, SCMP_SYS(ioctl), 1, UINT32_MAX, TIOCGWINSZ);
 	return err;
 }
 
