@@ -219,9 +219,9 @@ func (g *gscope) stop(from, to uint64) (o outcome, err error) {
 	if c.Within == 0 {
 		return o, errors.New("saw nothing in the window: not a measurement")
 	}
-	// what is left out is told at the beginning and at the end, too
-	if n := c.Types["shed"]; n > 2 {
-		return o, fmt.Errorf("it left out detail, or took it back, %d times: not a measurement", n-2)
+	// what is asked for, foreseen, and what became of it is there in any case
+	if n := c.Types["shed"]; n > 3 {
+		return o, fmt.Errorf("it left out detail, or took it back, %d times: not a measurement", n-3)
 	}
 	for _, name := range g.sees {
 		if c.Types[name] == 0 {
