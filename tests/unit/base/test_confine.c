@@ -46,14 +46,16 @@ static int tries(void *ctx, void *result, struct error *e)
 {
 	int *fds = ctx;
 	struct might *m = result;
-	char *const argv[] = {(char *)"true", NULL};
+	char *const argv[] __attribute__((unused)) = {(char *)"true", NULL};
 	char byte;
 
 	(void)e;
 	m->reads = pread(fds[0], &byte, 1, 0) == 1;
 	m->writes = write(fds[1], "x", 1) == 1;
 	m->opens = tried(open("/dev/null", O_RDONLY));
+#ifndef __SANITIZE_ADDRESS__ /* there is no filter then, and this would be the end */
 	m->executes = tried(execv("/bin/true", argv));
+#endif
 	m->connects = tried(socket(AF_UNIX, SOCK_STREAM, 0));
 	m->traces = tried(ptrace(PTRACE_SEIZE, getppid(), 0, 0));
 	m->maps_code = mmap(NULL, 4096, PROT_READ | PROT_EXEC, MAP_PRIVATE | MAP_ANONYMOUS, -1,
