@@ -822,14 +822,15 @@ static void test_held(void)
 }
 
 /* There is always more of it than is taken, all at one time: the others' records come out. */
-static void test_stands_still(void)
+/* How often the record of another ring came out by then. */
+static uint64_t stand_still(void)
 {
 	uint64_t tsc = 0, out = 0, begin = now_ns();
 	struct bench b;
 
 	make(&b);
 	put(&b, 2, 0, 0);
-	while (!out && now_ns() - begin < 60000000000) {
+	while (!out && now_ns() - begin < 8000000000) {
 		for (unsigned int k = 0; k < 1500; k++) {
 			struct inline_record *rec = place(&b, 1, 0, 0);
 
@@ -842,9 +843,19 @@ static void test_stands_still(void)
 		for (size_t k = 0; k < b.n; k++)
 			out += go(&b, k)->gp == 0xc000001000 + 2 * 512;
 	}
-	CU_ASSERT_EQUAL(out, 1);
 	CU_ASSERT_EQUAL(merge_late(b.m), 0);
 	end(&b);
+	return out;
+}
+
+/* On a machine that has no time for it the first record may be too old from the beginning. */
+static void test_stands_still(void)
+{
+	uint64_t out = 0;
+
+	for (int i = 0; i < 4 && !out; i++)
+		out = stand_still();
+	CU_ASSERT_EQUAL(out, 1);
 }
 
 static pid_t sleeper(void)
