@@ -192,7 +192,7 @@ soak: toolchains
 
 bench: toolchains
 	@$(MAKE) --no-print-directory $(JOBS) all
-	@tools/bench/run $(or $(BENCH),--write)
+	@tools/bench/run $(if $(filter-out compilers,$(BENCH)),,--write) $(BENCH)
 
 compat: services
 	@$(MAKE) --no-print-directory $(JOBS) all

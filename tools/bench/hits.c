@@ -4,7 +4,8 @@
  * attached to this process, which has a g, an m, a P and a stack of its own making.
  *
  * Cases are interleaved and repeated; printed are medians in nanoseconds, and whether the bars are
- * met. `hits FILE` writes for each case name, median, multiple of the empty program and bar there.
+ * met. `hits FILE [CASE...]` writes for each case name, median, multiple of the empty program and bar
+ * there; only the cases whose names begin like that are measured, if there are any.
  */
 #include <errno.h>
 #include <link.h>
@@ -227,6 +228,7 @@ struct bench_case {
 	unsigned int frames;
 	unsigned int status; /* of the current goroutine, for system calls */
 	double bar; /* times the empty program, at most; 0: none */
+	bool left_out;
 	uint64_t ns[ROUNDS * PIECES]; /* tenths */
 };
 
@@ -365,6 +367,8 @@ static void print_cases(FILE *figures)
 		struct bench_case *c = &cases[i];
 		double ns, of_empty = 0;
 
+		if (c->left_out)
+			continue;
 		qsort(c->ns, ROUNDS * PIECES, sizeof(c->ns[0]), by_value);
 		ns = (double)c->ns[ROUNDS * PIECES / 2] / 10;
 		if (c->empty || (c->syscall && c->bare))
@@ -382,6 +386,21 @@ static void print_cases(FILE *figures)
 	}
 }
 
+/* Fails if there is none to measure. */
+static int choose_cases(char **names, int count)
+{
+	bool any = false;
+
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		cases[i].left_out = count > 0;
+		for (int n = 0; n < count; n++)
+			if (!strncmp(cases[i].name, names[n], strlen(names[n])))
+				cases[i].left_out = false;
+		any |= !cases[i].left_out;
+	}
+	return any ? 0 : -ENOENT;
+}
+
 int main(int argc, char **argv)
 {
 	FILE *figures = argc > 1 ? fopen(argv[1], "we") : NULL;
@@ -396,6 +415,8 @@ int main(int argc, char **argv)
 
 	if (argc > 1 && !figures)
 		fail(argv[1], -errno);
+	if (choose_cases(argv + 2, argc - 2))
+		fail("no case has such a name", -ENOENT);
 	if (programs_load(&programs, &load, &e)) {
 		fprintf(stderr, "hits: %s\n", e.text);
 		return 1;
@@ -408,6 +429,8 @@ int main(int argc, char **argv)
 	memset(text, 't', sizeof(text));
 	for (int round = 0; round < ROUNDS; round++) {
 		for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+			if (cases[i].left_out)
+				continue;
 			run_case(&cases[i], &cfg, place.file_off, drain, round);
 			expected += cases[i].reading ? HITS * PIECES : 0;
 		}

@@ -18,6 +18,8 @@ import (
 const usage = `usage: overhead [FLAGS] COMMAND
   workloads [NAME...]  measure workloads and variants (all) by turns; print the tables
   hits PROGRAM         measure a hit of a probe: ours (PROGRAM is tools/bench/hits), bpftrace's
+  compilers ROUNDS NAME=PROGRAM NAME=PROGRAM
+                       compare hits with the BPF programs of two compilers
   bars                 compare what both have found with what is promised
   page [TITLE=FILE...] write a page of it all, and of the text in each FILE
 `
@@ -44,6 +46,8 @@ func main() {
 		err = runWorkloads(t, *dir, args[1:])
 	case args[0] == "hits" && len(args) == 2:
 		err = runHits(t, *dir, args[1])
+	case args[0] == "compilers" && len(args) == 4:
+		err = runCompilers(*dir, args[1], args[2:])
 	case args[0] == "bars":
 		var text string
 		if text, err = barsText(*dir); err == nil {
