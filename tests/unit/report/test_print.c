@@ -7,6 +7,7 @@
 
 #include "tests/unit/report/scene.h"
 #include "tests/unit/unit.h"
+#include "user/report/internal.h"
 #include "user/report/syscall_names.h"
 
 /* Two seconds of a small server; every number of it can be followed by hand. */
@@ -358,6 +359,48 @@ static void what_the_kernel_does_is_left_out(void)
 	free(text);
 }
 
+/* A line for each, and more than there can be of one capture do not matter. */
+static void what_was_refused_is_said(void)
+{
+	static const char want[] =
+		"WARNING: not seen: CPU samples; the kernel refused BPF program sample: it is too large?[0m "
+		"for this kernel's verifier.\n"
+		"WARNING: not seen: pprof labels; the kernel refused BPF program labels_probe: there is too "
+		"little memory.\n";
+	static const struct ev_missing missing[] = {
+		{.program = "sample",
+		 .shows = "CPU samples",
+		 .why = "it is too large\033[0m for this kernel's verifier"},
+		{.program = "labels_probe",
+		 .shows = "pprof labels",
+		 .why = "there is too little memory"},
+	};
+	struct report_options options = {.top = 1};
+	unsigned int lines = 0;
+	char *text;
+
+	begin(&options);
+	CU_ASSERT_EQUAL(sink.ops->process(sink.ctx, &target, now), 0);
+	end((struct replay_totals){0});
+	text = print();
+	CU_ASSERT_PTR_NULL(strstr(text, "not seen"));
+	free(text);
+
+	begin(&options);
+	CU_ASSERT_EQUAL(sink.ops->process(sink.ctx, &target, now), 0);
+	for (unsigned int i = 0; i < 20; i++)
+		CU_ASSERT_EQUAL(sink.ops->missing(sink.ctx, &missing[i % 2]), 0);
+	end((struct replay_totals){0});
+	text = print();
+	CU_ASSERT_PTR_NOT_NULL(strstr(text, want));
+	if (!strstr(text, want))
+		puts(text);
+	for (const char *at = text; (at = strstr(at, "WARNING: not seen")); at++)
+		lines++;
+	CU_ASSERT_EQUAL(lines, MOST_MISSING);
+	free(text);
+}
+
 static void a_system_reads_like_this(void)
 {
 	static const char want[] =
@@ -557,6 +600,7 @@ static CU_TestInfo tests[] = {
 	{"sort keys are parsed", sort_keys_are_parsed},
 	{"a full disk is an error", a_full_disk_is_an_error},
 	{"what was left out is said", what_was_left_out_is_said},
+	{"what was refused is said", what_was_refused_is_said},
 	{"what was foreseen is said", what_was_foreseen_is_said},
 	{"what the kernel does is left out", what_the_kernel_does_is_left_out},
 	CU_TEST_INFO_NULL,
