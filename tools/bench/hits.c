@@ -378,7 +378,7 @@ static void print_cases(FILE *figures)
 			of_empty = ns * 10 / (double)base[c->syscall];
 			printf(" %7.2fx %8.1f", of_empty, ns - (double)base[c->syscall] / 10);
 		}
-		if (c->bar > 0)
+		if (c->bar > 0 && of_empty > 0)
 			printf(" %7.2fx %s", c->bar, of_empty <= c->bar ? "met" : "NOT MET");
 		putchar('\n');
 		if (figures)
