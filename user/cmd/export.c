@@ -104,6 +104,7 @@ static int export(void *arg, struct capture_reader *reader, struct error *e)
 	struct options *o = arg;
 	const struct exporter *x = o->format;
 	struct replay *replay = NULL;
+	const char *untold;
 	void *ctx = NULL;
 	int err, err2;
 
@@ -118,6 +119,9 @@ static int export(void *arg, struct capture_reader *reader, struct error *e)
 		err = replay_file(reader, o->path, replay, NULL, NULL, e);
 		err2 = x->finish(ctx, err ? NULL : e);
 		err = err ? err : err2;
+		untold = err ? NULL : x->untold(ctx);
+		if (untold)
+			cmd_warn("%s", untold);
 	}
 	x->free(ctx);
 	replay_free(replay);

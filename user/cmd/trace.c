@@ -109,6 +109,7 @@ static int finish(void *ctx, struct capture_reader *reader, struct error *e)
 	struct go_trace trace = {.x = exporter_find("go")};
 	struct replay *replay = NULL;
 	struct report *report = NULL;
+	const char *untold;
 	int err, err2;
 
 	err = replay_new(&replay, e);
@@ -125,6 +126,9 @@ static int finish(void *ctx, struct capture_reader *reader, struct error *e)
 		if (trace.ctx) {
 			err2 = trace.x->finish(trace.ctx, err ? NULL : e);
 			err = err ? err : err2;
+			untold = err ? NULL : trace.x->untold(trace.ctx);
+			if (untold)
+				cmd_warn("%s", untold);
 		}
 		/* What was seen is worth telling even if the trace could not be written. */
 		err2 = report_print(report, o->out && !strcmp(o->output, "-") ? stderr : stdout,

@@ -36,6 +36,11 @@ static int go_finish(void *ctx, struct error *e)
 	return gotrace_finish(ctx, e);
 }
 
+static const char *go_untold(const void *ctx)
+{
+	return gotrace_untold(ctx);
+}
+
 static void go_free(void *ctx)
 {
 	gotrace_free(ctx);
@@ -50,6 +55,7 @@ const struct exporter exporters[] = {
 		.symbols = go_symbols,
 		.sink = go_sink,
 		.finish = go_finish,
+		.untold = go_untold,
 		.free = go_free,
 	},
 	{0},

@@ -28,6 +28,8 @@ struct exporter {
 	struct sink (*sink)(void *ctx);
 	/* Complete the output, also after an error of the replay. Returns the first error. */
 	int (*finish)(void *ctx, struct error *e);
+	/* After finish(): what the output cannot say, as a message; NULL: it says all. */
+	const char *(*untold)(const void *ctx);
 	void (*free)(void *ctx); /* ctx may be NULL */
 };
 

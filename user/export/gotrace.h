@@ -24,7 +24,8 @@
  * probes as "gscope: probes off", each step as "gscope: detail shed" or "gscope: detail taken back".
  *
  * Ranges and annotations need a goroutine that runs; what comes at another moment waits for the
- * next one or, if it is of one goroutine that does not run, is left out.
+ * next one or, if it is of one goroutine that does not run, is left out. Where none runs until the
+ * end, nothing in the trace can tell of losses and of what was left out: see gotrace_untold().
  *
  * Times are CLOCK_MONOTONIC nanoseconds (frequency 1e9). Readers take the base time of a batch
  * through a float64; it is rounded down to what a float64 holds exactly, the first event makes up
@@ -66,6 +67,12 @@ struct sink gotrace_sink(struct gotrace *t);
  * ones, -ENODATA if there was no process to write. What is in the file by then is a valid trace.
  */
 int gotrace_finish(struct gotrace *t, struct error *e);
+
+/*
+ * After gotrace_finish(): what the trace does not tell of as no goroutine ran that could, as a
+ * message for the user; NULL: it tells of all.
+ */
+const char *gotrace_untold(const struct gotrace *t);
 
 /* t may be NULL. */
 void gotrace_free(struct gotrace *t);

@@ -212,6 +212,17 @@ void wire_shed(struct gotrace *t, const struct ev_shed *s)
 		note_blind(t, s->h.time_ns);
 }
 
+const char *gotrace_untold(const struct gotrace *t)
+{
+	if (t->gap.until)
+		return "the Go trace does not say that events were lost, as no goroutine runs in "
+		       "it after that; the report does";
+	if (t->nnotes)
+		return "the Go trace does not say what was left out to keep the budget, as no "
+		       "goroutine runs in it after that; the report does";
+	return NULL;
+}
+
 void tell_last_gap(struct gotrace *t)
 {
 	uint64_t end = t->last > t->shed_ns ? t->last : t->shed_ns;
