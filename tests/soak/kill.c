@@ -157,7 +157,8 @@ static bool is_changed(const struct target_process *p)
 	return changed;
 }
 
-static bool is_mapped(const struct target_process *p)
+/* What is mapped of gscope's, the first of it in `what`. */
+static bool is_mapped(const struct target_process *p, char *what, size_t size)
 {
 	struct target_map *maps;
 	bool found = false;
@@ -166,9 +167,13 @@ static bool is_mapped(const struct target_process *p)
 
 	if (target_process_maps(p, &maps, &n, &e))
 		return true;
-	for (size_t i = 0; i < n && !found; i++)
+	for (size_t i = 0; i < n && !found; i++) {
 		found = strstr(maps[i].path, INLINE_NAME) ||
 			(!strcmp(maps[i].prot, "r-xp") && !maps[i].path[0]);
+		if (found)
+			snprintf(what, size, "%" PRIx64 "-%" PRIx64 " %s %.100s", maps[i].start,
+				 maps[i].end, maps[i].prot, maps[i].path);
+	}
 	free(maps);
 	return found;
 }
@@ -200,7 +205,9 @@ static void look(struct killing *k)
 {
 	const struct remote_wait wait = {.limit_ns = 10 * REMOTE_LIMIT_NS, .cancel_fd = -1};
 	const struct target_process *p = k->t->process;
-	bool changed = is_changed(p), mapped = is_mapped(p), stray = stray_find(p) >= 0;
+	char what[160] = "";
+	bool changed = is_changed(p), mapped = is_mapped(p, what, sizeof(what));
+	bool stray = stray_find(p) >= 0;
 	struct error e = {.text = ""};
 	int err;
 
@@ -222,8 +229,10 @@ static void look(struct killing *k)
 		failed(k, "detach", e.text);
 	else if (is_changed(p))
 		failed(k, "detach", "the code is not as in the file");
-	else if (is_mapped(p) || stray_find(p) >= 0)
-		failed(k, "detach", "memory stays");
+	else if (is_mapped(p, what, sizeof(what)))
+		failed(k, "detach leaves memory", what);
+	else if (stray_find(p) >= 0)
+		failed(k, "detach", "a descriptor stays");
 }
 
 /* --- again and again ---------------------------------------------------------------------------- */

@@ -3,12 +3,14 @@
 
 #include <errno.h>
 #include <stdlib.h>
+#include <string.h>
 #include <time.h>
 
 #include "bpf/control.h"
 #include "user/base/clock.h"
 #include "user/inline/cost.h"
 #include "user/inline/leftover.h"
+#include "user/inline/pending.h"
 #include "user/inline/plan.h"
 #include "user/inline/plant.h"
 #include "user/inline/planter.h"
@@ -275,7 +277,8 @@ void inline_close(struct inline_engine *x)
 struct leftover {
 	const struct target_process *p;
 	struct target *t; /* NULL: not known yet, or it cannot be */
-	struct error stays; /* "": nothing does */
+	struct error stays; /* "": no memory does */
+	struct error stray; /* "": no descriptor does */
 	bool found; /* something was in the way */
 };
 
@@ -310,6 +313,22 @@ static int clean_planted(struct leftover *l, struct planted *d, const struct rem
 	return 0;
 }
 
+/* Whether something there is called like gscope's: then a call that makes more of it may be pending. */
+static bool is_named(const struct target_process *p)
+{
+	struct target_map *maps;
+	bool named = stray_find(p) >= 0;
+	struct error e;
+	size_t n;
+
+	if (named || target_process_maps(p, &maps, &n, &e))
+		return named;
+	for (size_t i = 0; i < n && !named; i++)
+		named = strstr(maps[i].path, INLINE_NAME);
+	free(maps);
+	return named;
+}
+
 /* A gscope that is about to map that memory has the descriptor, too. */
 static bool clean_stray(struct leftover *l)
 {
@@ -323,22 +342,35 @@ static bool clean_stray(struct leftover *l)
 	if (stray_find(l->p) != fd)
 		return false;
 	layout = layout_of(l);
-	if (layout && !stray_close(l->p, layout, fd, &l->stays))
-		l->stays.text[0] = 0;
+	/* two gscopes that were killed have left two */
+	for (size_t i = 0; layout && fd >= 0 && i < LEFTOVERS_MOST; i++) {
+		if (stray_close(l->p, layout, fd, &l->stray))
+			return true;
+		fd = stray_find(l->p);
+	}
+	l->stray.text[0] = 0;
 	return true;
 }
 
 int inline_clean(const struct target_process *p, const struct remote_wait *wait, struct error *e)
 {
 	uint64_t end = now_ns() + CLEAN_NS;
+	struct error why, pending = {.text = ""};
 	struct leftover l = {.p = p};
 	struct leftovers all;
-	struct error why;
 	size_t done = 0;
-	int err = leftovers_find(&all, p, e), one;
+	int err, one;
 
-	if (err)
+	if (is_named(p)) {
+		if (!pending_wait(p, wait, &pending))
+			pending.text[0] = 0;
+		l.found = clean_stray(&l);
+	}
+	err = leftovers_find(&all, p, e);
+	if (err) {
+		target_close(l.t);
 		return err;
+	}
 	for (; done < all.n && now_ns() < end; done++) {
 		one = clean_planted(&l, &all.v[done], wait, &why);
 		if (one && !err) {
@@ -353,10 +385,8 @@ int inline_clean(const struct target_process *p, const struct remote_wait *wait,
 			"all looked at: it makes them itself",
 			(int)p->pid, all.named);
 	leftovers_close(&all);
-	if (!err)
-		l.found |= clean_stray(&l);
 	target_close(l.t);
 	if (!err)
-		*e = l.stays;
+		*e = l.stays.text[0] ? l.stays : l.stray.text[0] ? l.stray : pending;
 	return err ? err : l.found;
 }

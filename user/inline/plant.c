@@ -416,6 +416,24 @@ bool plant_is_mapped(const struct planted *d, const struct target_process *p)
 	return rings && (stubs || d->own->state != INLINE_PLANTED);
 }
 
+bool plant_find_rings(const struct planted *d)
+{
+	struct target_map *maps;
+	struct error e;
+	size_t n;
+
+	if (d->own->base || !d->own->inode)
+		return d->own->base;
+	if (target_process_maps(d->p, &maps, &n, &e))
+		return false;
+	for (size_t i = 0; i < n && !d->own->base; i++)
+		if (maps[i].dev == d->own->dev && maps[i].inode == d->own->inode &&
+		    maps[i].end - maps[i].start == d->own->size)
+			d->own->base = maps[i].start;
+	free(maps);
+	return d->own->base;
+}
+
 /* That by which all is found goes last. */
 static int unmap_both(const struct planted *d, struct caller *c)
 {

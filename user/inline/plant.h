@@ -57,6 +57,12 @@ int plant(struct planted *out, const struct target_process *p, struct inline_pla
  */
 bool plant_is_mapped(const struct planted *d, const struct target_process *p);
 
+/*
+ * Where the process has the rings of d->own->inode, if the one who had them mapped did not come so far as to say: false,
+ * it has not.
+ */
+bool plant_find_rings(const struct planted *d);
+
 /* The memory of a process to be written. An EXIT_TARGET error says why it cannot be. */
 int plant_open_memory(struct planted *d, const struct target_process *p, struct error *e);
 

@@ -20,6 +20,7 @@
 #include "user/base/privilege.h"
 #include "user/inline/forked.h"
 #include "user/inline/memory.h"
+#include "user/inline/pending.h"
 #include "user/inline/plant.h"
 
 /*
@@ -164,7 +165,11 @@ static int adopt(struct planted *d, const struct planter *of, struct error *e)
 			      .own = of->own,
 			      .mem_fd = -1,
 			      .shared_fd = -1};
-	return plant_is_mapped(d, of->process) ? plant_open_memory(d, of->process, e) : -ENOENT;
+	/* one that does not get on is found by `gscope detach` */
+	pending_wait(of->process, &d->wait, e);
+	return plant_find_rings(d) && plant_is_mapped(d, of->process) ?
+		       plant_open_memory(d, of->process, e) :
+		       -ENOENT;
 }
 
 /* Wait for a word of the parent's, and look at the target's children in the meantime: false: it is gone. */
@@ -424,7 +429,7 @@ static void undo(struct planter *p)
 
 	if (p->pid)
 		give_up(p);
-	p->stopped = p->own->state == INLINE_EMPTY && !p->own->base;
+	p->stopped = !p->own->inode;
 	while (planter_stop(p, &e) == -EINPROGRESS)
 		;
 	planter_close(p);

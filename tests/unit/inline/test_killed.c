@@ -3,6 +3,7 @@
  * A tracer that is killed, at each system call it makes on its way, before it and behind it: a thread for
  * which it had a system call made goes on as if nothing had been. So does a thread it had only stopped.
  */
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <pthread.h>
@@ -20,6 +21,7 @@
 
 #include "tests/unit/unit.h"
 #include "user/inline/call.h"
+#include "user/inline/pending.h"
 
 extern const char killed_syscall[], killed_back[];
 __asm__(".text\nkilled_syscall:\n\tsyscall\n\tret\n"
@@ -178,15 +180,20 @@ static void check(pid_t pid)
 
 /* --- the tracer, and who kills it ------------------------------------------------------------- */
 
-static void __attribute__((noreturn)) run_tracer(const struct target_process *p, pid_t tid)
+static struct call_way way_of(const struct target_process *p)
 {
-	const uint64_t call[7] = {SYS_getppid};
-	struct call_way way = {
+	return (struct call_way){
 		.mem_fd = openat(p->proc_fd, "mem", O_RDWR | O_CLOEXEC),
 		.code = {(uint64_t)(uintptr_t)killed_syscall, (uint64_t)(uintptr_t)killed_back},
 		.lo = (uint64_t)(uintptr_t)room,
 		.hi = (uint64_t)(uintptr_t)room + sizeof(room),
 	};
+}
+
+static void __attribute__((noreturn)) run_tracer(const struct target_process *p, pid_t tid)
+{
+	const uint64_t call[7] = {SYS_getppid};
+	struct call_way way = way_of(p);
 	int64_t result = 0;
 	struct error e;
 	struct remote r;
@@ -279,7 +286,72 @@ static void test_sleeps(void)
 	kill_everywhere(SLEEPS);
 }
 
+/* --- what the thread has still to do then ----------------------------------------------------- */
+
+static void __attribute__((noreturn)) run_opener(const struct target_process *p, pid_t tid)
+{
+	const uint64_t call[7] = {SYS_dup, 0};
+	struct call_way way = way_of(p);
+	int64_t result;
+	struct error e;
+	struct remote r;
+
+	if (call_code_find(p, &way.code))
+		_exit(1);
+	raise(SIGSTOP);
+	if (remote_stop_thread(&r, p, tid, NULL, &e) || remote_call(&r, 0, &way, call, &result))
+		_exit(1);
+	remote_resume(&r);
+	_exit(0);
+}
+
+static unsigned int descriptors(const struct target_process *p)
+{
+	int fd = openat(p->proc_fd, "fd", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	DIR *dir = fdopendir(fd);
+	unsigned int n = 0;
+
+	CU_ASSERT_PTR_NOT_NULL_FATAL(dir);
+	while (readdir(dir))
+		n++;
+	closedir(dir);
+	return n;
+}
+
+/* Once that was waited for the process does nothing more of it. */
+static void test_pending(void)
+{
+	const struct remote_wait wait = {.limit_ns = 60 * REMOTE_LIMIT_NS, .cancel_fd = -1};
+	struct target_process *p;
+	pid_t pid = start(&p);
+	unsigned int steps = 0, first = descriptors(p), n = first;
+	bool ended = false;
+
+	for (; !ended && steps < 1000; steps++) {
+		struct error e;
+		int status;
+		pid_t tracer = fork();
+
+		if (!tracer)
+			run_opener(p, st->tid[COUNTS]);
+		ended = run_steps(tracer, steps, &status);
+		if (!ended) {
+			kill(tracer, SIGKILL);
+			CU_ASSERT_EQUAL(waitpid(tracer, &status, 0), tracer);
+		}
+		CU_ASSERT_EQUAL(pending_wait(p, &wait, &e), 0);
+		n = descriptors(p);
+		check(pid);
+		CU_ASSERT_EQUAL(descriptors(p), n);
+	}
+	CU_ASSERT_TRUE(ended);
+	CU_ASSERT(n > first + 4);
+	finish(pid, p);
+}
+
 static CU_TestInfo tests[] = {
+	{"its call is made, and no more of it comes", test_pending},
+
 	{"of a thread that computes", test_counts},
 	{"of a thread that waits", test_reads},
 	{"of a thread that sleeps for a time", test_sleeps},
