@@ -30,7 +30,7 @@ ifneq ($(word 2,$(BPF_OBJECT)),)
 $(error BPF_OBJECT= names one file, and no spaces are in its name: make cannot do that)
 endif
 # tests and tools have toolchains and results in build/, by that name
-KEPT := demo test fuzz soak bench compat accuracy minutes vm distros toolchains services clean
+KEPT := demo test e2e fuzz soak bench compat accuracy minutes vm distros toolchains services clean
 ifneq ($(filter-out build,$(O)),)
 ifneq ($(filter $(KEPT),$(MAKECMDGOALS)),)
 $(error make $(firstword $(filter $(KEPT),$(MAKECMDGOALS))) works in build/ only, not in O=$(O))
@@ -51,7 +51,7 @@ LIB_LDLIBS = $(eval LIB_LDLIBS := $$(shell pkg-config --libs $(LIBS)))$(LIB_LDLI
 
 COMPILE = $(CC) -std=gnu11 $(WARN) -D_GNU_SOURCE -I. -I$(BPF_DIR) $(LIB_CFLAGS) $(SANITIZE) \
 	  $(CPPFLAGS) $(CFLAGS) -pthread -MMD -MP
-LINK    = $(CC) $(SANITIZE) $(CFLAGS) $(LDFLAGS) -pthread
+LINK    = $(CC) $(SANITIZE) $(CFLAGS) $(LDFLAGS) -Wl,--build-id -pthread
 # macros of libbpf 1.4 have variables that clang 21 and later warn of
 BPF_CC  = $(CLANG) -target bpf -mcpu=v3 -O2 -g -Wall -Werror -Wno-unknown-warning-option \
 	  -Wno-default-const-init-var-unsafe -D__TARGET_ARCH_$(ARCH) \
@@ -101,6 +101,14 @@ endif
 
 $(B)/libgscope.a: $(LIB_OBJS)
 	$(call quiet,AR)rm -f $@ && ar rcs $@ $^
+
+# the version, and where the BPF programs are from; compiled again when that changes
+$(B)/user/base/version.o: CPPFLAGS += -DGSCOPE_VERSION='"$(shell cat $(B)/.version)"' \
+	-DGSCOPE_BPF_FROM='"$(if $(BPF_OBJECT),as given,compiled here)"'
+$(B)/user/base/version.o: $(B)/.version $(BPF_DIR)/.given
+
+$(B)/.version: FORCE | $(O)/.tools
+	@mkdir -p $(@D); tools/version | cmp -s - $@ || tools/version >$@
 
 $(B)/%.o: %.c | $(SKELETON) $(O)/.tools
 	@mkdir -p $(@D)
@@ -157,6 +165,15 @@ test: setup
 	@$(B)/unit
 	@tests/bpf/run
 	@$(if $(wildcard tests/e2e/run),GSCOPE=$(B)/gscope tests/e2e/run $(E2E))
+
+# two parts of `test` alone
+unit: setup
+	@$(MAKE) --no-print-directory $(JOBS) $(B)/unit
+	@$(B)/unit '$(SUITE)' '$(TEST)'
+
+e2e: setup
+	@$(MAKE) --no-print-directory $(JOBS) services $(PROGRAM) $(B)/soak
+	@GSCOPE=$(B)/gscope tests/e2e/run $(ONLY)
 
 check: check-format check-c check-shell check-man
 
@@ -226,6 +243,16 @@ install: all
 	$(foreach page,$(MAN),install -D -m 644 -t \
 		$(DESTDIR)$(PREFIX)/share/man/man$(patsubst .%,%,$(suffix $(page))) $(page) &&) :
 
+uninstall:
+	rm -f $(DESTDIR)$(PREFIX)/bin/gscope \
+		$(foreach page,$(MAN),$(DESTDIR)$(PREFIX)/share/man/man$(patsubst .%,%,$(suffix $(page)))/$(notdir $(page)))
+	rm -rf $(DESTDIR)$(PREFIX)/share/doc/gscope
+
+# for clangd and other tools that want to know how each file is compiled
+compile_commands.json: FORCE | $(SKELETON)
+	@tools/compile-commands '$(COMPILE) -DGSCOPE_VERSION=\"\" -DGSCOPE_BPF_FROM=\"\"' '$(BPF_CC)' \
+		$(filter %.c,$(C_FILES)) >$@
+
 # the Go toolchains and services stay: they take long to fetch
 clean:
 	@if [ -d build ]; then \
@@ -236,6 +263,8 @@ help:
 	@echo 'make           build/gscope'
 	@echo 'make demo      trace a small server that works, and show what comes out (root)'
 	@echo 'make test      unit and end-to-end tests; E2E=PART: of those the ones named like that (root)'
+	@echo 'make unit      unit tests; SUITE=PART TEST=PART: of the suites and tests named like that'
+	@echo 'make e2e       end-to-end tests; ONLY=PART: of the cases named like that (root)'
 	@echo 'make check     formatting, static analysis, shell scripts, man pages'
 	@echo 'make fuzz      what reads captures, rings and binaries; FUZZ_SECONDS=60 for each, FUZZERS=elf...'
 	@echo 'make soak      damage recordings in thousands of ways; SOAK_SEEDS=2000 for each; redirect calls'
@@ -249,14 +278,15 @@ help:
 	@echo 'make distros   Debian 12, 13 and sid from nothing, in chroots: docs/compatibility.md;'
 	@echo '               DISTROS=trixie: only that one, and nothing is written (root)'
 	@echo 'make dist      build/gscope-VERSION.tar.gz, which can be built without clang and bpftool'
-	@echo 'make install   to PREFIX=$(PREFIX), below DESTDIR'
+	@echo 'make install   to PREFIX=$(PREFIX), below DESTDIR; make uninstall'
+	@echo 'make compile_commands.json'
 	@echo 'make clean     remove what was built, except build/go and build/services'
 	@echo
-	@echo 'Run by root, all but make, dist, install and clean first install missing packages (tools/setup).'
+	@echo 'Run by root, all but make, dist, install, uninstall and clean first install missing packages (tools/setup).'
 	@echo 'SAN=1: with sanitizers, into build/san. V=1: show the commands.'
 	@echo 'O=DIR: build there. BPF_OBJECT=FILE: BPF programs as they were built elsewhere (build/bpf).'
 
-.PHONY: all setup toolchains services demo test check check-format check-c check-shell check-man \
-	fuzz soak bench compat accuracy minutes vm distros dist install clean help FORCE
+.PHONY: all setup toolchains services demo test unit e2e check check-format check-c check-shell check-man \
+	fuzz soak bench compat accuracy minutes vm distros dist install uninstall clean help FORCE
 .DELETE_ON_ERROR:
 .SECONDARY:

@@ -38,16 +38,23 @@ static void raise_files(void)
 	setrlimit(RLIMIT_NOFILE, &files);
 }
 
+static void print_version(FILE *out, struct argp_state *state)
+{
+	(void)state;
+	version_print(out);
+}
+
 int main(int argc, char **argv)
 {
 	raise_files();
 	argp_err_exit_status = EXIT_USAGE;
+	argp_program_version_hook = print_version;
 	if (argc < 2)
 		return usage(stderr, EXIT_USAGE);
 	if (!strcmp(argv[1], "--help") || !strcmp(argv[1], "-h") || !strcmp(argv[1], "help"))
 		return usage(stdout, EXIT_DONE);
 	if (!strcmp(argv[1], "--version") || !strcmp(argv[1], "-V")) {
-		puts("gscope " GSCOPE_VERSION);
+		version_print(stdout);
 		return EXIT_DONE;
 	}
 	for (size_t i = 0; i < NCOMMANDS; i++) {

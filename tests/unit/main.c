@@ -18,12 +18,25 @@ void unit_suite_add(struct unit_suite *suite)
 	*at = suite;
 }
 
-static int register_suites(const char *filter)
+/* Those of a suite's tests whose name has `filter` in it come first; how many they are. */
+static size_t filter_tests(CU_TestInfo *tests, const char *filter)
+{
+	size_t n = 0;
+
+	for (const CU_TestInfo *t = tests; t->pName; t++) {
+		if (strstr(t->pName, filter))
+			tests[n++] = *t;
+	}
+	tests[n] = (CU_TestInfo)CU_TEST_INFO_NULL;
+	return n;
+}
+
+static int register_suites(const char *filter, const char *test)
 {
 	for (const struct unit_suite *s = suites; s; s = s->next) {
 		CU_SuiteInfo info[] = {{.pName = s->name, .pTests = s->tests}, CU_SUITE_INFO_NULL};
 
-		if (!strstr(s->name, filter))
+		if (!strstr(s->name, filter) || !filter_tests(s->tests, test))
 			continue;
 		if (CU_register_suites(info) != CUE_SUCCESS) {
 			fprintf(stderr, "unit: cannot register %s: %s\n", s->name,
@@ -36,14 +49,15 @@ static int register_suites(const char *filter)
 
 int main(int argc, char **argv)
 {
-	const char *filter = argc > 1 ? argv[1] : "";
+	const char *filter = argc > 1 ? argv[1] : "", *test = argc > 2 ? argv[2] : "";
 	unsigned int run, failed;
 
-	if (argc > 2) {
-		fprintf(stderr, "Usage: %s [PART OF A SUITE'S NAME]\n", argv[0]);
+	if (argc > 3) {
+		fprintf(stderr, "Usage: %s [PART OF A SUITE'S NAME [PART OF A TEST'S]]\n",
+			argv[0]);
 		return 2;
 	}
-	if (CU_initialize_registry() != CUE_SUCCESS || register_suites(filter))
+	if (CU_initialize_registry() != CUE_SUCCESS || register_suites(filter, test))
 		return 1;
 
 	CU_basic_set_mode(CU_BRM_VERBOSE);

@@ -2,6 +2,12 @@
 #ifndef GSCOPE_BASE_VERSION_H
 #define GSCOPE_BASE_VERSION_H
 
-#define GSCOPE_VERSION "0.1"
+#include <stdio.h>
+
+/* "0.1", "0.1+g5d1f3c2a7b": of the tag, or of the file VERSION with the commit; made by tools/version. */
+extern const char gscope_version[];
+
+/* What --version prints: several lines, each of one fact a report of a fault should have. */
+void version_print(FILE *out);
 
 #endif

@@ -208,10 +208,10 @@ static struct capture_info info_now(bool system_wide)
 		.mono_ns = clock_ns(CLOCK_MONOTONIC),
 		.wall_ns = clock_ns(CLOCK_REALTIME),
 		.cpus = (uint32_t)sysconf(_SC_NPROCESSORS_CONF),
-		.gscope = GSCOPE_VERSION,
 	};
 	struct utsname u;
 
+	snprintf(info.gscope, sizeof(info.gscope), "%.31s", gscope_version);
 	if (!uname(&u)) {
 		snprintf(info.host, sizeof(info.host), "%.63s", u.nodename);
 		snprintf(info.kernel, sizeof(info.kernel), "%.63s %.63s", u.release, u.version);
