@@ -189,8 +189,13 @@ wrong_usage() {
 		run_gscope help 0 $text --help
 		grep -q "^Usage: gscope $text" help.out || fail "no help on $text"
 	done
-	run_gscope version 0 --version
-	grep -Eq '^gscope [0-9]' version.out || fail 'no version'
+	for command in '' trace record report export dump detach; do
+		# shellcheck disable=SC2086
+		run_gscope version 0 $command --version
+		grep -Eq '^gscope [0-9]' version.out || fail "no version of '$command'"
+		grep -Eq '^build id [0-9a-f]{40}$' version.out || fail 'no build id'
+		grep -q 'libbpf v[0-9]' version.out || fail 'no libraries'
+	done
 }
 add wrong-usage wrong_usage
 

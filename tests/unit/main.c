@@ -53,8 +53,7 @@ int main(int argc, char **argv)
 	unsigned int run, failed;
 
 	if (argc > 3) {
-		fprintf(stderr, "Usage: %s [PART OF A SUITE'S NAME [PART OF A TEST'S]]\n",
-			argv[0]);
+		fprintf(stderr, "Usage: %s [PART OF A SUITE'S NAME [PART OF A TEST'S]]\n", argv[0]);
 		return 2;
 	}
 	if (CU_initialize_registry() != CUE_SUCCESS || register_suites(filter, test))

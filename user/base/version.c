@@ -68,7 +68,8 @@ void version_print(FILE *out)
 	uname(&u);
 	cs_version(&major, &minor);
 	fprintf(out, "gscope %s, %s\n", gscope_version, u.machine);
-	fprintf(out, "libbpf %s, elfutils %s, capstone %d.%d, zstd %s, zlib %s, libseccomp %u.%u.%u\n",
+	fprintf(out,
+		"libbpf %s, elfutils %s, capstone %d.%d, zstd %s, zlib %s, libseccomp %u.%u.%u\n",
 		libbpf_version_string(), dwfl_version(NULL), major, minor, ZSTD_versionString(),
 		zlibVersion(), seccomp->major, seccomp->minor, seccomp->micro);
 	fprintf(out, "BPF programs %s; compiled by %s%s\n", GSCOPE_BPF_FROM, "gcc " __VERSION__,
