@@ -104,7 +104,7 @@ $(B)/libgscope.a: $(LIB_OBJS)
 
 # the version, and where the BPF programs are from; compiled again when that changes
 $(B)/user/base/version.o: CPPFLAGS += -DGSCOPE_VERSION='"$(shell cat $(B)/.version)"' \
-	-DGSCOPE_BPF_FROM='"$(if $(BPF_OBJECT),as given,compiled here)"'
+	-DGSCOPE_BPF_FROM='"$(if $(BPF_OBJECT),as given,built with it)"'
 $(B)/user/base/version.o: $(B)/.version $(BPF_DIR)/.given
 
 $(B)/.version: FORCE | $(O)/.tools

@@ -12,6 +12,17 @@
 #include <zlib.h>
 #include <zstd.h>
 
+#ifdef __clang__
+#define COMPILER __VERSION__ /* "Clang 14.0.6" */
+#else
+#define COMPILER "gcc " __VERSION__
+#endif
+#ifdef __SANITIZE_ADDRESS__
+#define SANITIZERS ", with sanitizers"
+#else
+#define SANITIZERS ""
+#endif
+
 #define ALIGN4(n) (((size_t)(n) + 3) & ~(size_t)3)
 
 const char gscope_version[] = GSCOPE_VERSION;
@@ -72,12 +83,6 @@ void version_print(FILE *out)
 		"libbpf %s, elfutils %s, capstone %d.%d, zstd %s, zlib %s, libseccomp %u.%u.%u\n",
 		libbpf_version_string(), dwfl_version(NULL), major, minor, ZSTD_versionString(),
 		zlibVersion(), seccomp->major, seccomp->minor, seccomp->micro);
-	fprintf(out, "BPF programs %s; compiled by %s%s\n", GSCOPE_BPF_FROM, "gcc " __VERSION__,
-#ifdef __SANITIZE_ADDRESS__
-		", with sanitizers"
-#else
-		""
-#endif
-	);
+	fprintf(out, "compiled by " COMPILER SANITIZERS "; BPF programs " GSCOPE_BPF_FROM "\n");
 	dl_iterate_phdr(print_id, out);
 }
