@@ -206,6 +206,7 @@ soak: toolchains
 	@cat build/e2e/soak/accepted build/e2e/soak/settled build/e2e/guardian-kills/killed
 	@grep -h 'whole ones' build/e2e/inline-soak-*/log
 	@grep -h '^Go .* kills: ' build/e2e/inline-kills-*/log
+	@tests/soak/page
 
 bench: toolchains
 	@$(MAKE) --no-print-directory $(JOBS) all
