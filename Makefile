@@ -230,9 +230,10 @@ vm: toolchains
 	@$(MAKE) --no-print-directory $(JOBS) all
 	@tests/vm/run
 
-# every distribution that README names, in a chroot; DISTROS=trixie: only that one
+# every distribution that README names, in a chroot; DISTROS=trixie: only that one; SHORT=1: in ten
+# minutes, for CI
 distros: services dist
-	@tests/distros/run $(if $(DISTROS),$(DISTROS),--write)
+	@tests/distros/run $(if $(SHORT),--short,--write) $(DISTROS)
 
 # sources with the compiled BPF programs, which are the same for every kernel
 dist: $(SKELETON)
@@ -277,7 +278,7 @@ help:
 	@echo 'make minutes   trace for ten minutes, in bounded memory; MINUTES=10 (root)'
 	@echo 'make vm        test on other kernels, in QEMU (root)'
 	@echo 'make distros   Debian 12, 13 and sid from nothing, in chroots: docs/compatibility.md;'
-	@echo '               DISTROS=trixie: only that one, and nothing is written (root)'
+	@echo '               DISTROS=trixie: only that one; SHORT=1: only a part, nothing is written (root)'
 	@echo 'make dist      build/gscope-VERSION.tar.gz, which can be built without clang and bpftool'
 	@echo 'make install   to PREFIX=$(PREFIX), below DESTDIR; make uninstall'
 	@echo 'make compile_commands.json'

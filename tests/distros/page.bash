@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only
-# shellcheck shell=bash disable=SC2016
+# shellcheck shell=bash disable=SC2016,SC2154
 #
 # What tests/distros/run has to tell: its parts of docs/compatibility.md and README.md.
 
@@ -24,6 +24,8 @@ distros_table() {
 		rule+='---|'
 	done
 	printf '%s |\n%s\n' "$line" "$rule"
+	row commit commit "$@"
+	row Linux kernel "$@"
 	for key in gcc clang bpftool libbpf elfutils capstone; do row "$key" "$key" "$@"; done
 	row '`make demo`' demo "$@"
 	row '`make SAN=1 all`, no network' offline "$@"
@@ -37,9 +39,9 @@ distros_page() {
 	cat <<-EOF
 		## Distributions
 
-		Written by \`make distros\`, from what happened in that run on Linux $(uname -r), $(uname -m). Each
-		is a chroot that debootstrap made, with nothing in it but a minimal system, git, make and
-		ca-certificates; warnings of compilers are errors.
+		Written by \`make distros\`, from what happened in the last run of each, $(uname -m), of the commit
+		named. Each is a chroot that debootstrap made, with nothing in it but a minimal system, git, make
+		and ca-certificates; warnings of compilers are errors.
 
 	EOF
 	distros_table "$@"
@@ -52,8 +54,7 @@ distros_page() {
 		* \`make O=/elsewhere\` builds a tree that is read-only, without network; without \`O=\` a line
 		  says so.
 		* The archive of \`make dist\` is built and traces in a folder with a space in its name, where
-		  neither git nor clang nor bpftool is installed; tracefs is not mounted. Its BPF programs are
-		  those of $(clang --version | sed -n '1s/.*clang version \([0-9.]*\).*/clang \1/p').
+		  neither git nor clang nor bpftool is installed; tracefs is not mounted.
 	EOF
 }
 
@@ -72,7 +73,14 @@ tried() {
 	esac
 }
 
+# write_pages: from all suites that a whole run has left facts of
 write_pages() {
+	local suite
+
+	set --
+	for suite in "${known[@]}"; do
+		[ ! -s "build/distros/$suite/facts" ] || set -- "$@" "$suite"
+	done
 	distros_page "$@" | tools/page-part docs/compatibility.md distributions
 	echo "$(tried "$@") (\`make distros\`), with nothing installed but git and make:" |
 		tools/page-part README.md tried

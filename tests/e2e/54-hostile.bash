@@ -30,7 +30,7 @@ hostile_swap() {
 		[ "$(cat /proc/sys/vm/nr_hugepages)" != 0 ] || [ -d /sys/kernel/mm/hugepages ] ||
 			skip 'no huge pages'
 	fi
-	start_other target "$tool" swap "$1" "$PWD/victim"
+	start_other target "$tool" swap "$1" victim
 	for i in {1..20}; do
 		record_inline target
 		cmp victim before || fail 'gscope has written to a file it was led to'

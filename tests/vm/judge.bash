@@ -214,15 +214,17 @@ judge_both() {
 	judge_kernel
 }
 
-# write_table: docs/kernels.md, from ROWS: sort|title|told|tracepoints|probes|result
+# write_table: docs/kernels.md, from build/vm/run/*.rows:
+# sort|title|told|tracepoints|probes|result|commit
 write_table() {
-	local row title told tracepoints probes result
+	local title told tracepoints probes result commit
 
 	{
 		cat <<-EOF
 			# Kernels
 
-			Written by \`tests/vm/run --write\`, from what happened in its last run with it. Each kernel
+			Written by \`tests/vm/run --write\`, from what happened in the last run of each kernel, of the
+			commit named. Each
 			traced Go programs (Go $go) on two CPUs, one by \`gscope record\`, ended by a signal, one by
 			\`gscope trace\`, ended by the end of the program, and one by \`gscope record --level kernel\`. *Works* means: the numbers of
 			goroutines, blocks, wake-ups and system calls are those the programs counted themselves;
@@ -234,12 +236,12 @@ write_table() {
 			multi-uprobes as kernels do that have not got them. Kernels are Debian's, emulated by QEMU,
 			but for that of the machine itself. Linux 5.15 and 6.6 are in no Debian release.
 
-			| kernel | | tracepoints | probes | result |
-			|---|---|---|---|---|
+			| kernel | | tracepoints | probes | result | commit |
+			|---|---|---|---|---|---|
 		EOF
-		printf '%s\n' "${rows[@]}" | sort -s -t '|' -k 1,1V |
-			while IFS='|' read -r _ title told tracepoints probes result; do
-				echo "| $title | $told | $tracepoints | $probes | $result |"
+		sort -s -t '|' -k 1,1V build/vm/run/*.rows |
+			while IFS='|' read -r _ title told tracepoints probes result commit; do
+				echo "| $title | $told | $tracepoints | $probes | $result | $commit |"
 			done
 		# tests/bpf/run has written that
 		echo
