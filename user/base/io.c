@@ -77,10 +77,3 @@ const char *io_write_reason(int err)
 		return strerror(-err);
 	}
 }
-
-const char *io_files_reason(int err)
-{
-	if (err == -ENFILE)
-		return "the machine has too many open files: raise fs.file-max (sysctl)";
-	return "gscope may not have enough open files: raise their limit (ulimit -Hn)";
-}

@@ -17,7 +17,4 @@ int io_read(int fd, void *data, size_t n, size_t *done);
 /* What a write error means to the user: "the disk is full", or strerror(). err: negative errno. */
 const char *io_write_reason(int err);
 
-/* What to do about -EMFILE and -ENFILE. */
-const char *io_files_reason(int err);
-
 #endif

@@ -11,6 +11,7 @@
 
 #include "user/base/clock.h"
 #include "user/base/duration.h"
+#include "user/base/files.h"
 #include "user/base/share.h"
 #include "user/base/version.h"
 #include "user/capture/file.h"
@@ -360,12 +361,33 @@ static struct guardian *start_guardian(void)
 	return NULL;
 }
 
+/*
+ * What is opened in all but the oddest cases, counted once and rounded up: BPF programs, maps and what attaches
+ * them; of each CPU a ring and two events; of each process its memory, files, links, and the helper that
+ * redirects calls. A want of it half way would be taken for something else, and found when probes are in already.
+ */
+#define FILES_OF_ALL 72
+#define FILES_OF_CPU 3
+#define FILES_OF_TARGET 16
+
+static int check_files(const struct live_options *o, struct error *e)
+{
+	long cpus = sysconf(_SC_NPROCESSORS_CONF);
+
+	return files_check(FILES_OF_ALL + FILES_OF_CPU * (size_t)(cpus > 0 ? cpus : 1) +
+				   FILES_OF_TARGET * o->npids,
+			   e);
+}
+
 int live_capture(const struct live_options *o, int fd, int *status, struct live_rest **rest,
 		 struct error *e)
 {
 	struct live_rest *r = calloc(1, sizeof(*r));
 	struct guardian *guardian;
-	int err = r ? procfs_check(e) : error_set(e, EXIT_FAILED, -ENOMEM, "out of memory");
+	int err = r ? check_files(o, e) : error_set(e, EXIT_FAILED, -ENOMEM, "out of memory");
+
+	if (!err)
+		err = procfs_check(e);
 
 	guardian = err ? NULL : start_guardian();
 	for (size_t i = 0; i < o->npids && !err; i++) {
