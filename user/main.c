@@ -29,6 +29,7 @@ static int usage(FILE *out, int status)
 
 int main(int argc, char **argv)
 {
+	files_fill_standard();
 	files_raise();
 	argp_err_exit_status = EXIT_USAGE;
 	if (argc < 2)

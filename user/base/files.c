@@ -9,6 +9,16 @@
 #include <sys/resource.h>
 #include <unistd.h>
 
+void files_fill_standard(void)
+{
+	int fd = -1;
+
+	for (int i = 0; i <= STDERR_FILENO; i++)
+		if (fcntl(i, F_GETFD) < 0 && errno == EBADF)
+			fd = open("/dev/null", i == STDIN_FILENO ? O_WRONLY : O_RDONLY);
+	(void)fd; /* the lowest that is free: i */
+}
+
 /* What a shell gives is often far less than it may; sites and CPUs take a descriptor each. */
 void files_raise(void)
 {

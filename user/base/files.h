@@ -8,6 +8,12 @@
 
 #include "user/base/error.h"
 
+/*
+ * Standard descriptors that are closed: whatever is opened next would be one of them, and be written to. What
+ * takes their place can be neither read nor written.
+ */
+void files_fill_standard(void);
+
 /* Raise the limit of this process to the most it may have (ulimit -Hn). */
 void files_raise(void);
 
