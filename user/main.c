@@ -2,8 +2,8 @@
 #include <argp.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/resource.h>
 
+#include "user/base/files.h"
 #include "user/base/version.h"
 #include "user/cmd/cmd.h"
 
@@ -27,17 +27,6 @@ static int usage(FILE *out, int status)
 	return status;
 }
 
-/* What a shell gives is often far less than it may; sites and CPUs take a descriptor each. */
-static void raise_files(void)
-{
-	struct rlimit files;
-
-	if (getrlimit(RLIMIT_NOFILE, &files))
-		return;
-	files.rlim_cur = files.rlim_max;
-	setrlimit(RLIMIT_NOFILE, &files);
-}
-
 static void print_version(FILE *out, struct argp_state *state)
 {
 	(void)state;
@@ -46,7 +35,8 @@ static void print_version(FILE *out, struct argp_state *state)
 
 int main(int argc, char **argv)
 {
-	raise_files();
+	files_fill_standard();
+	files_raise();
 	argp_err_exit_status = EXIT_USAGE;
 	argp_program_version_hook = print_version;
 	if (argc < 2)

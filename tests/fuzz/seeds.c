@@ -60,7 +60,7 @@ int main(int argc, char **argv)
 		int fd = create("file", chunks);
 		struct capture_writer *w;
 
-		check(capture_writer_open(&w, fd, &info, NULL));
+		check(capture_writer_open(&w, fd, &info, NULL, NULL));
 		for (unsigned int i = 0; i < 6 * chunks; i++) {
 			check(capture_writer_add(w, record_make(room, EV_STRING, i, i), NULL));
 			if (i % 6 == 5)

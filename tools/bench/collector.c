@@ -284,7 +284,7 @@ static void replay_to_file(struct pool *p, uint32_t sources, uint64_t passes,
 	uint64_t own, all;
 	int fd = scratch_file();
 
-	if (capture_writer_open(&st.w, fd, &info, &e))
+	if (capture_writer_open(&st.w, fd, &info, NULL, &e))
 		fail(&e);
 	traced.symbolizer = symbolizer_new(TGID, &symbols, write_symbol, &st);
 	record_procs(&st, sources);
@@ -408,7 +408,7 @@ static int whole_capture(pid_t pid, double seconds)
 	if (target_open_any(pid, &t, &e))
 		fail(&e);
 	opt.targets = &t;
-	if (capture_session_open(&s, &opt, &e) || capture_writer_open(&w, fd, &info, &e))
+	if (capture_session_open(&s, &opt, &e) || capture_writer_open(&w, fd, &info, NULL, &e))
 		fail(&e);
 	getrusage(RUSAGE_SELF, &before);
 	if (capture_session_run(s, w, &e))

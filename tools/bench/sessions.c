@@ -53,7 +53,7 @@ static int run(pid_t pid, uint64_t duration_ns, struct measured *out, struct err
 	if (!err)
 		err = capture_session_open(&s, &opt, e);
 	if (!err)
-		err = capture_writer_open(&w, fd, &info, e);
+		err = capture_writer_open(&w, fd, &info, NULL, e);
 	if (!err) {
 		opened = now_ns();
 		err = capture_session_run(s, w, e);

@@ -2,6 +2,7 @@
 #include "user/base/confine.h"
 
 #include <errno.h>
+#include <pthread.h>
 #include <seccomp.h>
 #include <signal.h>
 #include <stdbool.h>
@@ -12,6 +13,7 @@
 #include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "user/base/privilege.h"
@@ -44,8 +46,8 @@ static const char *const allowed[] = {
 	"brk",           "madvise",         "futex",          "getrandom",
 	"rt_sigaction",  "rt_sigreturn",    "rt_sigprocmask", "restart_syscall",
 	"clock_gettime", "clock_nanosleep", "nanosleep",      "getpid",
-	"gettid",        "tgkill",          "sched_yield",    "sysinfo",
-	"exit",          "exit_group",
+	"poll",          "ppoll",           "gettid",         "tgkill",
+	"sched_yield",   "sysinfo",         "exit",           "exit_group",
 };
 
 /* `number`, when its argument `arg` under `mask` is `value`. */
@@ -145,14 +147,16 @@ int confine_self(struct error *e)
 
 /* --- the child ------------------------------------------------------------------------------ */
 
-static void run_child(pid_t parent, int (*work)(void *ctx, void *result, struct error *e),
-		      void *ctx, struct outcome *out)
-{
-	const int ending[] = {SIGINT, SIGTERM, SIGHUP};
+static const int ending[] = {SIGINT, SIGTERM, SIGHUP};
 
+static void run_child(pid_t parent, const sigset_t *mask,
+		      int (*work)(void *ctx, void *result, struct error *e), void *ctx,
+		      struct outcome *out)
+{
 	for (size_t i = 0; i < sizeof(ending) / sizeof(ending[0]); i++)
 		if (signal(ending[i], SIG_DFL) == SIG_IGN) /* nohup */
 			signal(ending[i], SIG_IGN);
+	sigprocmask(SIG_SETMASK, mask, NULL);
 	prctl(PR_SET_PDEATHSIG, SIGKILL);
 	if (getppid() != parent)
 		_exit(EXIT_FAILED);
@@ -190,15 +194,35 @@ static int died(int status, struct error *e)
 			 by ? "signal" : "status", by ? by : WEXITSTATUS(status));
 }
 
-/* A signal that this process catches is the user's wish to end: the child does not see those sent to us alone. */
-static int wait_for(pid_t pid)
+/* Those by which the user ends us, unless nohup has them ignored; and that a child has ended. */
+static void waited_for(sigset_t *set)
 {
-	int status = 0;
+	sigemptyset(set);
+	sigaddset(set, SIGCHLD);
+	for (size_t i = 0; i < sizeof(ending) / sizeof(ending[0]); i++) {
+		struct sigaction now;
 
-	while (waitpid(pid, &status, 0) < 0) {
-		if (errno != EINTR)
-			break;
-		kill(pid, SIGTERM);
+		if (!sigaction(ending[i], NULL, &now) && now.sa_handler != SIG_IGN)
+			sigaddset(set, ending[i]);
+	}
+}
+
+/*
+ * A signal to this process alone is the user's wish that the child ends, too. It does not end this process before:
+ * there may be a file to take away.
+ */
+static int wait_for(pid_t pid, const sigset_t *set)
+{
+	/* should another thread get the signal of its end */
+	const struct timespec slice = {.tv_nsec = 100000000};
+	int status = 0;
+	pid_t got;
+
+	while (!(got = waitpid(pid, &status, WNOHANG)) || (got < 0 && errno == EINTR)) {
+		int sig = sigtimedwait(set, NULL, &slice);
+
+		if (sig > 0 && sig != SIGCHLD)
+			kill(pid, SIGTERM);
 	}
 	return status;
 }
@@ -221,22 +245,28 @@ int confine_run(int (*work)(void *ctx, void *result, struct error *e), void *ctx
 	struct outcome *out =
 		mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
 	pid_t parent = getpid(), pid = -1;
+	sigset_t set, before;
 	int err, status;
 
 	if (out != MAP_FAILED) {
 		fflush(NULL);
+		waited_for(&set);
+		pthread_sigmask(SIG_BLOCK, &set, &before);
 		pid = fork();
 	}
 	if (pid < 0) {
 		err = error_set(e, EXIT_FAILED, -errno,
 				"cannot start a process to read the data: %s", strerror(errno));
-		if (out != MAP_FAILED)
+		if (out != MAP_FAILED) {
+			pthread_sigmask(SIG_SETMASK, &before, NULL);
 			munmap(out, bytes);
+		}
 		return err;
 	}
 	if (!pid)
-		run_child(parent, work, ctx, out);
-	status = wait_for(pid);
+		run_child(parent, &before, work, ctx, out);
+	status = wait_for(pid, &set);
+	pthread_sigmask(SIG_SETMASK, &before, NULL);
 	err = out->done ? take_outcome(out, result, size, e) : died(status, e);
 	munmap(out, bytes);
 	return err;

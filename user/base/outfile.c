@@ -148,7 +148,9 @@ static int create_temp(struct outfile *o)
 #define READER_TRIES 100
 #define READER_PAUSE_NS 100000000
 
-/* Wait for somebody to read from a FIFO, as a shell's redirection does; not for ever, and not in silence. */
+/*
+ * Wait for a reader of a FIFO, as the redirection of a shell does; not for ever, nor in silence on a terminal.
+ */
 static int open_fifo(struct outfile *o)
 {
 	const struct timespec pause = {.tv_nsec = READER_PAUSE_NS};
@@ -158,7 +160,7 @@ static int open_fifo(struct outfile *o)
 			       O_WRONLY | O_NOFOLLOW | O_NOCTTY | O_NONBLOCK | O_CLOEXEC);
 		if (o->fd >= 0 || errno != ENXIO)
 			break;
-		if (!i)
+		if (!i && isatty(STDERR_FILENO))
 			fprintf(stderr, "gscope: the output is a FIFO: waiting for its reader\n");
 		nanosleep(&pause, NULL);
 	}

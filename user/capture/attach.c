@@ -12,6 +12,7 @@
 
 #include "bpf/control.h"
 #include "gscope.skel.h"
+#include "user/base/files.h"
 #include "user/capture/guardian.h"
 #include "user/inline/engine.h"
 #include "user/target/flow.h"
@@ -248,7 +249,7 @@ static int attach_some(struct probe_links *l, const struct programs *p, const st
 /* Errors that are no site's. */
 static bool is_of_all(int err)
 {
-	return err == -ENOMEM || err == -EPIPE || err == -ETIMEDOUT;
+	return err == -ENOMEM || err == -EPIPE || err == -ETIMEDOUT || files_lacking(err);
 }
 
 /*

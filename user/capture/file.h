@@ -12,6 +12,7 @@
 
 #include "bpf/event.h"
 #include "user/base/error.h"
+#include "user/base/io.h"
 
 #define CAPTURE_SYSTEM_WIDE (1ULL << 0) /* tasks of all processes were recorded */
 
@@ -30,10 +31,12 @@ struct capture_info {
 struct capture_writer;
 
 /*
- * Start a capture on fd, which stays the caller's and need not be seekable. *info is copied.
+ * Start a capture on fd, which stays the caller's and need not be seekable. *info is copied. If fd is a pipe
+ * whose reader does not read, *patience says how long that is waited for; NULL: without end.
  * Returns 0 or a negative errno with *e filled.
  */
 int capture_writer_open(struct capture_writer **out, int fd, const struct capture_info *info,
+			const struct io_patience *patience,
 			struct error *e);
 
 /*

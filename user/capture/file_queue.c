@@ -27,6 +27,8 @@
 struct file_queue {
 	int fd;
 	bool regular; /* fd can be truncated */
+	bool pipe; /* fd has a reader, who may be slow */
+	struct io_patience patience; /* with that one */
 	bool threaded;
 	pthread_t thread;
 	pthread_mutex_t lock; /* of what follows */
@@ -63,7 +65,8 @@ static void failed(struct file_queue *q, int err)
 static void write_whole(struct file_queue *q, const void *data, size_t n)
 {
 	size_t done;
-	int err = io_write(q->fd, data, n, &done);
+	int err = q->pipe ? io_write_pipe(q->fd, data, n, &q->patience, &done) :
+			    io_write(q->fd, data, n, &done);
 	off_t end;
 
 	if (err && done && q->regular) {
@@ -146,7 +149,8 @@ static void start_thread(struct file_queue *q)
 	pthread_sigmask(SIG_SETMASK, &before, NULL);
 }
 
-int file_queue_new(struct file_queue **out, int fd, struct error *e)
+int file_queue_new(struct file_queue **out, int fd, const struct io_patience *patience,
+		   struct error *e)
 {
 	struct file_queue *q = calloc(1, sizeof(*q));
 	bool ok = q != NULL;
@@ -155,7 +159,11 @@ int file_queue_new(struct file_queue **out, int fd, struct error *e)
 	if (ok) {
 		q->fd = fd;
 		q->nice = getpriority(PRIO_PROCESS, 0);
-		q->regular = !fstat(fd, &st) && S_ISREG(st.st_mode);
+		if (!fstat(fd, &st)) {
+			q->regular = S_ISREG(st.st_mode);
+			q->pipe = S_ISFIFO(st.st_mode);
+		}
+		q->patience = patience ? *patience : (struct io_patience){NULL, UINT64_MAX};
 		pthread_mutex_init(&q->lock, NULL);
 		pthread_cond_init(&q->work, NULL);
 		pthread_cond_init(&q->progress, NULL);

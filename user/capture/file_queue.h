@@ -11,6 +11,7 @@
 #include <stdint.h>
 
 #include "user/base/error.h"
+#include "user/base/io.h"
 #include "user/capture/file_format.h"
 
 struct file_queue;
@@ -21,8 +22,12 @@ struct file_chunk {
 	char *raw; /* CHUNK_RAW_TARGET bytes */
 };
 
-/* For fd, which stays the caller's. Returns 0 or -ENOMEM. */
-int file_queue_new(struct file_queue **out, int fd, struct error *e);
+/*
+ * For fd, which stays the caller's; `patience` with the reader of a pipe, NULL: without end. Returns 0 or
+ * -ENOMEM.
+ */
+int file_queue_new(struct file_queue **out, int fd, const struct io_patience *patience,
+		   struct error *e);
 
 /*
  * Write some bytes at once, all of them or, where fd can be truncated, none; only before the first

@@ -45,14 +45,14 @@ static int write_start(struct file_queue *q, const struct capture_info *info, st
 }
 
 int capture_writer_open(struct capture_writer **out, int fd, const struct capture_info *info,
-			struct error *e)
+			const struct io_patience *patience, struct error *e)
 {
 	struct capture_writer *w = calloc(1, sizeof(*w));
 	int err;
 
 	if (!w)
 		return error_set(e, EXIT_FAILED, -ENOMEM, "out of memory");
-	err = file_queue_new(&w->queue, fd, e);
+	err = file_queue_new(&w->queue, fd, patience, e);
 	if (!err)
 		err = write_start(w->queue, info, e);
 	if (err) {

@@ -11,6 +11,7 @@
 
 #include "bpf/control.h"
 #include "gscope.skel.h"
+#include "user/base/files.h"
 #include "user/capture/rings.h"
 
 /*
@@ -212,6 +213,12 @@ static int find_refused(struct programs *p, const struct load_options *opt, int 
 
 	discard(p);
 	*found = 0;
+	if (files_lacking(err)) {
+		free(names);
+		free(r);
+		return error_set(e, EXIT_FAILED, err, "cannot load the BPF programs: %s",
+				 strerror(-err));
+	}
 	if (!r || !names) {
 		free(names);
 		free(r);
@@ -306,6 +313,9 @@ int programs_load(struct programs **out, const struct load_options *opt, struct 
 	err = features_allowed(e);
 	if (!err)
 		err = features_find(&has, e);
+	/* where the kernel cannot take many at once, each has a link */
+	if (!err && !has.multi)
+		err = files_check(opt->sites, e);
 	return err ? err : programs_load_with(out, opt, &has, e);
 }
 

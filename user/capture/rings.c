@@ -73,10 +73,9 @@ static int create_maps(struct programs *p, struct error *e)
 						  (uint32_t)(p->ring_bytes / RING_CHUNK), &opts);
 		if (p->ring_fds[cpu] < 0)
 			return error_set(e, EXIT_FAILED, -errno,
-					 "no memory for the ring buffer of CPU %zu (%llu KiB): %s; "
-					 "ask for less with --buffer",
-					 cpu, (unsigned long long)p->ring_bytes >> 10,
-					 strerror(errno));
+					 "no ring buffer for CPU %zu (%llu KiB): %s%s", cpu,
+					 (unsigned long long)p->ring_bytes >> 10, strerror(errno),
+					 errno == ENOMEM ? "; ask for less with --buffer" : "");
 	}
 	return 0;
 }

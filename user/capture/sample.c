@@ -10,6 +10,7 @@
 #include <linux/perf_event.h>
 
 #include "gscope.skel.h"
+#include "user/base/files.h"
 
 /*
  * The kernel's own clock and not the processor's counter of cycles: it is there in virtual
@@ -79,7 +80,7 @@ int sample_attach(struct links *l, const struct programs *p, unsigned int rate, 
 		wanted++;
 		if (!err)
 			continue;
-		if (err == -ENOMEM)
+		if (err == -ENOMEM || files_lacking(err))
 			return err;
 		missing++;
 		why = err;

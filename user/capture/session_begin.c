@@ -59,7 +59,9 @@ static int attach_samples(struct capture_session *s, struct error *e)
 
 	if (s->opt.full)
 		err = sample_attach(&s->trace_links, s->programs, rate, s->opt.messages);
-	return err ? error_set(e, EXIT_FAILED, err, "out of memory") : 0;
+	return err ? error_set(e, EXIT_FAILED, err, "no CPU samples can be taken: %s",
+			       strerror(-err)) :
+		     0;
 }
 
 int session_attach(struct capture_session *s, struct error *e)

@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "user/base/files.h"
 #include "user/base/privilege.h"
 #include "user/capture/breakpoints.h"
 #include "user/cmd/cmd.h"
@@ -15,6 +16,7 @@
 #include "user/target/process.h"
 
 #define WHAT_LEN 192
+#define FILES 32 /* that are open at once, and some more */
 
 static const struct argp_option options[] = {{"pid", 'p', "PID", 0, "the process", 0}, {0}};
 
@@ -117,7 +119,8 @@ int cmd_detach(int argc, char **argv)
 	int calls, err;
 
 	argp_parse(&argp, argc, argv, 0, NULL, &pid);
-	if (privilege_keep(PRIVILEGE_ATTACH, &e) || target_process_open(pid, &p, &e))
+	if (privilege_keep(PRIVILEGE_ATTACH, &e) || files_check(FILES, &e) ||
+	    target_process_open(pid, &p, &e))
 		return cmd_fail(&e);
 	calls = inline_clean(p, &wait, &e);
 	catch_signals();

@@ -11,6 +11,7 @@
 
 #include "user/base/clock.h"
 #include "user/base/duration.h"
+#include "user/base/files.h"
 #include "user/base/share.h"
 #include "user/base/version.h"
 #include "user/capture/file.h"
@@ -268,13 +269,16 @@ static int capture_targets(const struct live_options *o, struct live_rest *rest,
 		.progress = isatty(STDERR_FILENO) ? stderr : NULL,
 	};
 	struct capture_info info = info_now(o->system_wide);
+	struct io_patience patience = {.stop = &stop, .until_ns = UINT64_MAX};
 	struct capture_session *session = NULL;
 	struct capture_writer *writer = NULL;
 	int err, err2;
 
 	err = capture_session_open(&session, &co, e);
+	if (o->duration_ns && o->duration_ns < UINT64_MAX - info.mono_ns)
+		patience.until_ns = info.mono_ns + o->duration_ns;
 	if (!err)
-		err = capture_writer_open(&writer, fd, &info, e);
+		err = capture_writer_open(&writer, fd, &info, &patience, e);
 	if (!err)
 		err = capture_session_run(session, writer, e);
 	err2 = capture_writer_close(writer, err ? NULL : e);
@@ -360,25 +364,48 @@ static struct guardian *start_guardian(void)
 	return NULL;
 }
 
+/*
+ * What is opened in all but the oddest cases, counted once and rounded up: BPF programs, maps and what attaches
+ * them; of each CPU a ring and two events; of each process its memory, files, links, and the helper that
+ * redirects calls. A want of it half way would be taken for something else, and found when probes are in already.
+ */
+#define FILES_OF_ALL 72
+#define FILES_OF_CPU 3
+#define FILES_OF_TARGET 16
+
+static int check_files(const struct live_options *o, struct error *e)
+{
+	long cpus = sysconf(_SC_NPROCESSORS_CONF);
+
+	return files_check(FILES_OF_ALL + FILES_OF_CPU * (size_t)(cpus > 0 ? cpus : 1) +
+				   FILES_OF_TARGET * o->npids,
+			   e);
+}
+
 int live_capture(const struct live_options *o, int fd, int *status, struct live_rest **rest,
 		 struct error *e)
 {
 	struct live_rest *r = calloc(1, sizeof(*r));
 	struct guardian *guardian;
-	int err = r ? procfs_check(e) : error_set(e, EXIT_FAILED, -ENOMEM, "out of memory");
+	int err = r ? check_files(o, e) : error_set(e, EXIT_FAILED, -ENOMEM, "out of memory");
 
+	if (!err)
+		err = procfs_check(e);
+
+	/* from here on there may be a file to take away again */
+	catch_signals();
 	guardian = err ? NULL : start_guardian();
 	for (size_t i = 0; i < o->npids && !err; i++) {
 		err = clean(o->pids[i], e);
 		if (!err)
-			err = target_open_any(o->pids[i], &r->targets[i], e);
+			err = target_open_any(o->pids[i], &stop, &r->targets[i], e);
 		if (!err)
 			err = check_target(o, r->targets[i], e);
 	}
+	if (!err && stop)
+		err = error_set(e, EXIT_INTERRUPTED, -EINTR,
+				"interrupted before the tracing has begun");
 	if (!err) {
-		catch_signals();
-		for (size_t i = 0; i < o->npids; i++)
-			r->targets[i]->process->stop = &stop;
 		err = capture_targets(o, r, guardian, fd, status, e);
 	}
 	*rest = r;

@@ -10,6 +10,7 @@
 #include <sys/uio.h>
 #include <unistd.h>
 
+#include "user/base/files.h"
 #include "user/target/process_internal.h"
 
 #define PF_KTHREAD 0x00200000U /* include/linux/sched.h: a kernel thread */
@@ -84,8 +85,10 @@ static int open_all(struct target_process *p, struct error *e)
 
 	snprintf(path, sizeof(path), "/proc/%d", (int)p->pid);
 	p->proc_fd = open(path, O_PATH | O_DIRECTORY | O_CLOEXEC);
-	if (p->pid <= 0 || p->proc_fd < 0)
+	if (p->pid <= 0)
 		return process_gone(e, p->pid);
+	if (p->proc_fd < 0)
+		return process_error(e, p->pid, "", -errno);
 	tgid = read_tgid(p->proc_fd);
 	if (tgid > 0 && tgid != p->pid)
 		return error_set(e, EXIT_TARGET, -EINVAL,
@@ -164,20 +167,25 @@ bool target_process_alive(const struct target_process *p)
 {
 	struct pollfd pfd = {.fd = p->pidfd, .events = POLLIN};
 	struct process_stat st;
+	int err;
 
 	if (p->pidfd >= 0 && poll(&pfd, 1, 0) > 0)
 		return false;
-	return process_read_stat(p->proc_fd, "stat", &st) == 0 && st.state != 'Z' &&
-	       st.state != 'X';
+	err = process_read_stat(p->proc_fd, "stat", &st);
+	/* that gscope cannot open another file says nothing of the process */
+	return files_lacking(err) || (!err && st.state != 'Z' && st.state != 'X');
 }
 
 bool target_process_same(const struct target_process *p)
 {
 	struct process_stat st;
 	char byte;
+	int err;
 
-	if (!target_process_alive(p) || process_read_stat(p->proc_fd, "stat", &st) ||
-	    st.start_time != p->start_time)
+	if (!target_process_alive(p))
+		return false;
+	err = process_read_stat(p->proc_fd, "stat", &st);
+	if (!files_lacking(err) && (err || st.start_time != p->start_time))
 		return false;
 	/* mem_fd holds on to the address space of the program that was opened: after an exec that
 	   space has no user left, and reads return 0 (fs/proc/base.c: mem_rw) */

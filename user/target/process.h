@@ -103,7 +103,7 @@ struct target_thread {
 	char comm[TARGET_COMM_LEN];
 };
 
-/* Threads that exist now; *out is the caller's to free(). */
+/* Threads that exist now; *out is the caller's to free(). -EINTR: `stop` says so. */
 int target_process_threads(const struct target_process *p, struct target_thread **out, size_t *n,
 			   struct error *e);
 

@@ -98,6 +98,10 @@ int process_gone(struct error *e, pid_t pid)
 
 int process_error(struct error *e, pid_t pid, const char *what, int err)
 {
-	return err == -ESRCH || err == -ENOENT ? process_gone(e, pid) :
-						 not_allowed(e, pid, what, err);
+	if (err == -ESRCH || err == -ENOENT)
+		return process_gone(e, pid);
+	if (err == -EACCES || err == -EPERM)
+		return not_allowed(e, pid, what, err);
+	return error_set(e, EXIT_FAILED, err, "pid %d: /proc/%d/%s cannot be read: %s", (int)pid,
+			 (int)pid, what, strerror(-err));
 }

@@ -2,11 +2,13 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
+#include "user/base/files.h"
 #include "user/target/process_internal.h"
 
 /*
@@ -45,61 +47,79 @@ static int read_syscall(int dir, const char *name)
 	return nr >= 0 && nr < UINT16_MAX && sp > UINT32_MAX ? (int)nr : -1;
 }
 
+struct list {
+	struct target_thread *v;
+	size_t n, room;
+	bool contained; /* in a PID namespace of its own */
+};
+
+static int add_thread(struct list *l, int dir, const char *name)
+{
+	char path[NAME_MAX + sizeof("/syscall")];
+	struct process_stat st;
+	struct target_thread *t;
+	int err;
+
+	snprintf(path, sizeof(path), "%s/stat", name);
+	err = process_read_stat(dir, path, &st);
+	if (err)
+		return files_lacking(err) ? err : 0; /* it ended meanwhile */
+	if (l->n == l->room) {
+		size_t room = l->room ? 2 * l->room : 16;
+		struct target_thread *bigger = realloc(l->v, room * sizeof(*l->v));
+
+		if (!bigger)
+			return -ENOMEM;
+		l->v = bigger;
+		l->room = room;
+	}
+	t = &l->v[l->n++];
+	*t = (struct target_thread){.tid = atoi(name), .own_tid = atoi(name), .state = st.state};
+	if (l->contained) {
+		snprintf(path, sizeof(path), "%s/status", name);
+		t->own_tid = read_own_tid(dir, path);
+	}
+	snprintf(path, sizeof(path), "%s/syscall", name);
+	t->sys = st.state == 'R' ? -1 : read_syscall(dir, path);
+	memcpy(t->comm, st.comm, sizeof(st.comm));
+	return 0;
+}
+
 int target_process_threads(const struct target_process *p, struct target_thread **out, size_t *n,
 			   struct error *e)
 {
-	struct target_thread *v = NULL;
-	size_t used = 0, room = 0;
-	struct dirent *entry;
 	pid_t own_pid = read_own_tid(p->proc_fd, "status");
-	bool contained = own_pid && own_pid != p->pid;
+	struct list l = {.contained = own_pid && own_pid != p->pid};
 	int fd = openat(p->proc_fd, "task", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	DIR *dir = fd >= 0 ? fdopendir(fd) : NULL;
+	int err = dir ? 0 : -errno;
+	struct dirent *entry;
 
 	*out = NULL;
 	*n = 0;
-	if (!dir) {
-		if (fd >= 0)
-			close(fd);
-		return process_gone(e, p->pid);
+	while (!err && (entry = readdir(dir))) {
+		if (entry->d_name[0] != '.')
+			err = add_thread(&l, fd, entry->d_name);
+		if (!err && target_process_stopped(p))
+			err = -EINTR;
 	}
-	while ((entry = readdir(dir))) {
-		char path[sizeof(entry->d_name) + sizeof("/syscall")];
-		pid_t tid = atoi(entry->d_name);
-		struct process_stat st;
-
-		if (entry->d_name[0] == '.')
-			continue;
-		snprintf(path, sizeof(path), "%s/stat", entry->d_name);
-		if (process_read_stat(fd, path, &st))
-			continue; /* it ended meanwhile */
-		if (used == room) {
-			struct target_thread *bigger;
-
-			room = room ? 2 * room : 16;
-			bigger = realloc(v, room * sizeof(*v));
-			if (!bigger) {
-				free(v);
-				closedir(dir);
-				return error_set(e, EXIT_FAILED, -ENOMEM, "out of memory");
-			}
-			v = bigger;
-		}
-		v[used] = (struct target_thread){.tid = tid, .own_tid = tid, .state = st.state};
-		if (contained) {
-			snprintf(path, sizeof(path), "%s/status", entry->d_name);
-			v[used].own_tid = read_own_tid(fd, path);
-		}
-		snprintf(path, sizeof(path), "%s/syscall", entry->d_name);
-		v[used].sys = st.state == 'R' ? -1 : read_syscall(fd, path);
-		memcpy(v[used++].comm, st.comm, sizeof(st.comm));
+	if (dir)
+		closedir(dir);
+	else if (fd >= 0)
+		close(fd);
+	if (!err && !l.n)
+		err = -ESRCH;
+	if (!err) {
+		*out = l.v;
+		*n = l.n;
+		return 0;
 	}
-	closedir(dir);
-	if (!used) {
-		free(v);
-		return process_gone(e, p->pid);
-	}
-	*out = v;
-	*n = used;
-	return 0;
+	free(l.v);
+	if (err == -EINTR)
+		return error_set(e, EXIT_INTERRUPTED, err,
+				 "interrupted while the threads of pid %d were listed",
+				 (int)p->pid);
+	if (err == -ENOMEM)
+		return error_set(e, EXIT_FAILED, err, "out of memory");
+	return process_error(e, p->pid, "task", err);
 }

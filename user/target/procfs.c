@@ -9,37 +9,46 @@
 #include <sys/vfs.h>
 #include <unistd.h>
 
+#include "user/base/files.h"
+
 /*
  * Whether /proc is of our own PID namespace. "NSpid:" of /proc/PID/status has our PID in each
- * namespace from /proc's to our own: proc_pid_status() of fs/proc/array.c.
+ * namespace from /proc's to our own: proc_pid_status() of fs/proc/array.c. 0, or a negative errno.
  */
-static bool is_own(void)
+static int is_own(bool *own)
 {
 	char line[256];
 	long pid;
 	int end = 0;
-	bool own = false;
 	FILE *f = fopen("/proc/self/status", "re");
 
+	*own = false;
 	if (!f)
-		return false; /* nobody here is us */
+		return -errno;
 	while (fgets(line, sizeof(line), f)) {
 		if (sscanf(line, "NSpid: %ld%n", &pid, &end) == 1)
-			own = pid == getpid() && line[end] == '\n';
+			*own = pid == getpid() && line[end] == '\n';
 	}
 	fclose(f);
-	return own;
+	return 0;
 }
 
 int procfs_check(struct error *e)
 {
 	struct statfs fs;
+	bool own;
+	int err;
 
 	if (statfs("/proc", &fs) || fs.f_type != PROC_SUPER_MAGIC)
 		return error_set(e, EXIT_FAILED, -ENOTSUP,
 				 "/proc is not mounted here, and gscope finds all it knows of a "
 				 "process there: mount -t proc proc /proc");
-	if (is_own())
+	err = is_own(&own);
+	if (files_lacking(err))
+		return error_set(e, EXIT_FAILED, err, "/proc/self/status cannot be read: %s",
+				 strerror(-err));
+	/* without that file nobody here is us */
+	if (own)
 		return 0;
 	return error_set(
 		e, EXIT_FAILED, -ENOTSUP,

@@ -102,8 +102,8 @@ static int read_layout(struct target *t, struct error *e)
 	return confine_run(read_layout_confined, t, &t->layout, sizeof(t->layout), e);
 }
 
-/* What it is, once the process itself is open. */
-static int open_parts(struct target *t, struct error *e)
+/* What comes first of all that is found out; the rest needs it. */
+static int open_modules(struct target *t, struct error *e)
 {
 	int err = modules_open(&t->modules, t->process, &t->build, e);
 
@@ -113,24 +113,44 @@ static int open_parts(struct target *t, struct error *e)
 	t->elf = t->modules->v[0]->elf;
 	t->bias = t->modules->v[0]->bias;
 	t->pcln = t->modules->v[0]->pcln;
-	err = read_layout(t, e);
-	if (!err)
-		err = read_tls_slot(t, e);
-	if (!err)
-		err = globals_find(&t->globals, t->elf, t->pcln, t->bias, e);
-	if (!err)
-		err = globals_check(&t->globals, &t->layout, t->process, e);
-	if (!err)
-		heap_find(&t->heap, t->globals.gc_controller, (unsigned int)t->build.go_minor,
-			  t->elf, t->pcln, t->bias);
-	if (!err)
-		work_find(&t->work, &t->layout, (unsigned int)t->build.go_minor, t->elf, t->pcln,
-			  t->bias);
-	if (!err)
-		err = plan_sites(t, e);
-	if (!err)
-		err = find_goidgen(t, e);
-	return err;
+	return 0;
+}
+
+static int find_globals(struct target *t, struct error *e)
+{
+	int err = globals_find(&t->globals, t->elf, t->pcln, t->bias, e);
+
+	return err ? err : globals_check(&t->globals, &t->layout, t->process, e);
+}
+
+static int find_counters(struct target *t, struct error *e)
+{
+	unsigned int minor = (unsigned int)t->build.go_minor;
+
+	(void)e;
+	heap_find(&t->heap, t->globals.gc_controller, minor, t->elf, t->pcln, t->bias);
+	work_find(&t->work, &t->layout, minor, t->elf, t->pcln, t->bias);
+	return 0;
+}
+
+/* What it is, once the process itself is open. Each step takes a second at most, whatever its file says. */
+static int open_parts(struct target *t, struct error *e)
+{
+	static int (*const steps[])(struct target * t, struct error * e) = {
+		open_modules,  read_layout, read_tls_slot, find_globals,
+		find_counters, plan_sites,  find_goidgen,
+	};
+
+	for (size_t i = 0; i < sizeof(steps) / sizeof(steps[0]); i++) {
+		int err = steps[i](t, e);
+
+		if (!err && target_process_stopped(t->process))
+			err = error_set(e, EXIT_INTERRUPTED, -EINTR,
+					"interrupted while gscope looked at its program");
+		if (err)
+			return err;
+	}
+	return 0;
 }
 
 /* Say which process a message about a file is for. */
@@ -173,7 +193,8 @@ static bool make_plain(struct target *t, const struct error *e)
 	return true;
 }
 
-static int open_target(pid_t pid, bool any, struct target **out, struct error *e)
+static int open_target(pid_t pid, const volatile sig_atomic_t *stop, bool any, struct target **out,
+		       struct error *e)
 {
 	struct target *t = calloc(1, sizeof(*t));
 	int err;
@@ -183,6 +204,7 @@ static int open_target(pid_t pid, bool any, struct target **out, struct error *e
 		return error_set(e, EXIT_FAILED, -ENOMEM, "out of memory");
 	err = target_process_open(pid, &t->process, e);
 	if (!err) {
+		t->process->stop = stop;
 		err = open_parts(t, e);
 		/* then whatever else failed, failed for that */
 		if (!target_process_same(t->process))
@@ -204,12 +226,13 @@ static int open_target(pid_t pid, bool any, struct target **out, struct error *e
 
 int target_open(pid_t pid, struct target **out, struct error *e)
 {
-	return open_target(pid, false, out, e);
+	return open_target(pid, NULL, false, out, e);
 }
 
-int target_open_any(pid_t pid, struct target **out, struct error *e)
+int target_open_any(pid_t pid, const volatile sig_atomic_t *stop, struct target **out,
+		    struct error *e)
 {
-	return open_target(pid, true, out, e);
+	return open_target(pid, stop, true, out, e);
 }
 
 void target_close(struct target *t)

@@ -3,6 +3,7 @@
 #ifndef GSCOPE_TARGET_TARGET_H
 #define GSCOPE_TARGET_TARGET_H
 
+#include <signal.h>
 #include <stdbool.h>
 #include <stdint.h>
 #include <sys/types.h>
@@ -47,8 +48,10 @@ int target_open(pid_t pid, struct target **out, struct error *e);
 /*
  * The same, but a process that is no Go program (-ENOEXEC above), or one that is refused for what
  * it is, is opened, too: its threads can be traced, and ->plain says why its goroutines cannot.
+ * -EINTR once *stop, which may be NULL and is asked later on, too, is not zero.
  */
-int target_open_any(pid_t pid, struct target **out, struct error *e);
+int target_open_any(pid_t pid, const volatile sig_atomic_t *stop, struct target **out,
+		    struct error *e);
 
 /* Its goroutines cannot be traced after all, for the reason in `why`. */
 void target_set_plain(struct target *t, const struct error *why);

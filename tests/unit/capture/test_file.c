@@ -46,7 +46,7 @@ static struct capture_writer *writer_on(int fd)
 {
 	struct capture_writer *w;
 
-	CU_ASSERT_EQUAL_FATAL(capture_writer_open(&w, fd, &info, NULL), 0);
+	CU_ASSERT_EQUAL_FATAL(capture_writer_open(&w, fd, &info, NULL, NULL), 0);
 	return w;
 }
 
@@ -624,7 +624,7 @@ static void a_full_device_is_an_error_at_open(void)
 	int fd = open("/dev/full", O_WRONLY | O_CLOEXEC);
 
 	CU_ASSERT_FATAL(fd >= 0);
-	CU_ASSERT_EQUAL(capture_writer_open(&w, fd, &info, &e), -ENOSPC);
+	CU_ASSERT_EQUAL(capture_writer_open(&w, fd, &info, NULL, &e), -ENOSPC);
 	CU_ASSERT_PTR_NOT_NULL(strstr(e.text, "disk is full"));
 	CU_ASSERT_PTR_NULL(w);
 	close(fd);

@@ -268,7 +268,7 @@ static void opens_other_programs_for_their_threads(void)
 	size_t n;
 	pid_t child = start_child(&go, NULL);
 
-	CU_ASSERT_EQUAL_FATAL(target_open_any(child, &t, &e), 0);
+	CU_ASSERT_EQUAL_FATAL(target_open_any(child, NULL, &t, &e), 0);
 	CU_ASSERT_FALSE(target_has_goroutines(t));
 	/* the PID is in front of it when it is printed, not before */
 	CU_ASSERT_PTR_NOT_NULL(strstr(t->plain, "is not a Go program"));
@@ -291,7 +291,7 @@ static void opens_other_programs_for_their_threads(void)
 	end_child(child);
 	close(go);
 	/* no process at all is no such target */
-	CU_ASSERT_EQUAL(target_open_any(child, &t, &e), -ESRCH);
+	CU_ASSERT_EQUAL(target_open_any(child, NULL, &t, &e), -ESRCH);
 	CU_ASSERT_PTR_NULL(t);
 }
 
