@@ -183,6 +183,9 @@ check-format: setup
 
 check-c: setup
 	@printf '  %-8s %s\n' CPPCHECK user
+	@if grep -rn '<uthash\.h>' user tests --include='*.[ch]' | grep -v '^user/base/hash\.h:'; then \
+		echo 'check: include user/base/hash.h instead: keys are chosen by targets' >&2; exit 1; \
+	fi
 	@$(if $(LIB_OBJS),cppcheck --quiet --error-exitcode=1 --std=c11 --inline-suppr \
 		--enable=warning --enable=performance --enable=portability \
 		--suppress=missingIncludeSystem --include=tools/cppcheck.h -j $(shell nproc) -I. user)

@@ -2,8 +2,7 @@
 #ifndef GSCOPE_EXPORT_DUMP_INTERNAL_H
 #define GSCOPE_EXPORT_DUMP_INTERNAL_H
 
-#include <uthash.h>
-
+#include "user/base/hash.h"
 #include "user/export/dump.h"
 
 /* What an address in a process stands for. */

@@ -8,9 +8,8 @@
 #include <stdint.h>
 #include <sys/types.h>
 
-#include <uthash.h>
-
 #include "user/base/error.h"
+#include "user/base/hash.h"
 #include "user/replay/symbols.h"
 
 #define WIRE_BATCH_MAX 65536 /* internal/trace/tracev2: MaxBatchSize */

@@ -49,12 +49,6 @@ static struct member *member(const struct crowd *c, size_t i)
 	return &c->pieces[i / PIECE][i % PIECE];
 }
 
-static size_t hash(uint64_t key)
-{
-	key *= 0x9e3779b97f4a7c15ULL; /* the golden ratio: Knuth's multiplicative hashing */
-	return key >> 32 ^ key >> 13;
-}
-
 static uint64_t key_of(const struct crowd *c, const struct index *x, const struct member *m)
 {
 	return x == &c->by_addr ? m->addr : m->id;
@@ -62,7 +56,7 @@ static uint64_t key_of(const struct crowd *c, const struct index *x, const struc
 
 static void index_put(struct index *x, uint64_t key, size_t number)
 {
-	size_t at = hash(key) & x->mask;
+	size_t at = hash_of(&key, sizeof(key)) & x->mask;
 
 	while (x->slots[at] != FREE)
 		at = (at + 1) & x->mask;
@@ -72,7 +66,7 @@ static void index_put(struct index *x, uint64_t key, size_t number)
 static struct member *index_find(const struct crowd *c, const struct index *x, uint64_t key,
 				 size_t *number)
 {
-	for (size_t at = hash(key) & x->mask; x->slots[at] != FREE; at = (at + 1) & x->mask) {
+	for (size_t at = hash_of(&key, sizeof(key)) & x->mask; x->slots[at] != FREE; at = (at + 1) & x->mask) {
 		struct member *m = member(c, x->slots[at] - 1);
 
 		*number = x->slots[at] - 1;

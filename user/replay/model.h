@@ -20,9 +20,8 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include <uthash.h>
-
 #include "bpf/event.h"
+#include "user/base/hash.h"
 
 enum g_state { G_DEAD, G_RUNNABLE, G_RUNNING, G_SYSCALL, G_WAITING };
 enum p_state { P_IDLE, P_RUNNING, P_SYSCALL };

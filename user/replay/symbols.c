@@ -5,9 +5,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include <uthash.h>
-
 #include "bpf/event.h"
+#include "user/base/hash.h"
 
 /* Stacks and PCs of different processes share the tables. */
 struct key {

@@ -6,8 +6,7 @@
 #ifndef GSCOPE_REPORT_ANNOTATIONS_H
 #define GSCOPE_REPORT_ANNOTATIONS_H
 
-#include <uthash.h>
-
+#include "user/base/hash.h"
 #include "user/replay/sink.h"
 #include "user/report/intern.h"
 #include "user/report/spans.h"

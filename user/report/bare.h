@@ -6,8 +6,7 @@
 #ifndef GSCOPE_REPORT_BARE_H
 #define GSCOPE_REPORT_BARE_H
 
-#include <uthash.h>
-
+#include "user/base/hash.h"
 #include "user/replay/sink.h"
 #include "user/report/histogram.h"
 #include "user/report/report.h"

@@ -6,8 +6,7 @@
 #ifndef GSCOPE_REPORT_GOROUTINES_H
 #define GSCOPE_REPORT_GOROUTINES_H
 
-#include <uthash.h>
-
+#include "user/base/hash.h"
 #include "user/replay/sink.h"
 #include "user/report/account.h"
 #include "user/report/intern.h"

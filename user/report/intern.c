@@ -4,7 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include <uthash.h>
+#include "user/base/hash.h"
 
 struct interned {
 	UT_hash_handle hh;

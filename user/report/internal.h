@@ -18,8 +18,7 @@
 #ifndef GSCOPE_REPORT_INTERNAL_H
 #define GSCOPE_REPORT_INTERNAL_H
 
-#include <uthash.h>
-
+#include "user/base/hash.h"
 #include "user/report/annotations.h"
 #include "user/report/bare.h"
 #include "user/report/gaps.h"

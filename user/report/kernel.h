@@ -3,8 +3,7 @@
 #ifndef GSCOPE_REPORT_KERNEL_H
 #define GSCOPE_REPORT_KERNEL_H
 
-#include <uthash.h>
-
+#include "user/base/hash.h"
 #include "user/replay/sink.h"
 #include "user/report/histogram.h"
 

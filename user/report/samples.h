@@ -3,8 +3,7 @@
 #ifndef GSCOPE_REPORT_SAMPLES_H
 #define GSCOPE_REPORT_SAMPLES_H
 
-#include <uthash.h>
-
+#include "user/base/hash.h"
 #include "user/replay/sink.h"
 
 /* As many as there are different stacks, which the replay keeps anyway. */

@@ -6,8 +6,8 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
-#include <uthash.h>
 
+#include "user/base/hash.h"
 #include "user/target/pclntab_internal.h"
 
 #define PCDATA_INL_TREE_INDEX 2
