@@ -72,6 +72,12 @@ struct target_cfg {
 };
 
 /*
+ * RBX of a thread while it makes a system call for gscope: such a call is not one of its program, and left
+ * out. It has its own value back before it runs on. A program that sets it hides calls of its own.
+ */
+#define CALL_FOR_GSCOPE 0x9d3f7b1c65e8a427ULL
+
+/*
  * A system call that has begun on a CPU and not ended there: at most one, that of the thread which
  * is on the CPU. Whatever switches that one out sends what is here.
  */

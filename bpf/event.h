@@ -686,6 +686,9 @@ enum notice {
 	NOTICE_GOES_ON = 4, /* none of these any more */
 	NOTICE_MODULE =
 		5, /* text: the file of a plugin that was loaded, "": not known; it has no probes */
+	NOTICE_PLUGIN = 6, /* the same, and it has from now on */
+	NOTICE_RUNTIME =
+		7, /* text: a file with a Go runtime of its own, of which nothing is seen */
 };
 
 /* Looked at by the collector, a few times a second. */

@@ -132,6 +132,12 @@ static __always_inline void look_at_bare(const struct target_cfg *cfg, struct pe
 	goroutine_seen(c->ctx.curg, g.goid, c->id >> 32, time);
 }
 
+/* A call that the thread makes for gscope, and not for its program: user/inline/call.c. */
+static __always_inline bool is_ours(const bool typed, const struct pt_regs *regs)
+{
+	return FIELD(typed, regs, bx) == CALL_FOR_GSCOPE;
+}
+
 /*
  * The time is taken before the goroutine is looked at: what that takes is already part of the
  * system call.
@@ -143,7 +149,7 @@ static __always_inline void on_enter(const bool typed, const struct pt_regs *reg
 	struct target_cfg *cfg = target_of(id >> 32);
 	struct pending_call *c;
 
-	if (!cfg && !system_wide)
+	if ((!cfg && !system_wide) || is_ours(typed, regs))
 		return;
 	c = call_place();
 	if (!c)
@@ -306,7 +312,7 @@ static __always_inline void on_leave(const bool typed, const struct pt_regs *reg
 		return;
 	}
 	cfg = target_of(id >> 32);
-	if (!cfg && !system_wide)
+	if ((!cfg && !system_wide) || is_ours(typed, regs))
 		return;
 	nr = (__u32)FIELD(typed, regs, orig_ax) | abi_bit(typed, p);
 	tell_exit(typed, p, cfg, regs, nr, ret);

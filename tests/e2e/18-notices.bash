@@ -14,7 +14,7 @@ stopped_before() {
 	run_gscope trace 0 trace -p "${target[target]}" -d 500ms -o go.trace
 	grep -q "^gscope: process ${target[target]} is stopped: nothing will happen until it is continued (kill -CONT ${target[target]})$" trace.err ||
 		fail "it does not say that the process is stopped: $(head -n 1 trace.err)"
-	grep -Eq "^Process ${target[target]} was stopped for [^ ]+ of [^ ]+, from 0\.000s to the end\.$" trace.out ||
+	grep -Eq "^Process ${target[target]} was stopped for [^ ]+ of [^ ]+, from 0\.[0-9]*s to the end\.$" trace.out ||
 		fail 'the report does not say it'
 	kill -CONT "${target[target]}"
 	await_intact target
@@ -76,18 +76,80 @@ frozen() {
 		fail 'the report does not say it'
 }
 
+# A plugin loaded meanwhile gets probes: from then on all is seen that goroutines do in its copy of the runtime.
 plugin_late() {
-	start_target target "$1" mix plugin late
+	start_target target "$1" mix plugin late "$PWD/loaded"
+	start_gscope record record -p "${target[target]}" -d 10m "${@:2}" -o capture.gscope
+	await_tracing record capture.gscope
+	tell target go
+	await 'the plugin to be noticed' grep -q 'a plugin was loaded' record.err
+	touch loaded
+	await_work target
+	stop_gscope record
+	await_intact target
+	quit target
+	grep -q "^gscope: pid ${target[target]}: a plugin was loaded: .*/mix-plugin.so: what goroutines do in its copy of the runtime is seen from here on$" record.err ||
+		fail "$(grep -m 1 'plugin was' record.err)"
+	same_counts target capture.gscope
+	run_gscope report 0 report capture.gscope
+	grep -Eq "^Process ${target[target]} loaded a plugin at [0-9.]+s \(.*mix-plugin\.so\): what goroutines did in its copy of the runtime before that is not seen\.$" report.out ||
+		fail "the report does not say so: $(grep -m 1 'loaded a' report.out)"
+	! grep -q 'contradiction' report.out || fail "$(grep -A 5 contradiction report.out | tr -s '\n ' ' ')"
+}
+
+# load NAME LIBRARY: a program of loads.c does
+load() {
+	local lines
+
+	lines=$(wc -l <"$1.out")
+	tell "$1" "$2"
+	await "$2 to be loaded" has_lines "$1.out" $((lines + 1))
+	[ "$(tail -n 1 "$1.out")" = loaded ] || fail "$(tail -n 1 "$1.out")"
+}
+
+# says_runtime: record.err and the report of capture.gscope tell of other.so, with a runtime of its own
+says_runtime() {
+	await 'the library to be noticed' grep -q "^gscope: pid ${target[target]}: .*other\.so was loaded, which has a Go runtime of its own: its goroutines are not seen" record.err
+	stop_gscope record
+	await_intact target
+	run_gscope report 0 report capture.gscope
+	grep -Eq "^WARNING: process ${target[target]} loaded a library with a Go runtime of its own at [0-9.]+s \(.*other\.so\): its goroutines are not seen\.$" report.out ||
+		fail "the report does not say so: $(grep -m 1 'loaded a' report.out)"
+}
+
+start_loads() {
+	local library
+
+	library=$("$top/tests/targets/build" "$newest" mix cshared).so
+	cp "$library" one.so
+	cp "$library" other.so
+	gcc -O1 -o loads "$top/tests/e2e/loads.c" -ldl || fail 'cannot build loads.c'
+	start target ./loads
+}
+
+# A program without Go loads some while it is recorded
+library_late() {
+	start_loads
 	start_gscope record record -p "${target[target]}" -d 10m -o capture.gscope
 	await_tracing record capture.gscope
-	work target
-	a_moment
-	stop_gscope record
-	quit target
-	grep -q "^gscope: pid ${target[target]}: a plugin was loaded: " record.err || fail 'it does not say so'
-	run_gscope report 0 report capture.gscope
-	grep -Eq "^WARNING: process ${target[target]} loaded a plugin at [0-9.]+s( \(.*\))?: what goroutines do in its copy of the runtime is not seen\.$" report.out ||
-		fail "the report does not say so: $(grep -m 1 plugin report.out)"
+	load target "$PWD/other.so"
+	says_runtime
+	grep -q 'trace again to see them$' record.err || fail 'it does not say what to do'
+	exec {input[target]}>&-
+	await 'target to exit' gone "${target[target]}"
+}
+
+# Beside a runtime that is traced comes another one
+runtime_late() {
+	start_loads
+	load target "$PWD/one.so"
+	start_gscope record record -p "${target[target]}" -d 10m -o capture.gscope
+	await_tracing record capture.gscope
+	load target "$PWD/other.so"
+	says_runtime
+	! grep -q 'one\.so was loaded' record.err || fail 'it tells of one that was there'
+	exec {input[target]}>&-
+	await 'target to exit' gone "${target[target]}"
 }
 
 add stopped-before stopped_before
@@ -100,3 +162,9 @@ for release in "${thorough[@]}"; do
 	add "plugin-late-$release" plugin_late "$release"
 	need "$release" mix plugin
 done
+add plugin-late-inline plugin_late "$newest" --probes inline
+need "$newest" mix plugin
+add library-late library_late
+need "$newest" mix cshared
+add runtime-late runtime_late
+need "$newest" mix cshared

@@ -104,6 +104,22 @@ inline_contained() {
 add inline-contained inline_contained
 need "$newest" chans plain
 
+# What its threads call for gscope is none of its system calls, and what that interrupts is one call still.
+own_calls() {
+	start_target target "$newest" idle plain
+	start_inline target
+	stop_gscope record
+	undisturbed target
+	work target
+	quit target
+	run_gscope dump 0 dump --events capture.gscope
+	grep -q ' sys_enter ' dump.out || fail 'no system call is in it'
+	! grep -E ' sys_(enter|exit) (memfd_create|munmap|close|mlock|munlock|rt_sigreturn) ' dump.out >wrong ||
+		fail "$(head -n 1 wrong)"
+}
+add inline-own-calls own_calls
+need "$newest" idle plain
+
 # --- whatever becomes of gscope ------------------------------------------------------------------
 
 # said NAME PATTERN: this line, and else nothing but where the capture is

@@ -322,8 +322,8 @@ static bool is_left(const struct target *t, const struct inline_engine *but, siz
 
 	if (site_is_for_stubs(site->kind) || (but && inline_has(but, i)))
 		return true;
-	return but && site->kind == SITE_CGO_ENTER && reading_of(site) == READ_CGO_ENTER &&
-	       inline_tells_syscalls(but);
+	return but && inline_knows(but, i) && site->kind == SITE_CGO_ENTER &&
+	       reading_of(site) == READ_CGO_ENTER && inline_tells_syscalls(but);
 }
 
 /*
@@ -473,6 +473,27 @@ int attach_probes(struct probe_links *l, const struct programs *p, const struct 
 	if (!attach_files(l, p, t, but, path, first_site, messages, &below))
 		return 0;
 	probe_links_cut(l, before);
+	return err;
+}
+
+int attach_module_late(struct probe_links *l, const struct programs *p, const struct target *t,
+		       size_t module, uint32_t first_site, FILE *messages, struct error *e)
+{
+	int *errors = calloc(t->sites.n + 1, sizeof(*errors)), err = errors ? 0 : -ENOMEM;
+	const struct choice c = {.module = module, .first_site = first_site, .errors = errors};
+	size_t before = l->n;
+	char path[64];
+
+	snprintf(path, sizeof(path), "/proc/self/fd/%d", t->modules->v[module]->fd);
+	if (!err)
+		err = attach_module(l, p, t, path, c);
+	if (err) {
+		error_set(e, EXIT_FAILED, err, "cannot attach probes: %s", strerror(-err));
+		probe_links_cut(l, before);
+	} else {
+		err = report_refused(t, errors, messages, e);
+	}
+	free(errors);
 	return err;
 }
 

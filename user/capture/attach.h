@@ -41,6 +41,13 @@ int attach_probes(struct probe_links *l, const struct programs *p, const struct 
 		  const struct inline_engine *but, uint32_t first_site, FILE *messages,
 		  struct error *e);
 
+/*
+ * The same of one module, which was loaded since (target_add_sites()): all of its sites, as no other engine
+ * has them.
+ */
+int attach_module_late(struct probe_links *l, const struct programs *p, const struct target *t,
+		       size_t module, uint32_t first_site, FILE *messages, struct error *e);
+
 /* The empty program at one instruction of our own process; its file offset in /proc/self/exe. */
 int attach_empty(struct probe_links *l, const struct programs *p, uint64_t file_off);
 

@@ -180,7 +180,7 @@ static bool notice_valid(const struct event_head *h)
 {
 	const struct ev_notice *ev = (const void *)h;
 
-	return ev->what >= NOTICE_STOPPED && ev->what <= NOTICE_MODULE && IS_STRING(ev->text);
+	return ev->what >= NOTICE_STOPPED && ev->what <= NOTICE_RUNTIME && IS_STRING(ev->text);
 }
 
 static bool end_valid(const struct event_head *h)

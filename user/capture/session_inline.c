@@ -205,7 +205,8 @@ void session_choose_inline(struct capture_session *s, uint64_t stack_limit, bool
 		inline_choose_stacks(s->inlined[i], stack_limit);
 		inline_enable(s->inlined[i], on);
 		if (on)
-			targets_told(s->programs, i, inline_tells_syscalls(s->inlined[i]));
+			targets_told(s->programs, i,
+				     !s->watched[i].late && inline_tells_syscalls(s->inlined[i]));
 	}
 }
 

@@ -92,6 +92,10 @@ int session_fall_back(struct capture_session *s, size_t i, int err, const struct
 	return 0;
 }
 
+/* Numbers of sites, kept for each target that may load more of them. */
+#define LATE_SITES 512
+#define LATE_SITES_OF_ALL 16384
+
 static int take_targets(struct capture_session *s, struct error *e)
 {
 	const struct capture_options *opt = &s->opt;
@@ -113,6 +117,9 @@ static int take_targets(struct capture_session *s, struct error *e)
 	if (!s->cfg || !s->traced || !s->probe_links || !s->inlined || !s->inline_seen ||
 	    !s->told || !s->heaps || !s->work || !s->watched)
 		return out_of_memory(e);
+	s->late_sites = opt->ntargets * LATE_SITES <= LATE_SITES_OF_ALL ?
+				LATE_SITES :
+				(uint32_t)(LATE_SITES_OF_ALL / opt->ntargets);
 	for (size_t i = 0; i < opt->ntargets; i++)
 		s->watched[i].freezer = (struct held_watch){{-1, -1}};
 	for (size_t i = 0; i < opt->ntargets; i++) {
@@ -134,10 +141,12 @@ static int take_targets(struct capture_session *s, struct error *e)
 			err = session_fall_back(s, i, err, &why, e);
 		if (err)
 			return err;
-		s->traced[i] = (struct traced){
-			.t = t, .tgid = (uint32_t)t->process->pid, .first_site = s->sites};
+		s->traced[i] = (struct traced){.t = t,
+					       .tgid = (uint32_t)t->process->pid,
+					       .first_site = s->sites,
+					       .may_have = (uint32_t)t->sites.n + s->late_sites};
 		if (!opt->no_probes && target_has_goroutines(t))
-			s->sites += (uint32_t)t->sites.n;
+			s->sites += (uint32_t)t->sites.n + s->late_sites;
 		err = session_open_inline(s, i, e);
 		if (err)
 			return err;

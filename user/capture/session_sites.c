@@ -42,16 +42,21 @@ static struct ev_site site_record(const struct traced *t, size_t i, uint64_t tim
 	return ev;
 }
 
+int session_record_site(struct capture_session *s, const struct traced *t, size_t i,
+			uint64_t time_ns, struct error *e)
+{
+	struct ev_site ev = site_record(t, i, time_ns);
+
+	return record_add(&s->own, &ev.h, e);
+}
+
 int session_record_sites(struct capture_session *s, const struct traced *t, uint64_t time_ns,
 			 struct error *e)
 {
 	int err = 0;
 
-	for (size_t i = 0; i < session_probes_of(s, t) && !err; i++) {
-		struct ev_site ev = site_record(t, i, time_ns);
-
-		err = record_add(&s->own, &ev.h, e);
-	}
+	for (size_t i = 0; i < session_probes_of(s, t) && !err; i++)
+		err = session_record_site(s, t, i, time_ns, e);
 	return err;
 }
 

@@ -36,7 +36,14 @@ struct told_damage {
 struct watched {
 	struct held_watch freezer;
 	enum held held; /* as recorded last */
-	size_t modules; /* that its runtime has linked; 0: not known */
+	struct modules *modules; /* with Go in it; of its target, or */
+	bool own; /* of this, as the target has none */
+	size_t linked; /* that its runtime has; 0: not known */
+	size_t known; /* modules about which all was done and said, */
+	size_t missed; /* and how many of those linked were never found */
+	uint64_t looked_ns; /* when what it has mapped was looked at, */
+	uint64_t pause_ns; /* and how long not to do it again, after one that took its time */
+	bool late; /* probes were added, where stubs are there: they do not tell all any more */
 };
 
 struct capture_session {
@@ -67,7 +74,8 @@ struct capture_session {
 	int stopped; /* *opt.stop when the loop ended: another value ends the end, too */
 	struct progress progress;
 	struct capture_result result;
-	uint32_t sites; /* of all targets */
+	uint32_t sites; /* numbers of all targets, with those kept for what they may load: */
+	uint32_t late_sites; /* for each */
 	int epoll_fd;
 	uint64_t trap_ns;
 	uint64_t filter_ns; /* run time of a tracepoint program for a task of somebody else */
@@ -133,6 +141,8 @@ int session_note_dead(struct capture_session *s, struct traced *t, struct error 
 size_t session_probes_of(const struct capture_session *s, const struct traced *t);
 int session_record_sites(struct capture_session *s, const struct traced *t, uint64_t time_ns,
 			 struct error *e);
+int session_record_site(struct capture_session *s, const struct traced *t, size_t i,
+			uint64_t time_ns, struct error *e);
 int session_write_hits(struct capture_session *s, uint64_t time_ns, uint64_t *sum);
 
 /*
@@ -166,6 +176,13 @@ void session_guard_end(struct capture_session *s);
 void session_watch_begin(struct capture_session *s);
 int session_watch(struct capture_session *s, bool now, struct error *e);
 void session_watch_end(struct capture_session *s);
+
+/* Go code that a target has loaded since: say so, and attach to it; with session_watch(). */
+void session_modules_begin(struct capture_session *s, size_t i);
+int session_modules_watch(struct capture_session *s, size_t i, struct error *e);
+void session_modules_end(struct capture_session *s, size_t i);
+int session_notice(struct capture_session *s, const struct traced *t, enum notice what,
+		   const char *text, struct error *e);
 
 /* What was measured. */
 struct ev_cost session_cost(const struct capture_session *s, uint64_t time_ns, uint64_t hits);

@@ -19,8 +19,8 @@ static const enum notice notices[] = {
 	[HELD_FROZEN] = NOTICE_FROZEN,
 };
 
-static int note(struct capture_session *s, const struct traced *t, enum notice what,
-		const char *text, struct error *e)
+int session_notice(struct capture_session *s, const struct traced *t, enum notice what,
+		   const char *text, struct error *e)
 {
 	struct ev_notice ev = {
 		.h = {.time_ns = now_ns(), .tid = t->tgid, .type = EV_NOTICE, .size = sizeof(ev)},
@@ -57,8 +57,7 @@ void session_watch_begin(struct capture_session *s)
 
 		held_open(&w->freezer, t->t->process);
 		say_held(s, t, held_look(&w->freezer, t->t->process));
-		if (target_has_goroutines(t->t))
-			w->modules = modules_linked(t->t->modules);
+		session_modules_begin(s, i);
 	}
 }
 
@@ -70,31 +69,7 @@ static int watch_held(struct capture_session *s, size_t i, struct error *e)
 	if (held == w->held)
 		return 0;
 	w->held = held;
-	return note(s, &s->traced[i], notices[held], "", e);
-}
-
-/* What the runtime has linked in since, a plugin, calls a copy of the runtime that has no probes. */
-static int watch_modules(struct capture_session *s, size_t i, struct error *e)
-{
-	const struct traced *t = &s->traced[i];
-	struct watched *w = &s->watched[i];
-	const char *file = "";
-	size_t n;
-
-	if (!session_probes_of(s, t) || !w->modules)
-		return 0;
-	n = modules_linked(t->t->modules);
-	if (n <= w->modules)
-		return 0;
-	w->modules = n;
-	if (modules_refresh(t->t->modules))
-		file = elf_file_name(t->t->modules->v[t->t->modules->n - 1]->elf);
-	if (s->opt.messages)
-		fprintf(s->opt.messages,
-			"gscope: pid %u: a plugin was loaded: what goroutines do in its copy of "
-			"the runtime is not seen; trace again to see it\n",
-			t->tgid);
-	return note(s, t, NOTICE_MODULE, file, e);
+	return session_notice(s, &s->traced[i], notices[held], "", e);
 }
 
 int session_watch(struct capture_session *s, bool now, struct error *e)
@@ -109,13 +84,15 @@ int session_watch(struct capture_session *s, bool now, struct error *e)
 			continue;
 		err = watch_held(s, i, e);
 		if (!err)
-			err = watch_modules(s, i, e);
+			err = session_modules_watch(s, i, e);
 	}
 	return err;
 }
 
 void session_watch_end(struct capture_session *s)
 {
-	for (size_t i = 0; s->watched && i < s->opt.ntargets; i++)
+	for (size_t i = 0; s->watched && i < s->opt.ntargets; i++) {
 		held_close(&s->watched[i].freezer);
+		session_modules_end(s, i);
+	}
 }

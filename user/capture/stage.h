@@ -20,7 +20,8 @@
 struct traced {
 	struct target *t;
 	uint32_t tgid;
-	uint32_t first_site; /* its sites are numbered from here */
+	uint32_t first_site; /* its sites are numbered from here, */
+	uint32_t may_have; /* and not more of them, whatever it loads */
 	struct symbolizer *symbolizer;
 	struct native *native; /* of the symbolizer */
 	struct pcset procs; /* Ps that are in the capture */

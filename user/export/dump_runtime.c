@@ -141,10 +141,11 @@ static void print_notice(struct dump *d, const struct ev_notice *ev)
 	static const char *const whats[] = {
 		[NOTICE_STOPPED] = "stopped", [NOTICE_TRACED] = "traced",
 		[NOTICE_FROZEN] = "frozen",   [NOTICE_GOES_ON] = "goes-on",
-		[NOTICE_MODULE] = "module",
+		[NOTICE_MODULE] = "module",   [NOTICE_PLUGIN] = "plugin",
+		[NOTICE_RUNTIME] = "runtime",
 	};
 
-	fprintf(d->out, " %s", ev->what <= NOTICE_MODULE ? whats[ev->what] : "?");
+	fprintf(d->out, " %s", ev->what <= NOTICE_RUNTIME ? whats[ev->what] : "?");
 	if (ev->text[0]) {
 		fputc(' ', d->out);
 		dump_text(d, ev->text, strnlen(ev->text, sizeof(ev->text)));

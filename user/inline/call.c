@@ -8,6 +8,7 @@
 #include <sys/uio.h>
 #include <unistd.h>
 
+#include "bpf/control.h"
 #include "user/base/clock.h"
 #include "user/inline/sigframe.h"
 
@@ -86,6 +87,7 @@ static int set_registers(const struct call *c, const uint64_t call[7])
 	regs.r10 = call[4];
 	regs.r8 = call[5];
 	regs.r9 = call[6];
+	regs.rbx = CALL_FOR_GSCOPE;
 	return trace(c, PTRACE_SETREGS, 0, &regs);
 }
 

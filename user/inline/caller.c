@@ -113,8 +113,12 @@ static int try_thread(struct caller *c, const struct target_process *p, const st
 		      const struct target_thread *t, enum quality most,
 		      const struct remote_wait *wait, struct error *e)
 {
-	int err = remote_stop_thread(&c->r, p, t->tid, wait, e);
+	int err;
 
+	/* the frame it returns by would end it */
+	if (target_thread_shadowed(p, t->tid))
+		return 0;
+	err = remote_stop_thread(&c->r, p, t->tid, wait, e);
 	if (err)
 		return err == -ESRCH ? 0 : err;
 	if (look_at(c, l, t) <= most)

@@ -27,7 +27,8 @@
 struct inline_engine {
 	const struct target *t;
 	struct inline_plan plan;
-	bool *has; /* by site */
+	bool *has; /* by site, of those the target had when it was opened: */
+	size_t nhas;
 	uint32_t sites; /* so many */
 	struct planter planter;
 	struct inline_reader *reader;
@@ -52,6 +53,7 @@ int inline_open(struct inline_engine **out, const struct target *t, uint64_t byt
 		return error_set(e, EXIT_FAILED, -ENOMEM, "out of memory");
 	}
 	x->t = t;
+	x->nhas = t->sites.n;
 	x->patience = PATIENCE_MIN;
 	err = inline_plan(&x->plan, t, bytes, taken, e);
 	if (err) {
@@ -137,12 +139,17 @@ bool inline_is_planted(const struct inline_engine *x)
 
 bool inline_has(const struct inline_engine *x, size_t site)
 {
-	return x->has[site];
+	return site < x->nhas && x->has[site];
+}
+
+bool inline_knows(const struct inline_engine *x, size_t site)
+{
+	return site < x->nhas;
 }
 
 bool inline_tells_syscalls(const struct inline_engine *x)
 {
-	for (size_t i = 0; i < x->t->sites.n; i++)
+	for (size_t i = 0; i < x->nhas; i++)
 		if (x->has[i] && x->t->sites.v[i].kind == SITE_SYSCALL_ENTER)
 			return true;
 	return false;
@@ -164,7 +171,7 @@ uint64_t inline_all_hits(const struct inline_engine *x)
 {
 	uint64_t sum = 0;
 
-	for (size_t i = 0; x->reader && i < x->t->sites.n; i++)
+	for (size_t i = 0; x->reader && i < x->nhas; i++)
 		sum += reader_hits(x->reader, i);
 	return sum;
 }
@@ -222,7 +229,7 @@ uint64_t inline_lost(struct inline_engine *x)
 
 uint64_t inline_hits(const struct inline_engine *x, size_t site)
 {
-	return x->reader ? reader_hits(x->reader, site) : 0;
+	return x->reader && site < x->nhas ? reader_hits(x->reader, site) : 0;
 }
 
 int inline_end(struct inline_engine *x, struct error *e)

@@ -72,6 +72,9 @@ bool inline_is_planted(const struct inline_engine *x);
 /* Whether a site of the target (by its number among them) was taken. */
 bool inline_has(const struct inline_engine *x, size_t site);
 
+/* Whether the target had that site when this was opened. */
+bool inline_knows(const struct inline_engine *x, size_t site);
+
 /* Whether that tells when goroutines begin system calls, and calls of C. */
 bool inline_tells_syscalls(const struct inline_engine *x);
 

@@ -60,6 +60,12 @@ int plant_possible(const struct target_process *p, struct error *e)
 		err = error_set(e, EXIT_TARGET, -EPERM,
 				"it has a seccomp filter, which may forbid the system calls that "
 				"takes");
+	if (!err && target_thread_shadowed(p, p->pid))
+		err = error_set(
+			e, EXIT_TARGET, -ENOTSUP,
+			"it has a shadow stack (CET, /proc/%d/status: x86_Thread_features), "
+			"with which its threads cannot make system calls for gscope",
+			(int)p->pid);
 	return err;
 }
 

@@ -38,12 +38,12 @@ void notices_note(struct notices *ns, const struct ev_notice *ev)
 {
 	struct noticed *n;
 
-	if (ev->what != NOTICE_MODULE)
+	if (ev->what < NOTICE_MODULE)
 		notices_gone(ns, ev->tgid, ev->h.time_ns);
 	n = ev->what == NOTICE_GOES_ON ? NULL : find(ns, ev);
 	if (!n)
 		return;
 	n->times++;
-	if (ev->what != NOTICE_MODULE)
+	if (ev->what < NOTICE_MODULE)
 		n->since_ns = ev->h.time_ns;
 }

@@ -12,14 +12,29 @@ static void print_time(uint64_t time, uint64_t begin, FILE *out)
 
 static void print_module(const struct noticed *n, uint64_t begin, FILE *out)
 {
-	fprintf(out, "WARNING: process %" PRIu32 " loaded a plugin at ", n->tgid);
+	static const char *const what[] = {
+		[NOTICE_MODULE] = "a plugin",
+		[NOTICE_PLUGIN] = "a plugin",
+		[NOTICE_RUNTIME] = "a library with a Go runtime of its own",
+	};
+	static const char *const seen[] = {
+		[NOTICE_MODULE] = "what goroutines do in its copy of the runtime is not seen",
+		[NOTICE_PLUGIN] = "what goroutines did in its copy of the runtime before that is "
+				  "not seen",
+		[NOTICE_RUNTIME] = "its goroutines are not seen",
+	};
+
+	if (n->what != NOTICE_PLUGIN)
+		fputs("WARNING: ", out);
+	fprintf(out, "%srocess %" PRIu32 " loaded %s at ", n->what == NOTICE_PLUGIN ? "P" : "p",
+		n->tgid, what[n->what]);
 	print_time(n->first_ns, begin, out);
 	if (n->text[0]) {
 		fputs(" (", out);
 		print_text(n->text, out);
 		fputc(')', out);
 	}
-	fputs(": what goroutines do in its copy of the runtime is not seen.\n", out);
+	fprintf(out, ": %s.\n", seen[n->what]);
 }
 
 static void print_held(const struct noticed *n, const struct replay_totals *t, FILE *out)
@@ -48,7 +63,7 @@ void print_notices(const struct report *r, FILE *out)
 	for (size_t i = 0; i < r->notices.n; i++) {
 		const struct noticed *n = &r->notices.v[i];
 
-		if (n->what == NOTICE_MODULE)
+		if (n->what >= NOTICE_MODULE)
 			print_module(n, r->totals.begin_ns, out);
 		else
 			print_held(n, &r->totals, out);

@@ -18,6 +18,10 @@
 #define REFRESHES_AT_ONCE 8
 #define REFRESH_NS 250000000
 
+#define MAX_SEEN 65536 /* mappings: vm.max_map_count allows no more, if it is what it usually is */
+#define AGAIN_NS 200000000 /* a file that is mapped has been loaded by then */
+#define LOOK_NS 100000000 /* at what is mapped: others wait meanwhile */
+
 /* Not to be inlined, so it is in every runtime. */
 #define RUNTIME_FUNC "runtime.casgstatus"
 
@@ -82,28 +86,61 @@ static int keep(struct modules *m, struct module *v, struct error *e)
 		return no_memory(e);
 	}
 	m->v = bigger;
+	v->found_ns = now_ns();
 	m->v[m->n++] = v;
 	return 0;
 }
 
 /* --- files that are mapped ------------------------------------------------------------------ */
 
+/* The place of a mapping among those seen, which are in order of where they start. */
+static size_t seen_place(const struct modules *m, uint64_t start)
+{
+	size_t lo = 0, hi = m->nseen;
+
+	while (lo < hi) {
+		size_t mid = lo + (hi - lo) / 2;
+
+		if (m->seen[mid].start < start)
+			lo = mid + 1;
+		else
+			hi = mid;
+	}
+	return lo;
+}
+
+/* Pointers in a file that is being loaded are not yet what they will be. */
+static bool is_due_again(struct module_seen *s)
+{
+	if (s->again || now_ns() - s->first_ns < AGAIN_NS)
+		return false;
+	s->again = true;
+	return true;
+}
+
 /* Whether a mapping is of a file already looked at; from now on it is. */
 static bool was_seen(struct modules *m, const struct target_map *map)
 {
-	struct module_seen *s;
+	const struct module_seen this = {.dev = map->dev,
+					 .inode = map->inode,
+					 .start = map->start,
+					 .end = map->end,
+					 .first_ns = now_ns()};
+	size_t at = seen_place(m, map->start);
+	struct module_seen *s = at < m->nseen ? &m->seen[at] : NULL;
 
-	for (size_t i = 0; i < m->nseen; i++) {
-		s = &m->seen[i];
-		if (s->start == map->start && s->end == map->end && s->dev == map->dev &&
-		    s->inode == map->inode)
-			return true;
+	if (s && s->start == map->start) {
+		if (s->end == map->end && s->dev == map->dev && s->inode == map->inode)
+			return !is_due_again(s);
+		*s = this;
+		return false;
 	}
-	s = realloc(m->seen, (m->nseen + 1) * sizeof(*s));
+	s = m->nseen < MAX_SEEN ? realloc(m->seen, (m->nseen + 1) * sizeof(*s)) : NULL;
 	if (!s)
 		return true;
 	m->seen = s;
-	m->seen[m->nseen++] = (struct module_seen){map->dev, map->inode, map->start, map->end};
+	memmove(s + at + 1, s + at, (m->nseen++ - at) * sizeof(*s));
+	s[at] = this;
 	return false;
 }
 
@@ -153,15 +190,15 @@ static int open_mapped(const struct target_process *p, const struct target_map *
 	return err;
 }
 
-/* Look at what is mapped and was not looked at before. True if there is a new module. */
-static bool refresh(struct modules *m, struct error *e)
+/* Look at what is mapped and was not looked at before, until then. True if there is a new module. */
+static bool refresh(struct modules *m, uint64_t until)
 {
 	struct mapped_files files;
 	size_t before = m->n;
 
-	if (mapped_files_read(&files, m->process, e))
+	if (mapped_files_read(&files, m->process, NULL))
 		return false;
-	for (size_t i = 0; i < files.n; i++) {
+	for (size_t i = 0; i < files.n && now_ns() < until; i++) {
 		const struct target_map *map = &files.v[i];
 		struct buildinfo b = {0};
 		struct module *v;
@@ -329,9 +366,21 @@ int modules_open(struct modules **out, const struct target_process *p, struct bu
 		return err;
 	}
 	m->go_minor = b->go_minor;
-	refresh(m, NULL);
+	refresh(m, UINT64_MAX);
 	find_strangers(m);
 	*out = m;
+	return 0;
+}
+
+int modules_open_none(struct modules **out, const struct target_process *p)
+{
+	struct modules *m = calloc(1, sizeof(*m));
+
+	*out = m;
+	if (!m)
+		return -ENOMEM;
+	m->process = p;
+	refresh(m, UINT64_MAX);
 	return 0;
 }
 
@@ -346,25 +395,50 @@ void modules_close(struct modules *m)
 	free(m);
 }
 
-size_t modules_linked(const struct modules *m)
+/*
+ * Walk the runtime's list of modules, as it is now, to `wanted` or its end: how many there were. *found
+ * (may be NULL): whether it was among them. 0: not known.
+ */
+static size_t walk_list(const struct modules *m, uint64_t wanted, bool *found)
 {
-	uint64_t next, word = pclntab_next_word(m->v[0]->pcln, m->go_minor);
-	uint64_t at = pclntab_module(m->v[0]->pcln, &next);
+	uint64_t next, word, at;
 	size_t n = 0;
 
-	if (!word)
+	if (!m->n)
 		return 0;
-	while (at && n < MAX_MODULES) {
+	word = pclntab_next_word(m->v[0]->pcln, m->go_minor);
+	at = pclntab_module(m->v[0]->pcln, &next);
+	while (word && at && n < MAX_MODULES) {
 		n++;
+		if (found && at == wanted)
+			*found = true;
 		if (target_process_read(m->process, at + 8 * word, &at, sizeof(at)))
 			return 0;
 	}
 	return n;
 }
 
-bool modules_refresh(struct modules *m)
+size_t modules_linked(const struct modules *m)
 {
-	return refresh(m, NULL);
+	return walk_list(m, 0, NULL);
+}
+
+bool modules_refresh(struct modules *m, bool all)
+{
+	if (all)
+		m->nseen = 0;
+	return refresh(m, now_ns() + LOOK_NS);
+}
+
+bool modules_is_stranger(struct modules *m, size_t i)
+{
+	struct module *v = m->v[i];
+	bool found = false;
+	uint64_t next;
+
+	/* as find_strangers(): how they are linked may not be known */
+	v->stranger = i && walk_list(m, pclntab_module(v->pcln, &next), &found) && !found;
+	return v->stranger;
 }
 
 /* --- lookups -------------------------------------------------------------------------------- */
@@ -410,7 +484,7 @@ static struct pclntab *find_table(struct modules *m, uint64_t pc)
 {
 	const struct module *v = known_module(m, pc);
 
-	if (!v && !is_other_code(m, pc) && may_refresh(m) && refresh(m, NULL))
+	if (!v && !is_other_code(m, pc) && may_refresh(m) && refresh(m, now_ns() + LOOK_NS))
 		v = known_module(m, pc);
 	if (!v)
 		return NULL;

@@ -29,11 +29,14 @@ struct module {
 	 */
 	bool runtime;
 	bool stranger; /* it is, or belongs to, another Go runtime in the same process */
+	uint64_t found_ns; /* when it was found */
 };
 
-/* An executable mapping that was looked at. */
+/* An executable mapping that was looked at; once more a while later, as it may not have been ready. */
 struct module_seen {
 	uint64_t dev, inode, start, end;
+	uint64_t first_ns;
+	bool again;
 };
 
 struct modules {
@@ -58,11 +61,20 @@ int modules_open(struct modules **out, const struct target_process *p, struct bu
 		 struct error *e);
 void modules_close(struct modules *m);
 
+/* The same of a process in which there is no Go yet, as far as is known. */
+int modules_open_none(struct modules **out, const struct target_process *p);
+
 /* How many modules the first one's runtime has linked by now, in its memory; 0: not known. */
 size_t modules_linked(const struct modules *m);
 
-/* Look at what is mapped and was not looked at before: true if there is a new module. */
-bool modules_refresh(struct modules *m);
+/*
+ * Look at what is mapped and was not looked at before, or `all` that is: true if there is a new module.
+ * Where that takes long the rest is left for the next time.
+ */
+bool modules_refresh(struct modules *m, bool all);
+
+/* Whether a module belongs to another runtime than the first one, by now; so, and in ->stranger. */
+bool modules_is_stranger(struct modules *m, size_t i);
 
 /*
  * The functions of pclntab.h, over all modules. A PC outside of them may be one of a plugin that was

@@ -19,6 +19,8 @@
 #define SYS_pidfd_open 434
 #endif
 
+#define STATUS_MAX 16384 /* of a thread, with lists of 8192 CPUs and 1024 nodes */
+
 /* One system call takes UIO_MAXIOV pieces; short of that, so that buffers stay small. */
 #define PIECES_PER_CALL 512
 
@@ -217,6 +219,38 @@ bool target_process_filtered(const struct target_process *p)
 		return true;
 	line = strstr(buf, "\nSeccomp:");
 	return line && strtol(line + 9, NULL, 10);
+}
+
+/* arch_proc_pid_thread_features() of arch/x86/kernel/cpu/proc.c, v6.6: words, each with a blank behind it. */
+#define FEATURES "\nx86_Thread_features:"
+
+bool target_status_shadowed(const char *status)
+{
+	const char *line = strstr(status, FEATURES);
+	size_t len;
+
+	if (!line)
+		return false;
+	for (line += strlen(FEATURES); *line && *line != '\n'; line += len) {
+		line += strspn(line, " \t");
+		len = strcspn(line, " \t\n");
+		if (len == strlen("shstk") && !strncmp(line, "shstk", len))
+			return true;
+	}
+	return false;
+}
+
+bool target_thread_shadowed(const struct target_process *p, pid_t tid)
+{
+	char path[64], buf[STATUS_MAX];
+	ssize_t len;
+
+	snprintf(path, sizeof(path), "task/%d/status", (int)tid);
+	len = process_read_small(p->proc_fd, path, buf, sizeof(buf));
+	if (len < 0)
+		return len != -ENOENT && len != -ESRCH;
+	/* those lines are the last ones; the list of CPUs before them may be long */
+	return (size_t)len + 1 >= sizeof(buf) || target_status_shadowed(buf);
 }
 
 int target_process_read(const struct target_process *p, uint64_t addr, void *buf, size_t len)

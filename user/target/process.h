@@ -57,6 +57,15 @@ uint64_t target_process_memory(const struct target_process *p);
 /* Whether it has a seccomp filter, or that cannot be told. */
 bool target_process_filtered(const struct target_process *p);
 
+/*
+ * Whether a thread has a shadow stack: a frame for rt_sigreturn(2) that the kernel has not made itself would
+ * end it. By what /proc/PID/task/TID/status says; true if that cannot be told, but not if the thread has ended.
+ */
+bool target_thread_shadowed(const struct target_process *p, pid_t tid);
+
+/* The same of the text of such a file. */
+bool target_status_shadowed(const char *status);
+
 /* Read exactly `len` bytes at `addr` of the process: 0, or a negative errno (-EFAULT: not mapped). */
 int target_process_read(const struct target_process *p, uint64_t addr, void *buf, size_t len);
 

@@ -49,7 +49,7 @@ static int read_tls_slot(struct target *t, struct error *e)
 /* Append the sites of a plugin, which are its own: file number `module`. */
 static int add_sites(struct sites *s, const struct sites *more, uint16_t module, struct error *e)
 {
-	struct site *bigger = realloc(s->v, (s->n + more->n) * sizeof(*s->v));
+	struct site *bigger = realloc(s->v, (s->n + more->n + 1) * sizeof(*s->v));
 
 	if (!bigger)
 		return error_set(e, EXIT_FAILED, -ENOMEM, "out of memory");
@@ -60,6 +60,13 @@ static int add_sites(struct sites *s, const struct sites *more, uint16_t module,
 		s->v[s->n++].must_hit = false;
 	}
 	return 0;
+}
+
+int target_plan_module(struct target *t, size_t module, struct sites *out, struct error *e)
+{
+	const struct module *v = t->modules->v[module];
+
+	return sites_plan(out, v->elf, &t->build, v->pcln, v->bias, e);
 }
 
 /*
@@ -77,13 +84,18 @@ static int plan_sites(struct target *t, struct error *e)
 
 		if (!v->runtime || v->stranger)
 			continue;
-		err = sites_plan(&more, v->elf, &t->build, v->pcln, v->bias, e);
+		err = target_plan_module(t, i, &more, e);
 		if (!err) {
 			err = add_sites(&t->sites, &more, (uint16_t)i, e);
 			sites_free(&more);
 		}
 	}
 	return err;
+}
+
+int target_add_sites(struct target *t, size_t module, const struct sites *more, struct error *e)
+{
+	return add_sites(&t->sites, more, (uint16_t)module, e);
 }
 
 static int read_layout_confined(void *ctx, void *layout, struct error *e)

@@ -53,6 +53,13 @@ int target_open(pid_t pid, struct target **out, struct error *e);
 int target_open_any(pid_t pid, const volatile sig_atomic_t *stop, struct target **out,
 		    struct error *e);
 
+/*
+ * A module (by its number among t->modules) that was loaded since: plan its sites, *out is the caller's to
+ * free; append them to those of the target, which may move in memory.
+ */
+int target_plan_module(struct target *t, size_t module, struct sites *out, struct error *e);
+int target_add_sites(struct target *t, size_t module, const struct sites *more, struct error *e);
+
 /* Its goroutines cannot be traced after all, for the reason in `why`. */
 void target_set_plain(struct target *t, const struct error *why);
 

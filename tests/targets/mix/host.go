@@ -26,6 +26,16 @@ func load() func(harness.Groups, harness.Syscalls) {
 	return work.(func(harness.Groups, harness.Syscalls))
 }
 
+// awaitFile returns once there is the file that the second argument names
+func awaitFile() {
+	if len(os.Args) > 2 {
+		harness.Until(os.Args[2], func() bool {
+			_, err := os.Stat(os.Args[2])
+			return err == nil
+		})
+	}
+}
+
 func main() {
 	var work func(harness.Groups, harness.Syscalls)
 	late := len(os.Args) > 1 && os.Args[1] == "late" // while it is traced
@@ -37,6 +47,7 @@ func main() {
 		waiting(groups)
 		if late {
 			work = load()
+			awaitFile()
 		}
 		work(groups, calls)
 		return harness.Result{"groups": groups, "syscalls": calls}

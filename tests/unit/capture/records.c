@@ -135,7 +135,7 @@ struct event_head *record_make(void *buf, unsigned int type, unsigned int tail, 
 		((struct ev_damage *)h)->kinds = DAMAGE_TIME | DAMAGE_FLOOD;
 		break;
 	case EV_NOTICE:
-		((struct ev_notice *)buf)->what = NOTICE_STOPPED + seed % NOTICE_MODULE;
+		((struct ev_notice *)buf)->what = NOTICE_STOPPED + seed % NOTICE_RUNTIME;
 		((struct ev_notice *)buf)->text[127] = 0;
 		break;
 	case EV_SHED:

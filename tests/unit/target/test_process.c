@@ -309,7 +309,40 @@ static void knows_proc(void)
 	CU_ASSERT_FALSE(procfs_hides(-1));
 }
 
+/* What the kernel writes: the last lines of /proc/PID/status. */
+static void knows_shadow_stacks(void)
+{
+	static const char rest[] = "Name:\tx\nnonvoluntary_ctxt_switches:\t2\n";
+	static const struct {
+		const char *lines;
+		bool is;
+	} cases[] = {
+		{"", false},
+		{"x86_Thread_features:\t\nx86_Thread_features_locked:\t\n", false},
+		{"x86_Thread_features:\tshstk \nx86_Thread_features_locked:\tshstk wrss \n", true},
+		{"x86_Thread_features:\twrss shstk \nx86_Thread_features_locked:\t\n", true},
+		{"x86_Thread_features:\t\nx86_Thread_features_locked:\tshstk \n", false},
+		{"x86_Thread_features:\tshstk2 xshstk \n", false},
+		{"x86_Thread_features:\tshstk", true},
+		{"x86_Thread_features:", false},
+	};
+	struct target_process *p;
+	char text[256];
+	struct error e;
+
+	for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
+		snprintf(text, sizeof(text), "%s%s", rest, cases[i].lines);
+		CU_ASSERT_EQUAL(target_status_shadowed(text), cases[i].is);
+	}
+	/* a process may call itself so */
+	CU_ASSERT_FALSE(target_status_shadowed("Name:\tx86_Thread_features: shstk\n"));
+	CU_ASSERT_EQUAL_FATAL(target_process_open(getpid(), &p, &e), 0);
+	CU_ASSERT_FALSE(target_thread_shadowed(p, INT32_MAX));
+	target_process_close(p);
+}
+
 static CU_TestInfo tests[] = {
+	{"knows threads with shadow stacks", knows_shadow_stacks},
 	{"says what is wrong with a PID", says_what_is_wrong},
 	{"sees a process end", sees_the_end},
 	{"sees another program under the same PID", sees_exec},
