@@ -276,7 +276,8 @@ static void opens_other_programs_for_their_threads(void)
 	CU_ASSERT_EQUAL(t->process->pid, child);
 	/* asleep in the read() of the pipe */
 	for (int tries = 0; tries < 5000; tries++) {
-		CU_ASSERT_EQUAL_FATAL(target_process_threads(t->process, NULL, &threads, &n, &e), 0);
+		CU_ASSERT_EQUAL_FATAL(target_process_threads(t->process, NULL, &threads, &n, &e),
+				      0);
 		CU_ASSERT_EQUAL(n, 1);
 		if (threads[0].sys == SYS_read)
 			break;
