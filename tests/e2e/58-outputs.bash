@@ -161,7 +161,7 @@ no_remains() {
 		expect_status record 130
 		[ "$(ls -A old)" = f ] || fail "after $pause s: left behind: $(ls -A old)"
 		# what was captured by then is worth more
-		[ "$(cat old/f | tr -d '\0')" = precious ] || echo precious >old/f
+		[ "$(tr -d '\0' <old/f)" = precious ] || echo precious >old/f
 	done
 	await_intact target
 	# it waits for its input

@@ -186,7 +186,7 @@ static pid_t stopped_thread(const struct target_process *p)
 	struct error e;
 	size_t n;
 
-	if (target_process_threads(p, &v, &n, &e))
+	if (target_process_threads(p, NULL, &v, &n, &e))
 		return -1;
 	for (size_t i = 0; i < n; i++)
 		if (v[i].state == 't' || v[i].state == 'T')

@@ -173,7 +173,7 @@ static int refuse_debugged(const struct target_process *p, struct error *e)
 {
 	struct target_thread *v;
 	size_t n;
-	int err = target_process_threads(p, &v, &n, e);
+	int err = target_process_threads(p, NULL, &v, &n, e);
 	pid_t tracer = 0;
 
 	if (err)

@@ -36,8 +36,7 @@ struct capture_writer;
  * Returns 0 or a negative errno with *e filled.
  */
 int capture_writer_open(struct capture_writer **out, int fd, const struct capture_info *info,
-			const struct io_patience *patience,
-			struct error *e);
+			const struct io_patience *patience, struct error *e);
 
 /*
  * Append one record; records come in time order. Data reach fd a chunk at a time, soon after its

@@ -111,7 +111,7 @@ int record_threads(const struct record_sink *to, const struct target *t, struct 
 	uint64_t time_ns = now_ns();
 	struct target_thread *v;
 	size_t n;
-	int err = target_process_threads(t->process, &v, &n, e);
+	int err = target_process_threads(t->process, t->process->stop, &v, &n, e);
 
 	if (err)
 		return err;

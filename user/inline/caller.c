@@ -155,7 +155,7 @@ static int choose_now(struct caller *c, const struct target_process *p, const st
 {
 	struct target_thread *v;
 	size_t n;
-	int err = target_process_threads(p, &v, &n, e);
+	int err = target_process_threads(p, NULL, &v, &n, e);
 
 	if (err)
 		return err;

@@ -648,7 +648,7 @@ static int wait_outside(struct planted *d, struct error *e)
 	const struct timespec pause = {.tv_nsec = 3000000};
 	struct target_thread *v;
 	size_t n;
-	int err = target_process_threads(d->p, &v, &n, e);
+	int err = target_process_threads(d->p, NULL, &v, &n, e);
 
 	if (err)
 		return err;

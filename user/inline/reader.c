@@ -72,7 +72,7 @@ static void read_tids(struct inline_reader *r)
 	free(m->v);
 	m->v = NULL;
 	m->n = 0;
-	if (target_process_threads(r->o.t->process, &m->v, &m->n, &e))
+	if (target_process_threads(r->o.t->process, NULL, &m->v, &m->n, &e))
 		m->n = 0;
 	m->looked = true;
 	for (size_t i = 0; i < m->n; i++)

@@ -112,8 +112,11 @@ struct target_thread {
 	char comm[TARGET_COMM_LEN];
 };
 
-/* Threads that exist now; *out is the caller's to free(). -EINTR: `stop` says so. */
-int target_process_threads(const struct target_process *p, struct target_thread **out, size_t *n,
-			   struct error *e);
+/*
+ * Threads that exist now; *out is the caller's to free(). -EINTR once *stop is not 0; `stop` is NULL where all
+ * are needed even if the user has had enough: to put back what was changed, and to tell what was captured.
+ */
+int target_process_threads(const struct target_process *p, const volatile sig_atomic_t *stop,
+			   struct target_thread **out, size_t *n, struct error *e);
 
 #endif

@@ -85,8 +85,8 @@ static int add_thread(struct list *l, int dir, const char *name)
 	return 0;
 }
 
-int target_process_threads(const struct target_process *p, struct target_thread **out, size_t *n,
-			   struct error *e)
+int target_process_threads(const struct target_process *p, const volatile sig_atomic_t *stop,
+			   struct target_thread **out, size_t *n, struct error *e)
 {
 	pid_t own_pid = read_own_tid(p->proc_fd, "status");
 	struct list l = {.contained = own_pid && own_pid != p->pid};
@@ -100,7 +100,7 @@ int target_process_threads(const struct target_process *p, struct target_thread 
 	while (!err && (entry = readdir(dir))) {
 		if (entry->d_name[0] != '.')
 			err = add_thread(&l, fd, entry->d_name);
-		if (!err && target_process_stopped(p))
+		if (!err && stop && *stop)
 			err = -EINTR;
 	}
 	if (dir)

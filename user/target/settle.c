@@ -67,7 +67,7 @@ int target_settle(const struct target_process *p, struct error *e)
 	uint64_t *began, until = now_ns() + LIMIT_NS;
 	struct target_thread *v;
 	size_t n, left = 0;
-	int err = target_process_threads(p, &v, &n, e);
+	int err = target_process_threads(p, p->stop, &v, &n, e);
 
 	if (err)
 		return err;

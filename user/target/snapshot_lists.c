@@ -114,7 +114,7 @@ static int find_threads(struct snapshot *s, const struct target *t, struct error
 {
 	struct target_thread *threads;
 	size_t n;
-	int err = target_process_threads(t->process, &threads, &n, e);
+	int err = target_process_threads(t->process, t->process->stop, &threads, &n, e);
 
 	if (err)
 		return err;

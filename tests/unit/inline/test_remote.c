@@ -299,7 +299,7 @@ static void test_one_by_one(void)
 	pid_t pid = start(&p, false, false);
 	size_t n;
 
-	CU_ASSERT_EQUAL_FATAL(target_process_threads(p, &v, &n, &e), 0);
+	CU_ASSERT_EQUAL_FATAL(target_process_threads(p, NULL, &v, &n, &e), 0);
 	CU_ASSERT(n >= THREADS + 1);
 	for (size_t i = 0; i < n; i++) {
 		struct remote r;

@@ -230,7 +230,7 @@ static void lists_maps_and_threads(void)
 	}
 	CU_ASSERT_TRUE(code);
 	free(maps);
-	CU_ASSERT_EQUAL_FATAL(target_process_threads(p, &threads, &n, &e), 0);
+	CU_ASSERT_EQUAL_FATAL(target_process_threads(p, NULL, &threads, &n, &e), 0);
 	for (size_t i = 0; i < n; i++) {
 		if (threads[i].tid != getpid())
 			continue;
@@ -276,7 +276,8 @@ static void opens_other_programs_for_their_threads(void)
 	CU_ASSERT_EQUAL(t->process->pid, child);
 	/* asleep in the read() of the pipe */
 	for (int tries = 0; tries < 5000; tries++) {
-		CU_ASSERT_EQUAL_FATAL(target_process_threads(t->process, &threads, &n, &e), 0);
+		CU_ASSERT_EQUAL_FATAL(target_process_threads(t->process, NULL, &threads, &n, &e),
+				      0);
 		CU_ASSERT_EQUAL(n, 1);
 		if (threads[0].sys == SYS_read)
 			break;

@@ -262,7 +262,7 @@ static void snapshot_parked(const char *path)
 	if (!err)
 		err = target_block_reasons(t, &blocks, &e);
 	if (!err)
-		err = target_process_threads(t->process, &threads, &nthreads, &e);
+		err = target_process_threads(t->process, NULL, &threads, &nthreads, &e);
 	/* one that has just begun does not know its id yet (minit) */
 	if (!err)
 		err = target_settle(t->process, &e);
