@@ -5,12 +5,19 @@
 
 #include "user/export/dump_internal.h"
 
+/* What is known by name; others are called "G?". */
+#define MOST_IDS (1U << 22)
+#define MOST_STRINGS (1U << 16)
+#define MOST_TEXT 256U
+
 static void learn(struct dump *d, char what, uint32_t tgid, uint64_t addr, int64_t id)
 {
 	struct dump_key key = {.addr = addr, .tgid = tgid, .what = (uint32_t)what};
 	struct dump_id *n;
 
 	HASH_FIND(hh, d->names, &key, sizeof(key), n);
+	if (!n && HASH_COUNT(d->names) >= MOST_IDS)
+		return;
 	if (!n) {
 		n = calloc(1, sizeof(*n));
 		if (!n)
@@ -24,11 +31,12 @@ static void learn(struct dump *d, char what, uint32_t tgid, uint64_t addr, int64
 static void learn_string(struct dump *d, const struct ev_string *ev)
 {
 	struct dump_string_key key = {.tgid = ev->tgid, .kind = ev->kind, .number = ev->number};
-	size_t len = strnlen(ev->text, ev->h.size - sizeof(*ev));
+	size_t room = ev->h.size - sizeof(*ev);
+	size_t len = strnlen(ev->text, room < MOST_TEXT ? room : MOST_TEXT);
 	struct dump_string *s;
 
 	HASH_FIND(hh, d->strings, &key, sizeof(key), s);
-	if (s)
+	if (s || HASH_COUNT(d->strings) >= MOST_STRINGS)
 		return;
 	s = calloc(1, sizeof(*s) + len + 1);
 	if (!s)

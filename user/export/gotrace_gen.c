@@ -234,6 +234,12 @@ static void begin_next(struct gotrace *t, uint64_t time)
 	announce_bound(t, from, time);
 }
 
+/* What waits for the generation to be whole. */
+static size_t gen_bytes(const struct gotrace *t)
+{
+	return t->out.len - t->preamble + t->tables.bytes + t->nloose * sizeof(*t->loose);
+}
+
 int gen_for(struct gotrace *t, uint64_t time)
 {
 	int err;
@@ -242,7 +248,7 @@ int gen_for(struct gotrace *t, uint64_t time)
 		begin_first(t);
 	/* in the next one nobody may be there who could say what is still to be said */
 	if ((time < t->gen_begin + GEN_NS || ((t->blind_since || t->nnotes) && t->nmarks)) &&
-	    t->out.len - t->preamble < GEN_BYTES)
+	    gen_bytes(t) < GEN_BYTES)
 		return 0;
 	err = gen_end(t, t->last, false);
 	if (!err)

@@ -25,6 +25,7 @@ static uint64_t add_string(struct tables *t, const char *s, size_t len, uint64_t
 	str->len = len;
 	memcpy(str->text, s, len);
 	HASH_ADD_KEYPTR(hh, t->strings, str->text, len, str);
+	t->bytes += sizeof(*str) + len;
 	return id;
 }
 
@@ -60,6 +61,7 @@ uint64_t tables_stack(struct tables *t, const struct stack_ref *ref)
 	stack->ref = *ref;
 	stack->id = ++t->nstacks;
 	HASH_ADD(hh, t->stacks, ref, sizeof(stack->ref), stack);
+	t->bytes += sizeof(*stack);
 	return stack->id;
 }
 

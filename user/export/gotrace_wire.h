@@ -157,6 +157,7 @@ struct tables {
 	struct table_stack *stacks;
 	struct table_pc *pcs;
 	uint64_t nstrings, nstacks;
+	size_t bytes; /* of memory, about: what stacks become is not known before they are written */
 	bool failed; /* out of memory */
 };
 

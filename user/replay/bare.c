@@ -133,10 +133,8 @@ void on_goroutine_seen(struct replay *r, const struct ev_goroutine *ev)
 	}
 	if (!g)
 		g = goroutine_new(r, ps, ev->gp, ev->goid);
-	if (!g) {
-		r->status = -ENOMEM;
+	if (!g)
 		return;
-	}
 	g->seen = true;
 	if (g->start_pc || !ev->start_pc)
 		return;

@@ -215,10 +215,8 @@ static void go_create(struct replay *r, struct go_event *e)
 	if (!ensure_thread_proc(r, e->t, e->p, CHANGE_INFERRED))
 		return;
 	g = goroutine_new(r, e->ps, e->ev->gp, e->ev->goid);
-	if (!g) {
-		r->status = -ENOMEM;
+	if (!g)
 		return;
-	}
 	g->seen = true;
 	g->start_pc = cr->start_pc;
 	g->go_pc = cr->go_pc;
@@ -238,10 +236,8 @@ static void go_needm(struct replay *r, struct go_event *e)
 		return;
 	ensure_thread_free(r, e->t, NULL);
 	g = goroutine_new(r, e->ps, e->ev->gp, e->ev->goid);
-	if (!g) {
-		r->status = -ENOMEM;
+	if (!g)
 		return;
-	}
 	if (!g_apply(r, g, G_EXTRA_ENTER, e->t, &e->why))
 		goroutine_drop(g);
 }

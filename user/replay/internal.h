@@ -27,6 +27,8 @@ struct replay {
 	size_t nsinks;
 	int status; /* first negative return of a sink */
 	struct replay_totals totals;
+	struct replay_limits limits;
+	uint64_t ngoroutines, nprocs, nregions, string_bytes;
 	struct symbols *symbols;
 	struct process *processes; /* by tgid */
 	struct thread *threads; /* by tid */
@@ -58,7 +60,16 @@ enum go_status {
 
 enum p_status { PST_IDLE = 0, PST_RUNNING = 1, PST_SYSCALL = 2, PST_GCSTOP = 3, PST_DEAD = 4 };
 
-/* --- model.c: find returns NULL, get creates (NULL: out of memory) --- */
+/* Something is left out, as there are too many. */
+static inline void note_beyond(struct replay *r, enum beyond what)
+{
+	r->totals.beyond[what]++;
+}
+
+/*
+ * --- model.c: find returns NULL, get and new create. NULL: there are too many, and the record was counted
+ * as left out, or there is no memory, and r->status says so. ---
+ */
 struct process *process_find(struct replay *r, uint32_t tgid);
 struct process *process_get(struct replay *r, uint32_t tgid);
 struct thread *thread_find(struct replay *r, uint32_t tid);
@@ -69,7 +80,7 @@ void goroutine_drop(struct goroutine *g);
 struct goroutine *goroutine_new(struct replay *r, struct process *ps, uint64_t addr, uint64_t id);
 struct proc *proc_find(struct process *ps, uint64_t addr);
 struct proc *proc_get(struct process *ps, uint64_t addr, int id);
-int process_set_string(struct process *ps, unsigned int kind, unsigned int n, const char *text);
+void process_set_string(struct process *ps, unsigned int kind, unsigned int n, const char *text);
 const char *process_string(const struct process *ps, unsigned int kind, unsigned int n);
 void process_note_end(struct replay *r, struct process *ps, uint64_t id);
 bool process_knows_end(const struct process *ps, uint64_t id);

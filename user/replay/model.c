@@ -6,6 +6,18 @@
 #include "user/replay/crowd.h"
 #include "user/replay/internal.h"
 
+/* Memory for one more of `n`, all zero; NULL as internal.h says. */
+static void *make(struct replay *r, enum beyond what, uint64_t n, uint64_t most, size_t size)
+{
+	void *p = n < most ? calloc(1, size) : NULL;
+
+	if (n >= most)
+		note_beyond(r, what);
+	else if (!p)
+		r->status = -ENOMEM;
+	return p;
+}
+
 struct process *process_find(struct replay *r, uint32_t tgid)
 {
 	struct process *ps;
@@ -20,7 +32,7 @@ struct process *process_get(struct replay *r, uint32_t tgid)
 
 	if (ps)
 		return ps;
-	ps = calloc(1, sizeof(*ps));
+	ps = make(r, BEYOND_PROCESSES, HASH_COUNT(r->processes), r->limits.processes, sizeof(*ps));
 	if (!ps)
 		return NULL;
 	ps->tgid = tgid;
@@ -48,7 +60,7 @@ struct thread *thread_get(struct replay *r, uint32_t tid, uint32_t tgid)
 		}
 		return t;
 	}
-	t = calloc(1, sizeof(*t));
+	t = make(r, BEYOND_THREADS, HASH_COUNT(r->threads), r->limits.threads, sizeof(*t));
 	if (!t)
 		return NULL;
 	t->tid = tid;
@@ -85,6 +97,7 @@ static struct goroutine *goroutine_from_crowd(struct process *ps, uint64_t addr)
 		g->serial = ++ps->replay->serial;
 	g->since = ps->ready_ns;
 	HASH_ADD(hh, ps->goroutines, addr, sizeof(g->addr), g);
+	ps->replay->ngoroutines++;
 	tell_late(ps->replay, g);
 	return g;
 }
@@ -99,7 +112,8 @@ struct goroutine *goroutine_find(struct process *ps, uint64_t addr)
 
 struct goroutine *goroutine_new(struct replay *r, struct process *ps, uint64_t addr, uint64_t id)
 {
-	struct goroutine *g = calloc(1, sizeof(*g));
+	struct goroutine *g =
+		make(r, BEYOND_GOROUTINES, r->ngoroutines, r->limits.goroutines, sizeof(*g));
 
 	if (!g)
 		return NULL;
@@ -109,6 +123,7 @@ struct goroutine *goroutine_new(struct replay *r, struct process *ps, uint64_t a
 	g->process = ps;
 	g->reason = "";
 	HASH_ADD(hh, ps->goroutines, addr, sizeof(g->addr), g);
+	ps->replay->ngoroutines++;
 	return g;
 }
 
@@ -120,6 +135,7 @@ void goroutine_drop(struct goroutine *g)
 		g->process->stopper = NULL;
 	user_forget_goroutine(g);
 	HASH_DELETE(hh, g->process->goroutines, g);
+	g->process->replay->ngoroutines--;
 	free(g);
 }
 
@@ -134,36 +150,55 @@ struct proc *proc_find(struct process *ps, uint64_t addr)
 struct proc *proc_get(struct process *ps, uint64_t addr, int id)
 {
 	struct proc *p = proc_find(ps, addr);
+	struct replay *r = ps->replay;
 
 	if (p)
 		return p;
-	p = calloc(1, sizeof(*p));
+	p = make(r, BEYOND_PROCS, r->nprocs, r->limits.procs, sizeof(*p));
 	if (!p)
 		return NULL;
 	p->addr = addr;
 	p->id = id;
 	p->process = ps;
 	HASH_ADD(hh, ps->procs, addr, sizeof(p->addr), p);
+	r->nprocs++;
 	return p;
 }
 
-int process_set_string(struct process *ps, unsigned int kind, unsigned int n, const char *text)
+static void set_string(struct process *ps, unsigned int kind, unsigned int n, const char *text)
+{
+	struct replay *r = ps->replay;
+	size_t size = strlen(text) + 1;
+
+	if (r->string_bytes + size > r->limits.string_bytes) {
+		note_beyond(r, BEYOND_STRINGS);
+		return;
+	}
+	ps->strings[kind][n] = strdup(text);
+	if (ps->strings[kind][n])
+		r->string_bytes += size;
+	else
+		r->status = -ENOMEM;
+}
+
+void process_set_string(struct process *ps, unsigned int kind, unsigned int n, const char *text)
 {
 	if (kind >= sizeof(ps->strings) / sizeof(ps->strings[0]) || n > UINT16_MAX)
-		return 0;
+		return;
 	if (n >= ps->nstrings[kind]) {
 		char **v = realloc(ps->strings[kind], (n + 1) * sizeof(*v));
 
-		if (!v)
-			return -1;
+		if (!v) {
+			ps->replay->status = -ENOMEM;
+			return;
+		}
 		memset(v + ps->nstrings[kind], 0, (n + 1 - ps->nstrings[kind]) * sizeof(*v));
 		ps->strings[kind] = v;
 		ps->nstrings[kind] = n + 1;
 	}
 	/* Sinks may hold the old text: the first one stays. */
 	if (!ps->strings[kind][n])
-		ps->strings[kind][n] = strdup(text);
-	return ps->strings[kind][n] ? 0 : -1;
+		set_string(ps, kind, n, text);
 }
 
 const char *process_string(const struct process *ps, unsigned int kind, unsigned int n)

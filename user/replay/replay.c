@@ -9,6 +9,24 @@
 #include "user/replay/internal.h"
 #include "user/replay/tell.h"
 
+static const struct replay_limits usual_limits = {
+	.goroutines = 1U << 21,
+	.crowd = 1U << 24,
+	.threads = 1U << 20,
+	.processes = 1U << 12,
+	.procs = 1U << 16,
+	.regions = 1U << 18,
+	.stack_bytes = 256U << 20,
+	.symbol_bytes = 256U << 20,
+	.string_bytes = 16U << 20,
+};
+
+void replay_set_limits(struct replay *r, const struct replay_limits *limits)
+{
+	r->limits = *limits;
+	symbols_limit(r->symbols, limits->stack_bytes, limits->symbol_bytes);
+}
+
 int replay_new(struct replay **out, struct error *e)
 {
 	struct replay *r = calloc(1, sizeof(*r));
@@ -19,6 +37,7 @@ int replay_new(struct replay **out, struct error *e)
 		free(r);
 		return error_set(e, EXIT_FAILED, -ENOMEM, "replay: out of memory");
 	}
+	replay_set_limits(r, &usual_limits);
 	*out = r;
 	return 0;
 }
@@ -72,8 +91,8 @@ static void on_string(struct replay *r, const struct ev_string *ev)
 {
 	struct process *ps = process_find(r, ev->tgid);
 
-	if (ps && process_set_string(ps, ev->kind, ev->number, ev->text))
-		r->status = -ENOMEM;
+	if (ps)
+		process_set_string(ps, ev->kind, ev->number, ev->text);
 }
 
 static void on_end(struct replay *r, const struct ev_end *ev)
@@ -149,6 +168,14 @@ static void on_shed(struct replay *r, const struct ev_shed *ev)
 	r->lost_until = r->blind_until = r->now;
 }
 
+static void note_kept(struct replay *r, enum beyond what, int err)
+{
+	if (err == -ENOSPC)
+		note_beyond(r, what);
+	else if (err)
+		r->status = err;
+}
+
 int replay_event(struct replay *r, const struct event_head *ev, struct error *e)
 {
 	/* The file is in time order; a stray record must not turn time back. */
@@ -197,8 +224,7 @@ int replay_event(struct replay *r, const struct event_head *ev, struct error *e)
 		on_sample(r, (const void *)ev);
 		break;
 	case EV_STACK:
-		if (symbols_add_stack(r->symbols, (const void *)ev))
-			r->status = -ENOMEM;
+		note_kept(r, BEYOND_STACKS, symbols_add_stack(r->symbols, (const void *)ev));
 		break;
 	case EV_TARGET:
 		on_target(r, (const void *)ev);
@@ -243,8 +269,7 @@ int replay_event(struct replay *r, const struct event_head *ev, struct error *e)
 		on_loss(r, (const void *)ev);
 		break;
 	case EV_SYMBOL:
-		if (symbols_add_symbol(r->symbols, (const void *)ev))
-			r->status = -ENOMEM;
+		note_kept(r, BEYOND_SYMBOLS, symbols_add_symbol(r->symbols, (const void *)ev));
 		break;
 	case EV_GONE:
 		on_gone(r, (const void *)ev);

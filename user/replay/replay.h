@@ -16,6 +16,17 @@ int replay_new(struct replay **out, struct error *e);
 #define REPLAY_MAX_SINKS 4
 void replay_add_sink(struct replay *r, struct sink sink);
 
+/* Objects that are kept, of all processes together; what comes on top is left out, and counted. */
+struct replay_limits {
+	uint64_t goroutines; /* that something happens to, */
+	uint64_t crowd; /* and those of a process of which it is known only that they wait */
+	uint64_t threads, processes, procs, regions;
+	uint64_t stack_bytes, symbol_bytes, string_bytes;
+};
+
+/* Other ones than from the beginning. Call before the first record. */
+void replay_set_limits(struct replay *r, const struct replay_limits *limits);
+
 /* Feed the next record (checked by event_valid()). Returns 0 or what a sink returned. */
 int replay_event(struct replay *r, const struct event_head *ev, struct error *e);
 

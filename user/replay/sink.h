@@ -198,6 +198,19 @@ struct repair {
 	struct thread *m;
 };
 
+/* What there was more of than is kept: a file, or a process that makes things up, has no end of them. */
+enum beyond {
+	BEYOND_GOROUTINES, /* at one time */
+	BEYOND_THREADS, /* at one time */
+	BEYOND_PROCESSES,
+	BEYOND_PROCS,
+	BEYOND_STACKS,
+	BEYOND_SYMBOLS,
+	BEYOND_STRINGS, /* of the runtime: reasons */
+	BEYOND_REGIONS, /* at one time */
+	BEYOND_KINDS
+};
+
 struct replay_totals {
 	uint64_t begin_ns, end_ns; /* of the transitions told */
 	uint64_t events; /* kernel-side records read */
@@ -206,6 +219,7 @@ struct replay_totals {
 	uint64_t repairs;
 	uint64_t inferred;
 	uint64_t recovered; /* states that were wrong after a time without probes: no repairs */
+	uint64_t beyond[BEYOND_KINDS]; /* records whose object is left out, by enum beyond */
 	bool ended; /* the capture has its EV_END */
 	enum end_why why;
 	struct ev_cost cost; /* zero if not measured */

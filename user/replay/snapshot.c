@@ -25,10 +25,8 @@ void on_target(struct replay *r, const struct ev_target *ev)
 	struct process *ps = process_get(r, ev->tgid);
 	struct thread *t, *tmp;
 
-	if (!ps) {
-		r->status = -ENOMEM;
+	if (!ps)
 		return;
-	}
 	ps->info = *ev;
 	HASH_ITER(hh, r->threads, t, tmp)
 		if (t->tgid == ev->tgid)
@@ -100,10 +98,8 @@ void on_snap_p(struct replay *r, const struct ev_snap_p *ev)
 	if (!ps || p)
 		return;
 	p = proc_get(ps, ev->p, ev->id);
-	if (!p) {
-		r->status = -ENOMEM;
+	if (!p)
 		return;
-	}
 	p->snap_status = ev->status;
 	/* One that turns up later is in use, whatever became of it before the collector looked. */
 	p->spare = ev->status == PST_DEAD && !ps->ready;
@@ -255,6 +251,10 @@ static bool join_crowd(struct replay *r, struct process *ps, const struct ev_sna
 	};
 	int err;
 
+	if (crowd_count(ps->crowd) >= r->limits.crowd) {
+		note_beyond(r, BEYOND_GOROUTINES);
+		return true;
+	}
 	goroutine_classify(r, &g);
 	err = crowd_add(&ps->crowd, &g);
 	if (err == -ENOMEM)
@@ -285,10 +285,8 @@ void on_snap_g(struct replay *r, const struct ev_snap_g *ev)
 		return;
 	if (!g)
 		g = goroutine_new(r, ps, ev->gp, ev->goid);
-	if (!g) {
-		r->status = -ENOMEM;
+	if (!g)
 		return;
-	}
 	g->start_pc = ev->start_pc;
 	g->go_pc = ev->go_pc;
 	g->parent_id = ev->parent_goid;

@@ -39,11 +39,23 @@ struct symbols {
 	struct stack *stacks;
 	struct symbol *by_pc;
 	struct text *texts;
+	uint64_t stack_bytes, symbol_bytes; /* that all of them take; texts are of symbols */
+	uint64_t most_stacks, most_symbols; /* that they may take */
 };
 
 struct symbols *symbols_new(void)
 {
-	return calloc(1, sizeof(struct symbols));
+	struct symbols *s = calloc(1, sizeof(*s));
+
+	if (s)
+		symbols_limit(s, UINT64_MAX, UINT64_MAX);
+	return s;
+}
+
+void symbols_limit(struct symbols *s, uint64_t stacks, uint64_t symbols)
+{
+	s->most_stacks = stacks;
+	s->most_symbols = symbols;
 }
 
 void symbols_free(struct symbols *s)
@@ -82,6 +94,7 @@ static const char *intern(struct symbols *s, const char *p, size_t len)
 	memcpy(t->s, p, len);
 	t->s[len] = 0;
 	HASH_ADD_KEYPTR(hh, s->texts, t->s, len, t);
+	s->symbol_bytes += sizeof(*t) + len + 1;
 	return t->s;
 }
 
@@ -106,10 +119,13 @@ static struct symbol *symbol_find(const struct symbols *s, uint32_t tgid, uint64
 int symbols_add_stack(struct symbols *s, const struct ev_stack *ev)
 {
 	struct stack *st;
+	size_t size = sizeof(*st) + ev->n * sizeof(st->pc[0]);
 
 	if (stack_find(s, ev->tgid, ev->id))
 		return 0;
-	st = malloc(sizeof(*st) + ev->n * sizeof(st->pc[0]));
+	if (s->stack_bytes + size > s->most_stacks)
+		return -ENOSPC;
+	st = malloc(size);
 	if (!st)
 		return -ENOMEM;
 	st->key = (struct key){ev->tgid, ev->id};
@@ -117,6 +133,7 @@ int symbols_add_stack(struct symbols *s, const struct ev_stack *ev)
 	st->left_out = ev->flags & STACK_LEFT_OUT;
 	memcpy(st->pc, ev->pc, ev->n * sizeof(st->pc[0]));
 	HASH_ADD(hh, s->stacks, key, sizeof(st->key), st);
+	s->stack_bytes += size;
 	return 0;
 }
 
@@ -124,10 +141,13 @@ int symbols_add_symbol(struct symbols *s, const struct ev_symbol *ev)
 {
 	const char *p = (const char *)(ev + 1);
 	struct symbol *sy;
+	size_t size = sizeof(*sy) + ev->n * sizeof(sy->frame[0]);
 
 	if (symbol_find(s, ev->tgid, ev->pc))
 		return 0;
-	sy = malloc(sizeof(*sy) + ev->n * sizeof(sy->frame[0]));
+	if (s->symbol_bytes + size > s->most_symbols)
+		return -ENOSPC;
+	sy = malloc(size);
 	if (!sy)
 		return -ENOMEM;
 	sy->key = (struct key){ev->tgid, ev->pc};
@@ -149,6 +169,7 @@ int symbols_add_symbol(struct symbols *s, const struct ev_symbol *ev)
 		}
 	}
 	HASH_ADD(hh, s->by_pc, key, sizeof(sy->key), sy);
+	s->symbol_bytes += size;
 	return 0;
 }
 

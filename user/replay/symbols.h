@@ -21,6 +21,11 @@ struct frame {
 
 struct symbols *symbols_new(void);
 void symbols_free(struct symbols *s);
+
+/* What all of a kind may take, bytes; at first there is no limit. */
+void symbols_limit(struct symbols *s, uint64_t stacks, uint64_t symbols);
+
+/* 0, -ENOMEM, or -ENOSPC: it is left out. */
 int symbols_add_stack(struct symbols *s, const struct ev_stack *ev);
 int symbols_add_symbol(struct symbols *s, const struct ev_symbol *ev);
 

@@ -129,8 +129,10 @@ struct goroutine *goroutine_introduce(struct replay *r, struct process *ps, stru
 	}
 	g = goroutine_new(r, ps, addr, id);
 	if (!g) {
-		r->status = -ENOMEM;
-	} else if (!ps->ready) {
+		host_leave(r, &h);
+		return NULL;
+	}
+	if (!ps->ready) {
 		g->state = G_RUNNABLE;
 		g->since = r->now;
 	} else if (!step(r, g, G_CREATE, h.t, 0)) {

@@ -192,6 +192,10 @@ static bool region_begin(struct replay *r, const struct actor *a, uint64_t task,
 		tell_repair(r, a->ps, "too many regions that do not end", a->g, a->p, a->t);
 		return false;
 	}
+	if (r->nregions >= r->limits.regions) {
+		note_beyond(r, BEYOND_REGIONS);
+		return false;
+	}
 	if (rs->n == rs->room) {
 		size_t room = rs->room ? rs->room * 2 : 4;
 		struct region *v = realloc(rs->v, room * sizeof(*v));
@@ -209,6 +213,7 @@ static bool region_begin(struct replay *r, const struct actor *a, uint64_t task,
 		return false;
 	}
 	rs->n++;
+	r->nregions++;
 	return true;
 }
 
@@ -235,6 +240,7 @@ static void end_inner(struct replay *r, const struct actor *a, size_t n)
 		tell_user(r, &c);
 		free(inner->type);
 		rs->n--;
+		r->nregions--;
 	}
 }
 
@@ -253,11 +259,13 @@ static bool region_end(struct replay *r, const struct actor *a, uint64_t task, c
 	}
 	end_inner(r, a, i);
 	free(rs->v[--rs->n].type);
+	r->nregions--;
 	return true;
 }
 
 void user_forget_goroutine(struct goroutine *g)
 {
+	g->process->replay->nregions -= g->regions.n;
 	while (g->regions.n)
 		free(g->regions.v[--g->regions.n].type);
 	free(g->regions.v);

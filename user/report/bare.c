@@ -4,6 +4,11 @@
 #include <errno.h>
 #include <stdlib.h>
 
+#include "user/report/goroutines.h"
+
+/* Places from which they leave their CPU; what comes then is of none that is known. */
+#define MOST_BARE_STACKS (1U << 18)
+
 static uint64_t sort_key(enum report_sort sort, const struct bare_stats *s)
 {
 	switch (sort) {
@@ -87,6 +92,8 @@ static struct bare_group *group_get(struct bare *b, const struct goroutine *g)
 	HASH_FIND(hh, b->groups, &g->start_pc, sizeof(g->start_pc), group);
 	if (group)
 		return group;
+	if (HASH_COUNT(b->groups) >= MOST_GROUPS && g->start_pc != START_OTHERS)
+		return group_get(b, &(struct goroutine){.start_pc = START_OTHERS});
 	group = calloc(1, sizeof(*group));
 	if (!group)
 		return NULL;
@@ -131,6 +138,10 @@ static int add_stack(struct bare *b, const struct thread_span *s, uint64_t waiti
 	struct bare_stack *st;
 
 	HASH_FIND(hh, b->stacks, &key, sizeof(key), st);
+	if (!st && HASH_COUNT(b->stacks) >= MOST_BARE_STACKS) {
+		key = (struct bare_stack_key){.start_pc = START_OTHERS};
+		HASH_FIND(hh, b->stacks, &key, sizeof(key), st);
+	}
 	if (!st) {
 		st = calloc(1, sizeof(*st));
 		if (!st)

@@ -69,6 +69,8 @@ static struct group *group_get(struct goroutines *gs, uint64_t start_pc, bool sy
 	HASH_FIND(hh, gs->groups, &start_pc, sizeof(start_pc), group);
 	if (group)
 		return group;
+	if (HASH_COUNT(gs->groups) >= MOST_GROUPS && start_pc != START_OTHERS)
+		return group_get(gs, START_OTHERS, false);
 	group = calloc(1, sizeof(*group));
 	if (!group)
 		return NULL;

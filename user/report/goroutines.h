@@ -17,6 +17,10 @@
 /* Stands for the start of a C thread's goroutine, which has none. */
 #define START_C_THREAD 1
 
+/* There are so many starts that the others are not told apart: a group of this. */
+#define START_OTHERS 2
+#define MOST_GROUPS (1U << 16)
+
 /* All goroutines that start at one PC. */
 struct group {
 	uint64_t start_pc;

@@ -6,6 +6,10 @@
 
 #include "user/base/hash.h"
 
+/* Threads can call themselves by any number of names; the others share one. */
+#define MOST_NAMES (1U << 18)
+#define OTHER_NAMES "(others)"
+
 struct interned {
 	UT_hash_handle hh;
 	char text[];
@@ -27,6 +31,8 @@ const char *intern(struct interned **set, const char *name)
 
 	if (known)
 		return known;
+	if (HASH_COUNT(*set) >= MOST_NAMES && strcmp(name, OTHER_NAMES) != 0)
+		return intern(set, OTHER_NAMES);
 	e = malloc(sizeof(*e) + n + 1);
 	if (!e)
 		return NULL;

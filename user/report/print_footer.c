@@ -101,6 +101,31 @@ static void print_damages(const struct report *r, FILE *out)
 	}
 }
 
+static void print_beyond(const struct report *r, FILE *out)
+{
+	static const char *const kinds[BEYOND_KINDS] = {
+		[BEYOND_GOROUTINES] = "goroutines at one time",
+		[BEYOND_THREADS] = "threads at one time",
+		[BEYOND_PROCESSES] = "processes",
+		[BEYOND_PROCS] = "Ps",
+		[BEYOND_STACKS] = "different stacks",
+		[BEYOND_SYMBOLS] = "names of functions",
+		[BEYOND_STRINGS] = "texts of Go runtimes",
+		[BEYOND_REGIONS] = "open regions",
+	};
+
+	for (size_t i = 0; i < BEYOND_KINDS; i++) {
+		bool one = r->totals.beyond[i] == 1;
+
+		if (!r->totals.beyond[i])
+			continue;
+		fprintf(out,
+			"WARNING: there are more %s than gscope keeps in memory: %" PRIu64
+			" record%s of others %s left out.\n",
+			kinds[i], r->totals.beyond[i], one ? "" : "s", one ? "is" : "are");
+	}
+}
+
 static void print_repairs(const struct report *r, FILE *out)
 {
 	if (!r->totals.repairs)
@@ -261,6 +286,7 @@ void print_footer(const struct report *r, FILE *out)
 	print_damages(r, out);
 	print_notices(r, out);
 	print_shed(r, out);
+	print_beyond(r, out);
 	print_repairs(r, out);
 	print_sites(r, out);
 	print_cost(r, out);

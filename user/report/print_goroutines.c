@@ -46,6 +46,8 @@ const char *start_name(const struct report *r, const struct report_process *rp,
 
 	if (g->start_pc == START_C_THREAD)
 		return "(C threads in Go)";
+	if (g->start_pc == START_OTHERS)
+		return "(others: there are too many)";
 	if (!g->start_pc)
 		return "(start not seen)";
 	name = symbols_func(r->symbols, rp->tgid, g->start_pc);

@@ -10,6 +10,9 @@
 /* More warnings than this help nobody, and a forged file could hold any number. */
 #define MAX_SITES 64
 
+/* Processes whose probes are counted: a replay has no more. */
+#define MOST_PROBED 4096
+
 /* Events between losses so close to each other are few. */
 #define NEAR_GAPS 10000000 /* ns */
 
@@ -268,6 +271,8 @@ static int count_hits(struct report *r, const struct ev_site *s)
 	for (size_t i = 0; i < r->nprobes && !p; i++)
 		if (r->probes[i].tgid == s->tgid)
 			p = &r->probes[i];
+	if (!p && r->nprobes == MOST_PROBED)
+		return 0;
 	if (!p) {
 		p = realloc(r->probes, (r->nprobes + 1) * sizeof(*p));
 		if (!p)

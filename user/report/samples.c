@@ -5,19 +5,27 @@
 #include <stdlib.h>
 #include <string.h>
 
+/* The samples of other stacks count as those of one that is not known. */
+#define MOST_SAMPLED_STACKS (1U << 18)
+
 int samples_add(struct samples *s, const struct cpu_sample *c, bool of_goroutine)
 {
 	struct sampled_stack *st;
+	uint64_t id = c->stack;
 
 	s->n++;
 	s->in_kernel += c->in_kernel;
 	s->of_goroutines += of_goroutine;
-	HASH_FIND(hh, s->stacks, &c->stack, sizeof(c->stack), st);
+	HASH_FIND(hh, s->stacks, &id, sizeof(id), st);
+	if (!st && HASH_COUNT(s->stacks) >= MOST_SAMPLED_STACKS) {
+		id = 0;
+		HASH_FIND(hh, s->stacks, &id, sizeof(id), st);
+	}
 	if (!st) {
 		st = calloc(1, sizeof(*st));
 		if (!st)
 			return -ENOMEM;
-		st->id = c->stack;
+		st->id = id;
 		HASH_ADD(hh, s->stacks, id, sizeof(st->id), st);
 	}
 	st->n++;

@@ -6,7 +6,6 @@
 #include "user/base/hash.h"
 #include "user/replay/sink.h"
 
-/* As many as there are different stacks, which the replay keeps anyway. */
 struct sampled_stack {
 	uint64_t id;
 	uint64_t n;

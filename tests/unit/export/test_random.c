@@ -107,7 +107,13 @@ static void ten_minutes(void)
 			early = in_use();
 	}
 	late = in_use();
+#ifdef __SANITIZE_ADDRESS__
+	/* its allocator keeps what is freed for a while, and mallinfo2() tells nothing of it */
+	(void)early;
+	(void)late;
+#else
 	CU_ASSERT(early > 0 && late < early + 65536);
+#endif
 	world_end(w);
 	CU_ASSERT_EQUAL(w->err, 0);
 	CU_ASSERT_EQUAL(gotrace_finish(t, &e), 0);
