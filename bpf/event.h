@@ -657,9 +657,12 @@ enum shed_what {
 	SHED_FORESEEN = 6,
 };
 
-/* All targets together. Shares are millionths of the CPU time they use without what tracing adds. */
+/*
+ * Of one target; what was asked for, and the sum at the end, of all together. Shares are millionths of the
+ * CPU time they use without what tracing adds.
+ */
 struct ev_shed {
-	struct event_head h; /* tid 0 */
+	struct event_head h; /* tid: tgid of the target; 0: all */
 	__u32 what; /* enum shed_what */
 	__u32 stacks; /* of one goroutine in so many, as asked for; 0: none */
 	__u32 from, to; /* enum shed_level */

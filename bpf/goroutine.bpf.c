@@ -235,7 +235,7 @@ static __noinline int go_ready(struct pt_regs *ctx, __u64 cookie)
 		return 0;
 	if (cookie_reading(cookie) == READ_WORKER && h.cfg->p_worker_mode != NO_OFFSET)
 		bpf_probe_read_user(&worker, 1, (void *)(h.p + h.cfg->p_worker_mode));
-	stack = stack_limit ? actor_stack(&h, ctx) : 0;
+	stack = stack_limit(h.cfg) ? actor_stack(&h, ctx) : 0;
 	slot = cookie_slot(h.cookie);
 	if (slot != COOKIE_NO_SLOT &&
 	    bpf_probe_read_user(&skip, sizeof(skip), (void *)(ctx->sp + slot)))
@@ -319,7 +319,7 @@ static __always_inline int on_create(struct hit *h, struct pt_regs *ctx, __u8 ol
 	__u64 goid, stack;
 
 	goid = has_goid ? h->who.goid : next_goid(h);
-	stack = stack_limit ? actor_stack(h, ctx) : 0;
+	stack = stack_limit(h->cfg) ? actor_stack(h, ctx) : 0;
 	ev = (void *)go_reserve(h, sizeof(*ev));
 	if (!ev)
 		return 0;

@@ -66,7 +66,7 @@ static __always_inline bool hit_enter(struct hit *h, __u64 cookie)
 	hits = bpf_map_lookup_elem(&site_hits, &site);
 	if (hits)
 		__sync_fetch_and_add(hits, 1);
-	return !probes_rest;
+	return !probes_rest[h->cfg->index & (MAX_TARGETS - 1)];
 }
 
 /*

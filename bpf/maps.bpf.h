@@ -26,11 +26,12 @@ const volatile bool any_probed __weak = false;
 /* Bytes put into a ring between two wake-ups of the collector. */
 const volatile __u32 wake_bytes __weak = 0;
 
-/* Whose stacks are walked (stack_choice()); the collector changes it while the programs run. */
-volatile __u64 stack_limit __weak = STACKS_OF_ALL;
-
-/* Hits of probes are counted and nothing else: they are about to be taken away, or coming. */
-volatile bool probes_rest __weak = false;
+/*
+ * By target_cfg.index; the collector changes it while the programs run. Whose stacks are walked
+ * (stack_choice()); hits of probes are counted and nothing else: they are about to be taken away, or coming.
+ */
+volatile __u64 stack_limits[MAX_TARGETS] __weak;
+volatile __u8 probes_rest[MAX_TARGETS] __weak;
 
 /* What is known of those that are traced, from 1 on. */
 struct {
@@ -59,6 +60,11 @@ static __always_inline struct target_cfg *target_of(__u32 tgid)
 		return NULL;
 	cfg = bpf_map_lookup_elem(&targets, &key);
 	return cfg && cfg->tgid == tgid ? cfg : NULL;
+}
+
+static __always_inline __u64 stack_limit(const struct target_cfg *cfg)
+{
+	return stack_limits[cfg->index & (MAX_TARGETS - 1)];
 }
 
 #ifndef BPF_F_MMAPABLE

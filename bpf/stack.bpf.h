@@ -49,7 +49,7 @@ __u64 stack_send_native(struct native_walk *w);
 /* Whether the stacks of goroutine `gp` are walked. */
 static __always_inline bool stack_wanted(const struct target_cfg *cfg, const struct g_head *gp)
 {
-	return stack_choice(g_word(gp, cfg->g_goid)) < stack_limit;
+	return stack_choice(g_word(gp, cfg->g_goid)) < stack_limit(cfg);
 }
 
 static __always_inline void walk_begin(struct walk *w, const struct target_cfg *cfg,

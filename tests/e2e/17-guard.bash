@@ -138,6 +138,35 @@ guard_begins() {
 	quit target
 }
 
+# A budget is one target's: of one that does little nothing is left out, whatever another one costs.
+guard_each() {
+	start_target busy "$newest" busy plain
+	start_target calm "$newest" chans plain
+	start_gscope record record -p "${target[busy]}" -p "${target[calm]}" -d 10m --max-overhead 100% -o capture.gscope
+	await_tracing record capture.gscope 2
+	await_step capture.gscope 'no-stacks->windows'
+	await 'probes to come back' has_windows capture.gscope
+	work calm
+	stop_gscope record
+	await_intact calm
+	work busy
+	quit busy
+	quit calm
+	same_counts calm capture.gscope -p "${target[calm]}"
+	run_gscope dump 0 dump --events capture.gscope
+	! grep -E " T${target[calm]} shed (step|probes-)" dump.out >wrong || fail "$(head -n 1 wrong)"
+	grep -q " T${target[busy]} shed probes-on " dump.out || fail 'nothing is left out of the busy one'
+	run_gscope report 0 report capture.gscope
+	grep -Eq "^  at [0-9.]+s process ${target[busy]}: shed goroutines, but for short windows; " report.out || fail 'the report does not say of which'
+	grep -Eq "^  goroutines of process ${target[busy]} were seen for " report.out || fail 'the report does not say for how long'
+	grep -Eq "^  process ${target[calm]}: [0-9.]+%$" report.out || fail 'the report does not say what each has cost'
+	! grep -q 'contradiction' report.out || fail "$(grep -A 5 contradiction report.out | tr -s '\n ' ' ')"
+	run_gscope export 0 export -f go -p "${target[calm]}" -o trace.out capture.gscope
+	accept trace.out
+	events_of trace.out >parsed
+	! grep -m 1 -E 'gscope: (detail|probes)' parsed || fail 'the Go trace of the calm one tells of the other one'
+}
+
 has_windows() {
 	[ "$("$GSCOPE" dump --events "$1" 2>/dev/null | grep -c ' shed probes-on ')" -ge 2 ]
 }
@@ -234,6 +263,9 @@ for release in "${releases[@]}"; do
 done
 add guard-begins guard_begins
 need "$newest" busy plain
+add guard-each guard_each
+need "$newest" busy plain
+need "$newest" chans plain
 add guard-kernel guard_kernel "$newest"
 need "$newest" busy plain
 add guard-idle guard_idle

@@ -21,12 +21,12 @@
 /* Fewer runs say nothing of what one takes. */
 #define ENOUGH_RUNS 20
 
-static uint64_t hits_now(struct meter *m)
+static uint64_t hits_now(struct meter *m, const struct meter_counts *c)
 {
 	int fd = bpf_map__fd(m->p->skel->maps.site_hits);
 	uint64_t sum = 0;
 
-	for (uint32_t site = 0; site < m->sites; site++) {
+	for (uint32_t site = c->first_site; site < c->first_site + c->sites; site++) {
 		if (bpf_map_lookup_elem(fd, &site, m->per_cpu))
 			continue;
 		for (size_t cpu = 0; cpu < m->p->ncpus; cpu++)
@@ -36,18 +36,13 @@ static uint64_t hits_now(struct meter *m)
 }
 
 /* One that has ended has used what it had. */
-static uint64_t cpu_now(struct meter *m)
+static uint64_t cpu_now(struct meter_target *t)
 {
-	uint64_t sum = 0;
+	struct timespec ts;
 
-	for (size_t i = 0; i < m->n; i++) {
-		struct timespec ts;
-
-		if (m->clocks[i] != -1 && !clock_gettime(m->clocks[i], &ts))
-			m->used[i] = (uint64_t)ts.tv_sec * 1000000000 + (uint64_t)ts.tv_nsec;
-		sum += m->used[i];
-	}
-	return sum;
+	if (t->clock != -1 && !clock_gettime(t->clock, &ts))
+		t->used = (uint64_t)ts.tv_sec * 1000000000 + (uint64_t)ts.tv_nsec;
+	return t->used;
 }
 
 static void count_begin(struct meter *m, uint64_t events)
@@ -86,24 +81,13 @@ static void count_end(struct meter *m, uint64_t events)
 		m->trace_run_ns = plausible(m, ns);
 }
 
-int meter_open(struct meter *m, const struct programs *p, uint32_t sites, const pid_t *pids,
-	       size_t n, uint64_t events)
+int meter_open(struct meter *m, const struct programs *p, uint64_t events)
 {
 	m->p = p;
-	m->sites = sites;
-	m->n = n;
 	m->count_fd = -1;
 	m->per_cpu = calloc(p->ncpus, sizeof(*m->per_cpu));
-	m->clocks = calloc(n + 1, sizeof(*m->clocks));
-	m->used = calloc(n + 1, sizeof(*m->used));
-	if (!m->per_cpu || !m->clocks || !m->used)
+	if (!m->per_cpu)
 		return -ENOMEM;
-	for (size_t i = 0; i < n; i++)
-		if (clock_getcpuclockid(pids[i], &m->clocks[i]))
-			m->clocks[i] = -1;
-	m->hits = hits_now(m);
-	m->events = events;
-	m->cpu_ns = cpu_now(m);
 	m->time_ns = now_ns();
 	count_begin(m, events);
 	return 0;
@@ -114,36 +98,51 @@ void meter_close(struct meter *m)
 	if (m->p && m->count_fd >= 0)
 		close(m->count_fd);
 	free(m->per_cpu);
-	free(m->clocks);
-	free(m->used);
 	*m = (struct meter){0};
 }
 
-void meter_look(struct meter *m, uint64_t now, uint64_t events, struct guard_sample *out)
+void meter_look(struct meter *m, uint64_t now, uint64_t events)
 {
-	uint64_t hits = hits_now(m), cpu_ns = cpu_now(m);
-
 	if (m->count_fd >= 0)
 		count_end(m, events);
 	else if (++m->uncounted >= METER_COUNTED - 1)
 		count_begin(m, events);
+	m->time_ns = now;
+}
+
+void meter_target_open(struct meter *m, struct meter_target *t, pid_t pid,
+		       const struct meter_counts *c)
+{
+	if (clock_getcpuclockid(pid, &t->clock))
+		t->clock = -1;
+	t->hits = hits_now(m, c);
+	t->events = c->events;
+	t->cpu_ns = cpu_now(t);
+	t->time_ns = now_ns();
+}
+
+void meter_target_look(struct meter *m, struct meter_target *t, uint64_t now,
+		       const struct meter_counts *c, struct guard_sample *out)
+{
+	uint64_t hits = hits_now(m, c), cpu_ns = cpu_now(t);
+
 	*out = (struct guard_sample){
-		.span_ns = now - m->time_ns,
-		.cpu_ns = cpu_ns - m->cpu_ns,
-		.hits = hits - m->hits,
+		.span_ns = now - t->time_ns,
+		.cpu_ns = cpu_ns - t->cpu_ns,
+		.hits = hits - t->hits,
 		.hit_ns = m->trap_ns + m->probe_run_ns,
-		.events = events - m->events,
+		.events = c->events - t->events,
 		.event_ns = m->trace_run_ns,
 	};
-	m->time_ns = now;
-	m->hits = hits;
-	m->events = events;
-	m->cpu_ns = cpu_ns;
-	m->all_hits += out->hits;
-	m->all_events += out->events;
-	m->all_cpu_ns += out->cpu_ns;
-	m->probe_runs_ns += out->hits * m->probe_run_ns;
-	m->trace_runs_ns += out->events * m->trace_run_ns;
+	t->time_ns = now;
+	t->hits = hits;
+	t->events = c->events;
+	t->cpu_ns = cpu_ns;
+	t->all_hits += out->hits;
+	t->all_events += out->events;
+	t->all_cpu_ns += out->cpu_ns;
+	t->probe_runs_ns += out->hits * m->probe_run_ns;
+	t->trace_runs_ns += out->events * m->trace_run_ns;
 }
 
 void meter_recount(struct meter *m, uint64_t events)

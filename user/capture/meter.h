@@ -22,11 +22,7 @@
 struct meter {
 	const struct programs *p;
 	struct guardian *guardian; /* who has run times counted; NULL: this process */
-	uint32_t sites; /* of all targets */
 	uint64_t *per_cpu; /* room for one value of each CPU */
-	clockid_t *clocks; /* of the targets; */
-	uint64_t *used; /* and what they have shown last */
-	size_t n;
 	uint64_t trap_ns;
 	uint64_t filter_ns;
 	int count_fd; /* run times are counted while it is open */
@@ -34,23 +30,41 @@ struct meter {
 	struct run_times before; /* when counting began, */
 	uint64_t before_events; /* and runs for targets by then */
 	uint64_t probe_run_ns, trace_run_ns; /* the last known; 0: not yet */
+	uint64_t time_ns; /* of the last look */
+};
+
+/* One target's. */
+struct meter_target {
+	clockid_t clock; /* -1: it has none */
+	uint64_t used; /* what that has shown last */
 	/* at the last look */
 	uint64_t time_ns, hits, events, cpu_ns;
 	/* sums of all looks */
 	uint64_t probe_runs_ns, trace_runs_ns, all_hits, all_events, all_cpu_ns;
 };
 
+/* What of it is counted elsewhere: its sites, which may have become more, and runs for it so far. */
+struct meter_counts {
+	uint32_t first_site, sites;
+	uint64_t events;
+};
+
 /*
  * Begin; counts at once. `trap_ns`: cost_of_trap(). `filter_ns`: what a tracepoint program takes for a
- * task of others. `events`: runs for targets so far, here and below. 0 or -ENOMEM; free with
+ * task of others. `events`: runs for all targets so far, here and below. 0 or -ENOMEM; free with
  * meter_close() in both cases.
  */
-int meter_open(struct meter *m, const struct programs *p, uint32_t sites, const pid_t *pids,
-	       size_t n, uint64_t events);
+int meter_open(struct meter *m, const struct programs *p, uint64_t events);
 void meter_close(struct meter *m);
 
-/* What there was since the last look. */
-void meter_look(struct meter *m, uint64_t now, uint64_t events, struct guard_sample *out);
+/* Look how long programs take, at regular times, GUARD_TICK_NS apart. */
+void meter_look(struct meter *m, uint64_t now, uint64_t events);
+
+/* The same of a target. What there was since the last look. */
+void meter_target_open(struct meter *m, struct meter_target *t, pid_t pid,
+		       const struct meter_counts *c);
+void meter_target_look(struct meter *m, struct meter_target *t, uint64_t now,
+		       const struct meter_counts *c, struct guard_sample *out);
 
 /* Programs do something else from here on: count their run times until the next look. */
 void meter_recount(struct meter *m, uint64_t events);

@@ -102,7 +102,7 @@ static void show(struct capture_session *s)
 static int wait_ms(const struct capture_session *s, uint64_t now, uint64_t deadline)
 {
 	uint64_t until = s->moved_ns + session_inline_patience(s, WAIT_NS);
-	uint64_t tick = s->meter.time_ns + guard_patience(&s->guard);
+	uint64_t tick = session_guard_next(s);
 
 	if (s->more)
 		return 0;

@@ -193,6 +193,14 @@ static int record_missing(struct capture_session *s, uint64_t since, struct erro
 	return err;
 }
 
+/* All of it is known; and what is left out of it from here on. */
+static int record_begun(struct capture_session *s, size_t i, struct error *e)
+{
+	int err = record_ready(s, s->traced[i].tgid, ready_flags(s, i), e);
+
+	return err ? err : session_record_foreseen(s, i, now_ns(), e);
+}
+
 int session_record_beginning(struct capture_session *s, uint64_t since, struct error *e)
 {
 	int err = session_record_asked(s, since, e);
@@ -215,7 +223,7 @@ int session_record_beginning(struct capture_session *s, uint64_t since, struct e
 		if (!err)
 			err = record_goroutines(s, i, e);
 		if (!err)
-			err = record_ready(s, s->traced[i].tgid, ready_flags(s, i), e);
+			err = record_begun(s, i, e);
 		else if (err == -ESRCH && s->opt.ntargets > 1)
 			err = session_note_dead(s, &s->traced[i],
 						e); /* the others are still there */

@@ -32,15 +32,23 @@ void session_measure_filter(struct capture_session *s)
 
 struct ev_cost session_cost(const struct capture_session *s, uint64_t time_ns, uint64_t hits)
 {
-	const struct meter *m = &s->meter;
+	uint64_t probes = 0, traces = 0, probe_ns = 0, trace_ns = 0;
 
+	for (size_t i = 0; i < s->opt.ntargets; i++) {
+		const struct meter_target *t = &s->guarded[i].meter;
+
+		probes += t->all_hits;
+		traces += t->all_events;
+		probe_ns += t->probe_runs_ns;
+		trace_ns += t->trace_runs_ns;
+	}
 	/* what a hit or run takes changes with what is left out: the mean of all the time */
 	return (struct ev_cost){
 		.h = {.time_ns = time_ns, .type = EV_COST, .size = sizeof(struct ev_cost)},
 		.probe_hits = hits,
 		.trap_ns = s->trap_ns,
-		.probe_run_ns = m->all_hits ? m->probe_runs_ns / m->all_hits : 0,
+		.probe_run_ns = probes ? probe_ns / probes : 0,
 		.trace_hits = s->stage.traces + s->stage.lost_traces,
-		.trace_run_ns = m->all_events ? m->trace_runs_ns / m->all_events : m->trace_run_ns,
+		.trace_run_ns = traces ? trace_ns / traces : s->meter.trace_run_ns,
 	};
 }

@@ -73,7 +73,7 @@ int session_plant(struct capture_session *s, size_t i, struct error *e)
 	struct inline_start start = {
 		.first_site = s->traced[i].first_site,
 		.m = s->merge,
-		.stack_limit = s->programs->skel->data->stack_limit,
+		.stack_limit = s->programs->skel->bss->stack_limits[i],
 		/* until all probes are there, which takes longer than a ring has room for */
 		.off = true,
 		.messages = s->opt.messages,
@@ -194,51 +194,43 @@ uint64_t session_inline_patience(const struct capture_session *s, uint64_t most)
 	return most;
 }
 
-void session_choose_inline(struct capture_session *s, uint64_t stack_limit, bool on)
+void session_choose_inline(struct capture_session *s, size_t i, uint64_t stack_limit, bool on)
 {
-	for (size_t i = 0; i < s->opt.ntargets; i++) {
-		if (!s->inlined[i])
-			continue;
-		/* a system call may be told twice, but not by nobody */
-		if (!on)
-			targets_told(s->programs, i, false);
-		inline_choose_stacks(s->inlined[i], stack_limit);
-		inline_enable(s->inlined[i], on);
-		if (on)
-			targets_told(s->programs, i,
-				     !s->watched[i].late && inline_tells_syscalls(s->inlined[i]));
-	}
+	if (!s->inlined[i])
+		return;
+	/* a system call may be told twice, but not by nobody */
+	if (!on)
+		targets_told(s->programs, i, false);
+	inline_choose_stacks(s->inlined[i], stack_limit);
+	inline_enable(s->inlined[i], on);
+	if (on)
+		targets_told(s->programs, i,
+			     !s->watched[i].late && inline_tells_syscalls(s->inlined[i]));
 }
 
-void session_add_inline(struct capture_session *s, struct guard_sample *sample)
+void session_add_inline(struct capture_session *s, size_t i, struct guard_sample *sample)
 {
 	double ns = (double)sample->hits * (double)sample->hit_ns;
+	struct guarded *g = &s->guarded[i];
+	uint64_t hits;
 
-	for (size_t i = 0; i < s->opt.ntargets; i++) {
-		uint64_t hits;
-
-		if (!s->inlined[i])
-			continue;
-		hits = inline_all_hits(s->inlined[i]) - s->inline_seen[i];
-		s->inline_seen[i] += hits;
-		/* one that makes them up does not have the others throttled for it */
-		if (inline_damage(s->inlined[i]).kinds)
-			continue;
-		sample->hits += hits;
-		ns += (double)hits * (double)inline_hit_ns(s->inlined[i]);
-	}
+	if (!s->inlined[i])
+		return;
+	hits = inline_all_hits(s->inlined[i]) - g->inline_seen;
+	g->inline_seen += hits;
+	/* they may be made up */
+	if (inline_damage(s->inlined[i]).kinds)
+		return;
+	sample->hits += hits;
+	ns += (double)hits * (double)inline_hit_ns(s->inlined[i]);
 	sample->hit_ns = sample->hits ? (uint64_t)(ns / (double)sample->hits) : sample->hit_ns;
 }
 
-double session_inline_ns(const struct capture_session *s)
+double session_inline_ns(const struct capture_session *s, size_t i)
 {
-	double ns = 0;
-
-	for (size_t i = 0; i < s->opt.ntargets; i++)
-		if (s->inlined[i])
-			ns += (double)inline_all_hits(s->inlined[i]) *
-			      (double)inline_hit_ns(s->inlined[i]);
-	return ns;
+	return s->inlined[i] ? (double)inline_all_hits(s->inlined[i]) *
+				       (double)inline_hit_ns(s->inlined[i]) :
+			       0;
 }
 
 static void tell(const struct capture_session *s, size_t i, const char *text, const char *more)

@@ -87,10 +87,10 @@ static int attach(struct capture_session *s, size_t i, size_t module, size_t bef
 
 	/* who makes a system call in code without stubs only tracepoints tell */
 	w->late = true;
-	session_choose_stacks(s);
+	session_choose_stacks(s, i);
 	for (size_t k = before; k < t->t->sites.n && !err; k++)
 		err = session_record_site(s, t, k, now_ns(), e);
-	if (err || !s->probing)
+	if (err || !s->guarded[i].probing)
 		return err;
 	return attach_module_late(&s->probe_links[i], s->programs, t->t, module, t->first_site,
 				  s->opt.messages, e);

@@ -109,13 +109,12 @@ static int take_targets(struct capture_session *s, struct error *e)
 	s->traced = calloc(opt->ntargets + 1, sizeof(*s->traced));
 	s->probe_links = calloc(opt->ntargets + 1, sizeof(*s->probe_links));
 	s->inlined = calloc(opt->ntargets + 1, sizeof(*s->inlined));
-	s->inline_seen = calloc(opt->ntargets + 1, sizeof(*s->inline_seen));
 	s->told = calloc(opt->ntargets + 1, sizeof(*s->told));
 	s->heaps = calloc(opt->ntargets + 1, sizeof(*s->heaps));
 	s->watched = calloc(opt->ntargets + 1, sizeof(*s->watched));
-	s->work = calloc(opt->ntargets + 1, sizeof(*s->work));
-	if (!s->cfg || !s->traced || !s->probe_links || !s->inlined || !s->inline_seen ||
-	    !s->told || !s->heaps || !s->work || !s->watched)
+	s->guarded = calloc(opt->ntargets + 1, sizeof(*s->guarded));
+	if (!s->cfg || !s->traced || !s->probe_links || !s->inlined || !s->told || !s->heaps ||
+	    !s->guarded || !s->watched)
 		return out_of_memory(e);
 	s->late_sites = opt->ntargets * LATE_SITES <= LATE_SITES_OF_ALL ?
 				LATE_SITES :
@@ -185,8 +184,8 @@ void session_detach(struct capture_session *s)
 {
 	s->result.end_ns = now_ns();
 	s->stage.until_ns = s->result.end_ns;
-	if (s->programs && s->inlined)
-		session_choose_inline(s, 0, false);
+	for (size_t i = 0; s->programs && s->inlined && i < s->opt.ntargets; i++)
+		session_choose_inline(s, i, 0, false);
 	for (size_t i = 0; s->programs && i < s->opt.ntargets; i++)
 		targets_leave(s->programs, s->traced[i].tgid);
 	for (size_t i = 0; s->probe_links && i < s->opt.ntargets; i++)
@@ -225,7 +224,8 @@ int capture_session_open(struct capture_session **out, const struct capture_opti
 	if (!err) {
 		size_t rings = drain_rings(s->programs);
 
-		session_choose_stacks(s);
+		for (size_t i = 0; i < opt->ntargets; i++)
+			session_choose_stacks(s, i);
 		s->merge = merge_new(rings + 1 + session_inline_rings(s));
 		s->own = (struct record_sink){s->merge, rings};
 		err = s->merge ? drain_new(&s->drain, s->programs, s->merge, e) : out_of_memory(e);
@@ -258,10 +258,9 @@ void capture_session_close(struct capture_session *s)
 	for (size_t i = 0; s->inlined && i < s->opt.ntargets; i++)
 		inline_close(s->inlined[i]);
 	free(s->inlined);
-	free(s->inline_seen);
 	free(s->told);
 	free(s->heaps);
-	free(s->work);
+	free(s->guarded);
 	session_watch_end(s);
 	free(s->watched);
 	free(s->probe_links);

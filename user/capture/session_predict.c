@@ -20,8 +20,8 @@ static bool is_probed(const struct capture_session *s, size_t i)
 void session_predict_begin(struct capture_session *s)
 {
 	for (size_t i = 0; i < s->opt.ntargets; i++)
-		if (is_probed(s, i) && work_read(s->traced[i].t, &s->work[i]))
-			s->work[i].time_ns = 0;
+		if (is_probed(s, i) && work_read(s->traced[i].t, &s->guarded[i].work))
+			s->guarded[i].work.time_ns = 0;
 }
 
 /* Until targets were looked at for long enough; a signal ends it, which the loop will notice. */
@@ -30,53 +30,46 @@ static void wait_for_more(const struct capture_session *s)
 	uint64_t now = now_ns(), first = 0;
 
 	for (size_t i = 0; i < s->opt.ntargets; i++)
-		if (s->work[i].time_ns > first)
-			first = s->work[i].time_ns;
+		if (s->guarded[i].work.time_ns > first)
+			first = s->guarded[i].work.time_ns;
 	if (first && now < first + PREDICT_NS)
 		nanosleep(&(struct timespec){.tv_nsec = (long)(first + PREDICT_NS - now)}, NULL);
 }
 
-/* Add one target to the sum of what its engine will cost. */
-static void foresee(struct capture_session *s, size_t i, double sums[2], double *delay_ns)
+static void foresee(struct capture_session *s, size_t i)
 {
 	enum predict_engine engine = s->inlined[i] ? PREDICT_INLINE : PREDICT_UPROBE;
-	struct guard_forecast *f = &s->forecast;
+	struct guard_forecast *f = &s->guarded[i].forecast;
 	struct predict_load load = {0};
 	struct prediction p;
 	struct work after;
 
-	if (!s->work[i].time_ns || work_read(s->traced[i].t, &after))
+	if (!s->guarded[i].work.time_ns || work_read(s->traced[i].t, &after))
 		return;
-	predict_add(&load, &s->work[i], &after);
+	predict_add(&load, &s->guarded[i].work, &after);
 	p = predict(&load, s->trap_ns, !s->opt.no_kernel);
-	if (load.span_ns > f->span_ns)
-		f->span_ns = load.span_ns;
-	f->cpu_ns += load.cpu_ns;
-	*delay_ns += load.delay_ns;
-	f->hits += p.hits;
-	f->events += p.events;
-	f->event_ns = p.event_ns;
-	sums[0] += p.hits * p.hit_ns[engine];
-	sums[1] += p.hits * p.bare_ns[engine];
+	if (p.hits <= 0 || load.span_ns <= 0)
+		return;
+	*f = (struct guard_forecast){
+		.span_ns = load.span_ns,
+		.cpu_ns = load.cpu_ns,
+		.hits = p.hits,
+		.events = p.events,
+		.event_ns = p.event_ns,
+		.hit_full = s->opt.no_stacks ? p.bare_ns[engine] : p.hit_ns[engine],
+		.hit_bare = p.bare_ns[engine],
+		.cpus = (double)sysconf(_SC_NPROCESSORS_ONLN),
+	};
+	/* who has to wait for CPUs gets no more of them for having more to do */
+	if (load.delay_ns > f->cpu_ns / WAITS_PART)
+		f->cpus = f->cpu_ns / f->span_ns;
 }
 
 void session_predict(struct capture_session *s)
 {
-	bool stacks = !s->opt.no_stacks;
-	struct guard_forecast *f = &s->forecast;
-	double sums[2] = {0}, delay_ns = 0;
-
 	if (!s->sites || !s->trap_ns)
 		return;
 	wait_for_more(s);
-	*f = (struct guard_forecast){.cpus = (double)sysconf(_SC_NPROCESSORS_ONLN)};
 	for (size_t i = 0; i < s->opt.ntargets; i++)
-		foresee(s, i, sums, &delay_ns);
-	if (f->hits <= 0 || f->span_ns <= 0)
-		return;
-	f->hit_full = sums[!stacks] / f->hits;
-	f->hit_bare = sums[1] / f->hits;
-	/* who has to wait for CPUs gets no more of them for having more to do */
-	if (delay_ns > f->cpu_ns / WAITS_PART)
-		f->cpus = f->cpu_ns / f->span_ns;
+		foresee(s, i);
 }

@@ -46,6 +46,17 @@ struct watched {
 	bool late; /* probes were added, where stubs are there: they do not tell all any more */
 };
 
+/* What is left out of a target, so that it is not charged more than its budget. */
+struct guarded {
+	struct work work; /* what it had done when the session was opened; time 0: not known */
+	struct guard_forecast forecast; /* span 0: none */
+	struct meter_target meter;
+	struct guard guard;
+	enum shed_level level; /* in force, */
+	bool probing; /* and whether probes are there */
+	uint64_t inline_seen; /* hits of its stubs, when the guard looked */
+};
+
 struct capture_session {
 	struct capture_options opt;
 	struct target_cfg *cfg; /* by target */
@@ -59,7 +70,6 @@ struct capture_session {
 	struct probe_links *probe_links; /* by target */
 	struct inline_engine **inlined; /* by target; NULL: uprobes alone */
 	bool restoring; /* calls are not yet back, as threads do not stop */
-	uint64_t *inline_seen; /* their hits, by target, when the guard looked */
 	struct told_damage *told; /* what was told of theirs, by target */
 	struct heap_watch *heaps; /* by target */
 	bool has_heaps; /* any of them can be read */
@@ -80,13 +90,8 @@ struct capture_session {
 	uint64_t trap_ns;
 	uint64_t filter_ns; /* run time of a tracepoint program for a task of somebody else */
 	struct meter meter;
-	struct guard guard;
-	bool guarded; /* within a budget */
-	struct work *
-		work; /* by target: what it had done when the session was opened; time 0: not known */
-	struct guard_forecast forecast; /* span 0: none */
-	enum shed_level level; /* in force, */
-	bool probing; /* and whether probes are there */
+	bool metered; /* that is open */
+	struct guarded *guarded; /* by target */
 };
 
 /*
@@ -124,11 +129,11 @@ int session_take_inline(struct capture_session *s, struct error *e);
 int session_pass_inline(struct capture_session *s, bool last, struct error *e);
 uint64_t session_inline_patience(const struct capture_session *s, uint64_t most);
 /* Of which goroutines the stubs walk stacks, and whether they do anything. */
-void session_choose_inline(struct capture_session *s, uint64_t stack_limit, bool on);
-/* Add what there was of theirs since the last time to what there was of probes. */
-void session_add_inline(struct capture_session *s, struct guard_sample *sample);
-/* What they have cost so far. */
-double session_inline_ns(const struct capture_session *s);
+void session_choose_inline(struct capture_session *s, size_t i, uint64_t stack_limit, bool on);
+/* Add what there was of a target's since the last time to what there was of its probes. */
+void session_add_inline(struct capture_session *s, size_t i, struct guard_sample *sample);
+/* What they have cost it so far. */
+double session_inline_ns(const struct capture_session *s, size_t i);
 void session_end_inline(struct capture_session *s);
 /* Wait for what session_end_inline() has left under way; opt.stop ends that. */
 void session_await_inline(struct capture_session *s);
@@ -151,8 +156,8 @@ int session_write_hits(struct capture_session *s, uint64_t time_ns, uint64_t *su
  */
 void session_measure_filter(struct capture_session *s);
 
-/* Whose stacks are walked: as asked, and as far as they are not shed. */
-void session_choose_stacks(struct capture_session *s);
+/* Whose stacks of a target are walked: as asked, and as far as they are not shed. */
+void session_choose_stacks(struct capture_session *s, size_t i);
 
 /* Look at what targets do, a first and a last time. */
 void session_predict_begin(struct capture_session *s);
@@ -160,6 +165,7 @@ void session_predict(struct capture_session *s);
 
 /* EV_SHED: what was asked for, and what is left out from the beginning; what became of it. */
 int session_record_asked(struct capture_session *s, uint64_t time_ns, struct error *e);
+int session_record_foreseen(struct capture_session *s, size_t i, uint64_t time_ns, struct error *e);
 int session_write_shed(struct capture_session *s, const struct ev_cost *cost);
 
 /*
@@ -170,6 +176,8 @@ int session_guard_begin(struct capture_session *s, struct error *e);
 void session_guard_attached(struct capture_session *s);
 void session_guard_start(struct capture_session *s);
 int session_guard_tick(struct capture_session *s, struct error *e);
+uint64_t
+session_guard_next(const struct capture_session *s); /* when that is to be, at the latest */
 void session_guard_end(struct capture_session *s);
 
 /* Say which targets are held; look at them, if it is time or `now`; end. */

@@ -179,13 +179,42 @@ static int before(struct stage *st, struct event_head *ev)
 	}
 }
 
+/* Whose record of a tracepoint it is; of two targets that of the task that was current. */
+static struct traced *traced_of(struct stage *st, const struct event_head *ev)
+{
+	const struct ev_switch *sw = (const void *)ev;
+	const struct ev_wakeup *wakeup = (const void *)ev;
+	struct traced *t;
+
+	switch (ev->type) {
+	case EV_SWITCH:
+		t = stage_find(st, sw->tgid);
+		return t ? t : stage_find(st, sw->next_tgid);
+	case EV_WAKEUP:
+		t = stage_find(st, wakeup->tgid);
+		return t ? t : stage_find(st, wakeup->wakee_tgid);
+	case EV_SYS_ENTER:
+		return stage_find(st, ((const struct ev_sys_enter *)ev)->tgid);
+	case EV_SYS_EXIT:
+		return stage_find(st, ((const struct ev_sys_exit *)ev)->tgid);
+	default:
+		return stage_find(st, ((const struct ev_task *)ev)->tgid);
+	}
+}
+
 static void count(struct stage *st, const struct event_head *ev)
 {
 	const struct ev_loss *loss = (const void *)ev;
 
 	if (ev->type < EV_USER_FIRST) {
 		st->events++;
-		st->traces += ev->type <= EV_SYS_EXIT;
+		if (ev->type <= EV_SYS_EXIT) {
+			struct traced *t = traced_of(st, ev);
+
+			st->traces++;
+			if (t)
+				t->traces++;
+		}
 	} else if (ev->type == EV_LOSS) {
 		st->lost += loss->count;
 		if (loss->loss_class == LOSS_SCHED || loss->loss_class == LOSS_SYSCALL)

@@ -26,6 +26,7 @@ struct traced {
 	struct native *native; /* of the symbolizer */
 	struct pcset procs; /* Ps that are in the capture */
 	uint64_t last_proc; /* the one seen last: most records need no look-up */
+	uint64_t traces; /* records of tracepoints that are of it */
 	bool gone; /* EV_GONE was written */
 };
 

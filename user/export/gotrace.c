@@ -169,7 +169,9 @@ static int on_shed(void *ctx, const struct ev_shed *s)
 {
 	struct gotrace *t = ctx;
 
-	/* what is left out from the beginning is known before there is a process */
+	if (s->h.tid && (!t->process || s->h.tid != t->tgid))
+		return 0;
+	/* what is left out of all from the beginning is known before there is a process */
 	if (!t->done && !t->err)
 		wire_shed(t, s);
 	return 0;

@@ -115,6 +115,10 @@ void t_apply(struct replay *r, struct thread *t, enum t_state to, int cpu, uint3
 
 /* --- tell.c --- */
 
+/* Whether nothing is seen of what goroutines of `ps` do, as there are no probes; the last time that was so. */
+bool is_blind(const struct replay *r, const struct process *ps);
+uint64_t blind_until(const struct replay *r, const struct process *ps);
+
 /* Whether the state of g is what records told, and none was lost that can have changed it. */
 bool is_sure(const struct replay *r, const struct goroutine *g);
 void tell_repair(struct replay *r, struct process *ps, const char *what, struct goroutine *g,

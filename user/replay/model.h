@@ -151,6 +151,8 @@ struct process {
 	bool gone;
 	bool bare; /* nothing is planted in it: states of goroutines and Ps are not known, only places */
 	bool no_kernel; /* switches, wake-ups and system calls of its threads are not recorded */
+	bool blind; /* there are no probes in it: what its goroutines do is not seen */
+	uint64_t blind_until; /* ns: the last time that was so; 0: never */
 	uint64_t ready_ns;
 	struct goroutine *goroutines; /* by addr; live ones */
 	struct crowd *crowd; /* more live ones, which nothing has happened to: replay/crowd.h */

@@ -40,7 +40,7 @@ static void repair(struct replay *r, struct process *ps, struct range_change c)
 	};
 
 	/* without probes that was not to be seen */
-	if (r->blind || range_of(ps, &c)->since <= r->blind_until)
+	if (is_blind(r, ps) || range_of(ps, &c)->since <= blind_until(r, ps))
 		r->totals.recovered++;
 	else
 		tell_repair(r, ps, what[c.kind], c.g, c.p, c.m);

@@ -141,16 +141,18 @@ static void on_loss(struct replay *r, const struct ev_loss *ev)
 		tell_loss(r, ev);
 }
 
-/* What probes announced and nobody will see done is not waited for. */
-static void go_blind(struct replay *r)
+/* What probes announced and nobody will see done is not waited for; NULL: in all processes. */
+static void go_blind(struct replay *r, struct process *only)
 {
 	struct process *ps, *ptmp;
 	struct thread *t, *ttmp;
 
-	r->blind = true;
 	HASH_ITER(hh, r->processes, ps, ptmp)
-		ranges_go_blind(r, ps);
+		if (!only || ps == only)
+			ranges_go_blind(r, ps);
 	HASH_ITER(hh, r->threads, t, ttmp) {
+		if (only && t->process != only)
+			continue;
 		t->unsettled = false;
 		t->switched_off = 0;
 	}
@@ -158,14 +160,19 @@ static void go_blind(struct replay *r)
 
 static void on_shed(struct replay *r, const struct ev_shed *ev)
 {
+	bool turns = ev->what == SHED_PROBES_OFF || ev->what == SHED_PROBES_ON;
+	bool off = ev->what == SHED_PROBES_OFF;
+	struct process *ps = ev->h.tid ? process_find(r, ev->h.tid) : NULL;
+
 	tell_shed(r, ev);
-	if (ev->what == SHED_PROBES_OFF)
-		go_blind(r);
-	else if (ev->what == SHED_PROBES_ON)
-		r->blind = false;
-	else
+	if (!turns || (ev->h.tid && !ps))
 		return;
-	r->lost_until = r->blind_until = r->now;
+	*(ps ? &ps->blind : &r->blind) = off;
+	if (off)
+		go_blind(r, ps);
+	*(ps ? &ps->blind_until : &r->blind_until) = r->now;
+	if (!ps)
+		r->lost_until = r->now;
 }
 
 static void note_kept(struct replay *r, enum beyond what, int err)

@@ -4,20 +4,35 @@
 
 #include "user/replay/crowd.h"
 
+bool is_blind(const struct replay *r, const struct process *ps)
+{
+	return r->blind || (ps && ps->blind);
+}
+
+uint64_t blind_until(const struct replay *r, const struct process *ps)
+{
+	return ps && ps->blind_until > r->blind_until ? ps->blind_until : r->blind_until;
+}
+
 bool is_sure(const struct replay *r, const struct goroutine *g)
 {
-	return !r->blind && g->since > r->lost_until &&
-	       (!r->blind_until || g->proven > r->blind_until);
+	uint64_t blind = blind_until(r, g->process);
+
+	return !is_blind(r, g->process) && g->since > r->lost_until && g->since > blind &&
+	       (!blind || g->proven > blind);
 }
 
 /* Without probes anything may have happened, with goroutines nobody has heard of, too. */
-static bool is_expected(const struct replay *r, const struct goroutine *g, const struct proc *p)
+static bool is_expected(const struct replay *r, const struct process *ps, const struct goroutine *g,
+			const struct proc *p)
 {
-	if (r->blind || !r->blind_until)
-		return r->blind;
+	uint64_t blind = blind_until(r, ps);
+
+	if (is_blind(r, ps) || !blind)
+		return is_blind(r, ps);
 	if (g)
-		return g->proven <= r->blind_until;
-	return !p || p->since <= r->blind_until;
+		return g->proven <= blind;
+	return !p || p->since <= blind;
 }
 
 void tell_repair(struct replay *r, struct process *ps, const char *what, struct goroutine *g,
@@ -27,7 +42,7 @@ void tell_repair(struct replay *r, struct process *ps, const char *what, struct 
 
 	if (!loud(ps))
 		return;
-	if (is_expected(r, g, p)) {
+	if (is_expected(r, ps, g, p)) {
 		r->totals.recovered++;
 		return;
 	}

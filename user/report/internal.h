@@ -40,6 +40,7 @@ struct report_process {
 	uint64_t begin, end; /* of its trace */
 	bool gone;
 	enum gone_how how;
+	struct shed shed; /* of it alone */
 	struct goroutines goroutines;
 	bool is_bare;
 	struct bare bare; /* instead of goroutines, if it is */

@@ -80,7 +80,7 @@ static int on_process(void *ctx, struct process *ps, uint64_t time)
 	tasks_rows_init(&rp->threads, r->options.top);
 	rp->process = ps->plain || ps->bare ? NULL : ps;
 	goroutines_init(&rp->goroutines, r->options.sort, r->options.top, &r->names, time);
-	rp->goroutines.blind = r->shed.blind_since != 0;
+	rp->goroutines.blind = r->shed.blind_since != 0 || ps->blind;
 	bare_init(&rp->bare, r->options.sort, r->options.top);
 	rp->gc.names = rp->annotations.names = &r->names;
 	HASH_ADD(hh, r->processes, tgid, sizeof(rp->tgid), rp);
@@ -219,8 +219,14 @@ static int on_shed(void *ctx, const struct ev_shed *s)
 	struct report *r = ctx;
 	int err = 0;
 
-	shed_note(&r->shed, s);
+	/* steps are told in the order of time, whoever they are of */
+	if (!s->h.tid || s->what == SHED_STEP)
+		shed_note(&r->shed, s);
 	HASH_ITER(hh, r->processes, rp, tmp) {
+		if (s->h.tid && s->h.tid != rp->tgid)
+			continue;
+		if (s->h.tid)
+			shed_note(&rp->shed, s);
 		if (turns && !rp->end && !err)
 			err = goroutines_blind(&rp->goroutines, s->what == SHED_PROBES_OFF,
 					       s->h.time_ns);
