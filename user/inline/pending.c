@@ -50,7 +50,7 @@ static int look(const struct target_process *p, uint64_t call, const struct remo
 {
 	struct target_thread *v;
 	size_t n;
-	int got = target_process_threads(p, &v, &n, e);
+	int got = target_process_threads(p, NULL, &v, &n, e);
 
 	for (size_t i = 0; !got && i < n; i++) {
 		if (!may_have_one(&v[i]))
