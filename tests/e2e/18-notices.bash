@@ -127,6 +127,13 @@ start_loads() {
 	start target ./loads
 }
 
+end_loads() {
+	local fd=${input[target]}
+
+	exec {fd}>&-
+	await 'target to exit' gone "${target[target]}"
+}
+
 # A program without Go loads some while it is recorded
 library_late() {
 	start_loads
@@ -135,8 +142,7 @@ library_late() {
 	load target "$PWD/other.so"
 	says_runtime
 	grep -q 'trace again to see them$' record.err || fail 'it does not say what to do'
-	exec {input[target]}>&-
-	await 'target to exit' gone "${target[target]}"
+	end_loads
 }
 
 # Beside a runtime that is traced comes another one
@@ -148,8 +154,7 @@ runtime_late() {
 	load target "$PWD/other.so"
 	says_runtime
 	! grep -q 'one\.so was loaded' record.err || fail 'it tells of one that was there'
-	exec {input[target]}>&-
-	await 'target to exit' gone "${target[target]}"
+	end_loads
 }
 
 add stopped-before stopped_before

@@ -66,7 +66,8 @@ static void index_put(struct index *x, uint64_t key, size_t number)
 static struct member *index_find(const struct crowd *c, const struct index *x, uint64_t key,
 				 size_t *number)
 {
-	for (size_t at = hash_of(&key, sizeof(key)) & x->mask; x->slots[at] != FREE; at = (at + 1) & x->mask) {
+	for (size_t at = hash_of(&key, sizeof(key)) & x->mask; x->slots[at] != FREE;
+	     at = (at + 1) & x->mask) {
 		struct member *m = member(c, x->slots[at] - 1);
 
 		*number = x->slots[at] - 1;
