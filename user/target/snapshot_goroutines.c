@@ -25,7 +25,7 @@ struct reader {
 	struct target *t;
 	struct snapshot *s;
 	size_t g_size; /* bytes of a struct g that are of interest */
-	struct callback callback;
+	struct walker walker;
 	struct pending *v; /* BATCH of them */
 	uint8_t *g_bytes, *g_again, *stacks, *deep;
 	struct target_piece *pieces;
@@ -117,7 +117,7 @@ static void read_stacks(struct reader *r, size_t n)
 static void walk_deep(struct reader *r, struct pending *p)
 {
 	if (p->sp + p->size < p->hi && !p->broken && p->npcs < SNAPSHOT_MAX_FRAMES)
-		snapshot_walk(r->t, &r->callback, p, r->deep);
+		snapshot_walk(r->t, &r->walker, p, r->deep);
 }
 
 /* Has a goroutine stayed where it was between two reads of its struct? */
@@ -155,7 +155,7 @@ static void attempt(struct reader *r, size_t n, bool last)
 
 		if (p->settled || !p->live)
 			continue;
-		snapshot_walk(r->t, &r->callback, p, NULL);
+		snapshot_walk(r->t, &r->walker, p, NULL);
 		if (p->truncated)
 			walk_deep(r, p);
 	}
@@ -280,7 +280,7 @@ int snapshot_goroutines(struct snapshot *s, struct target *t, const struct snaps
 	uint64_t n;
 	int err;
 
-	callback_find(&r.callback, t->pcln);
+	callback_find(&r.walker.callback, t->pcln);
 	/* the length first, then the array: it is published the other way round (allgadd) */
 	err = snapshot_variable(t, t->globals.allglen, "runtime.allglen", &n, sizeof(n), e);
 	if (err)

@@ -85,6 +85,23 @@ struct pending {
 /* Where the walk of the stack of p, whose struct was read, begins; p->pc 0: nowhere. */
 void snapshot_find_stack(const struct target *t, struct pending *p);
 
+/* What tables say of an address: most of a million goroutines stand at the same few. */
+struct known_pc {
+	uint64_t pc; /* 0: none */
+	bool code; /* it is in a function */
+	bool has_pcsp;
+	int pcsp; /* modules_pcsp() */
+};
+
+#define KNOWN_PCS \
+	256 /* a power of two; an address has one place, which the next one of that place takes */
+
+/* What walks of one process's stacks share. */
+struct walker {
+	struct callback callback;
+	struct known_pc known[KNOWN_PCS];
+};
+
 /* Room for what is read of a stack beyond what was read at once. */
 #define DEEP_READ (32U << 10)
 
@@ -94,7 +111,6 @@ void snapshot_find_stack(const struct target *t, struct pending *p);
  * stack, and the frame pointer already belongs to the caller. What is not in what was read is read
  * into `room`, DEEP_READ bytes, unless that is NULL.
  */
-void snapshot_walk(const struct target *t, const struct callback *c, struct pending *p,
-		   uint8_t *room);
+void snapshot_walk(const struct target *t, struct walker *w, struct pending *p, uint8_t *room);
 
 #endif

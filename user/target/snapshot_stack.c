@@ -81,15 +81,34 @@ static bool frame_at(const struct target *t, struct pending *p, uint64_t bp, uin
 	       stack_word(p, bp + 8, ret);
 }
 
-static bool add_pc(const struct target *t, struct pending *p, uint64_t pc)
+static struct known_pc *know(const struct target *t, struct walker *w, uint64_t pc)
 {
+	struct known_pc *k = &w->known[(pc ^ pc >> 8) % KNOWN_PCS];
 	struct pcln_func func;
 
+	if (!pc || k->pc != pc)
+		*k = (struct known_pc){.pc = pc, .code = modules_func(t->modules, pc, &func)};
+	return k;
+}
+
+static int frame_size(const struct target *t, struct walker *w, uint64_t pc)
+{
+	struct known_pc *k = know(t, w, pc);
+
+	if (!k->has_pcsp) {
+		k->pcsp = modules_pcsp(t->modules, pc);
+		k->has_pcsp = true;
+	}
+	return k->pcsp;
+}
+
+static bool add_pc(const struct target *t, struct walker *w, struct pending *p, uint64_t pc)
+{
 	if (p->npcs == SNAPSHOT_MAX_FRAMES) {
 		p->truncated = true;
 		return false;
 	}
-	if (!modules_func(t->modules, p->npcs ? pc - 1 : pc, &func)) {
+	if (!know(t, w, p->npcs ? pc - 1 : pc)->code) {
 		p->truncated = p->broken = true;
 		return false;
 	}
@@ -98,26 +117,25 @@ static bool add_pc(const struct target *t, struct pending *p, uint64_t pc)
 }
 
 /* From the frame at `bp` of what runtime.cgocallback called to the next one of Go. */
-static bool cross_callback(const struct target *t, const struct callback *c, struct pending *p,
+static bool cross_callback(const struct target *t, struct walker *w, struct pending *p,
 			   uint64_t *bp, uint8_t *room)
 {
 	uint64_t pc, word;
 
-	*bp += c->up;
-	return frame_at(t, p, *bp - 8, room, &pc, &word) && pc && add_pc(t, p, pc);
+	*bp += w->callback.up;
+	return frame_at(t, p, *bp - 8, room, &pc, &word) && pc && add_pc(t, w, p, pc);
 }
 
-void snapshot_walk(const struct target *t, const struct callback *c, struct pending *p,
-		   uint8_t *room)
+void snapshot_walk(const struct target *t, struct walker *w, struct pending *p, uint8_t *room)
 {
+	const struct callback *c = &w->callback;
 	uint64_t bp = p->bp, ret;
 
 	p->npcs = 0;
 	p->truncated = p->broken = false;
-	if (!p->pc || !add_pc(t, p, p->pc))
+	if (!p->pc || !add_pc(t, w, p, p->pc))
 		return;
-	if (modules_pcsp(t->modules, p->pc) == 0 && stack_word(p, p->sp, &ret) &&
-	    !add_pc(t, p, ret))
+	if (frame_size(t, w, p->pc) == 0 && stack_word(p, p->sp, &ret) && !add_pc(t, w, p, ret))
 		return;
 	while (bp) {
 		uint64_t next;
@@ -127,10 +145,10 @@ void snapshot_walk(const struct target *t, const struct callback *c, struct pend
 			p->broken = bp % 8 || bp < p->sp || bp >= p->hi;
 			return;
 		}
-		if (!ret || !add_pc(t, p, ret))
+		if (!ret || !add_pc(t, w, p, ret))
 			return;
 		if (next >= p->hi && ret - c->lo < c->hi - c->lo) {
-			if (cross_callback(t, c, p, &bp, room))
+			if (cross_callback(t, w, p, &bp, room))
 				continue;
 			p->truncated = true;
 			return;
