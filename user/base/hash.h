@@ -1,8 +1,12 @@
 /* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
 /*
- * uthash with a hash that cannot be foreseen: SipHash-1-3 (Aumasson, Bernstein: "SipHash: a fast short-input
- * PRF") with a key of this process. Keys of tables come from targets and files: with uthash's own hash they
- * can be chosen so that all of them meet. Include this instead of <uthash.h>.
+ * uthash with a hash that cannot be foreseen, by a key of this process. Keys of tables come from targets and
+ * files: with uthash's own hash they can be chosen so that all of them meet. Include this instead of <uthash.h>.
+ *
+ * Numbers, most keys, have a multiplication: of any two of them chosen without the key each bit of the hash is
+ * independent (Dietzfelbinger, "Universal hashing and k-wise independent random variables via integer
+ * arithmetic without primes"). Other keys have SipHash-1-3 (Aumasson, Bernstein: "SipHash: a fast
+ * short-input PRF").
  */
 #ifndef GSCOPE_BASE_HASH_H
 #define GSCOPE_BASE_HASH_H
@@ -13,6 +17,7 @@
 
 struct hash_key {
 	uint64_t k[2];
+	unsigned __int128 times, plus; /* of numbers */
 };
 
 /* Random, of this process; set before main(), as uthash's macro has no place for one of a table. */
@@ -70,15 +75,33 @@ static inline uint64_t hash_keyed(const struct hash_key *key, const void *bytes,
 	return v[0] ^ v[1] ^ v[2] ^ v[3];
 }
 
-static inline uint64_t hash_of(const void *bytes, size_t n)
+/* 32 bits: those of the product that depend on all of the key's. */
+static inline uint32_t hash_number(const struct hash_key *key, uint64_t number)
 {
-	return hash_keyed(&hash_key, bytes, n);
+	return (uint32_t)((key->times * number + key->plus) >> 96);
+}
+
+static inline uint32_t hash_of(const void *bytes, size_t n)
+{
+	uint64_t number;
+	uint32_t half;
+
+	switch (n) {
+	case sizeof(number):
+		memcpy(&number, bytes, sizeof(number));
+		return hash_number(&hash_key, number);
+	case sizeof(half):
+		memcpy(&half, bytes, sizeof(half));
+		return hash_number(&hash_key, half);
+	default:
+		return (uint32_t)hash_keyed(&hash_key, bytes, n);
+	}
 }
 
 #ifdef HASH_FUNCTION
 #error "user/base/hash.h comes before <uthash.h>"
 #endif
-#define HASH_FUNCTION(keyptr, keylen, hashv) ((hashv) = (unsigned int)hash_of(keyptr, keylen))
+#define HASH_FUNCTION(keyptr, keylen, hashv) ((hashv) = hash_of(keyptr, keylen))
 
 #include <uthash.h>
 
