@@ -405,7 +405,7 @@ static int whole_capture(pid_t pid, double seconds)
 	double ns, bytes;
 	int fd = scratch_file();
 
-	if (target_open_any(pid, &t, &e))
+	if (target_open_any(pid, NULL, &t, &e))
 		fail(&e);
 	opt.targets = &t;
 	if (capture_session_open(&s, &opt, &e) || capture_writer_open(&w, fd, &info, NULL, &e))
