@@ -74,7 +74,9 @@ hostile_budget() {
 	sleep 1.5
 	stop_gscope record
 	run_gscope dump 0 dump --events capture.gscope
-	! grep -q ' shed probes-off' dump.out || fail 'probes were taken away'
+	# its own it may lose: what it does is dear enough
+	! grep -Eq " T(0|${target[honest]}) shed (step|probes-off)" dump.out || fail 'the other one is throttled'
+	grep -q " T${target[honest]} shed summary level=all " dump.out || fail 'no summary of the other one'
 	work honest
 	quit honest
 }
