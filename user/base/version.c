@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only
 #include "user/base/version.h"
 
-#include <bpf/libbpf.h>
 #include <capstone/capstone.h>
 #include <elf.h>
 #include <elfutils/libdwfl.h>
@@ -11,6 +10,9 @@
 #include <sys/utsname.h>
 #include <zlib.h>
 #include <zstd.h>
+
+/* of <bpf/libbpf.h>, which cannot be included with capstone 5: both have a bpf_insn */
+const char *libbpf_version_string(void);
 
 #ifdef __clang__
 #define COMPILER __VERSION__ /* "Clang 14.0.6" */
